@@ -1,0 +1,45 @@
+"""Fails if a dependency has a licence that an Apache-2.0 project cannot ship with."""
+
+import json
+import re
+import subprocess
+import sys
+
+ALLOWED = {
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "MIT",
+    "MIT-0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+    "0BSD",
+}
+
+
+def acceptable(expression: str) -> bool:
+    """Whether an SPDX expression leaves a choice that is allowed. Parentheses group, AND binds."""
+    flat = expression.replace("(", " ").replace(")", " ").replace("/", " OR ")
+    clauses = re.split(r"\s+AND\s+", " ".join(flat.split()))
+    return all(any(term.strip() in ALLOWED for term in re.split(r"\s+OR\s+", clause)) for clause in clauses)
+
+
+def main() -> int:
+    command = ["cargo", "metadata", "--format-version", "1", "--locked"]
+    packages = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["packages"]
+    bad = [
+        (package["name"], package["license"]) for package in packages if not acceptable(package["license"] or "none")
+    ]
+    for name, licence in bad:
+        print(f"{name}: licence {licence} is not on the list", file=sys.stderr)
+    print(f"licences: {len(packages) - len(bad)} packages acceptable, {len(bad)} not")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+# Every target does its own set-up: Python environments in integration/.venvs, binaries in target/.
+PYTHON ?= python3
+ENVIRONMENTS = $(PYTHON) integration/environments.py
+VENVS = integration/.venvs
+# The CPython that the Rust tests embed.
+export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
+export RUSTDOCFLAGS = -D warnings
+
+.PHONY: help demo test test-rust test-spark check bench build clean
+
+help: ## print this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## the release binary for CPython 3.11
+	$(ENVIRONMENTS) build 3.11
+
+demo: ## the scoring pipeline on local Spark, stock beside bowstring
+	$(ENVIRONMENTS) spark-4.3.0
+	$(ENVIRONMENTS) build 3.11
+	$(VENVS)/spark-4.3.0/bin/python demo/scoring.py
+
+test: test-rust test-spark ## every test, those on real Spark included
+
+test-rust:
+	$(ENVIRONMENTS) tools spark-4.3.0
+	cargo test --no-default-features --lib
+	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/spark-4.3.0/bin/python cargo test
+
+test-spark:
+	$(ENVIRONMENTS) all
+	$(ENVIRONMENTS) build 3.11 3.13
+	$(VENVS)/tools/bin/python -m pytest integration
+
+check: ## formatting, lints, docs, licences, Python lint
+	$(ENVIRONMENTS) tools
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --no-default-features -- -D warnings
+	cargo doc --no-deps --document-private-items --quiet
+	$(PYTHON) .ci/licences.py
+	$(VENVS)/tools/bin/ruff check .
+	$(VENVS)/tools/bin/ruff format --check .
+
+bench: ## the benchmark table; takes about half an hour, let nothing else run
+	$(PYTHON) benches/run.py
+
+clean: ## remove everything that was built, environments included
+	cargo clean
+	rm -rf $(VENVS) demo-output bench-output

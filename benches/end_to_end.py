@@ -1,0 +1,136 @@
+"""Measures whole queries on a Spark session: the same cached table, with stock PySpark and with bowstring in turn.
+
+Runs on the interpreter under test; `run.py` starts it. Results go to a file as JSON, progress to standard output, and
+what daemons and JVM have to say to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import frames
+from plan import Case, chosen
+from versions import versions
+
+CORES = 2
+PARTITIONS = 2 * CORES
+SIDES = ("stock", "bowstring")
+
+
+def start_session() -> SparkSession:
+    """A local session without anything that a benchmark does not need."""
+    session = (
+        SparkSession.builder.master(f"local[{CORES}]")
+        .appName("bowstring end to end")
+        .config("spark.driver.memory", "4g")
+        .config("spark.log.level", "ERROR")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", PARTITIONS)
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def make_input(session: SparkSession, case: Case, quick: bool) -> DataFrame:
+    """A cached table that is already partitioned and sorted by its key: 1 long and 4 doubles."""
+    total = case.size(quick) * case.rows
+    values = [F.randn(frames.SEED + n).alias(name) for n, name in enumerate(("v", "a", "b", "c"))]
+    key = F.floor(F.col("id") / case.rows).alias("k")
+    table = session.range(0, total, 1, PARTITIONS).select(key, *values)
+    table = table.repartition(PARTITIONS, "k").sortWithinPartitions("k").cache()
+    if table.count() != total:
+        raise SystemExit(f"{case.id}: the input table has not the {total:,} rows that were asked for")
+    return table
+
+
+def query(table: DataFrame, case: Case) -> DataFrame:
+    """A new grouped map over the table: it remembers the executable that is set when it is made."""
+    return table.groupBy("k").applyInPandas(frames.FUNCTIONS[case.function], table.schema)
+
+
+def fingerprint(result: DataFrame) -> tuple[int, str]:
+    """Rows, and a hash of all values that does not depend on their order."""
+    row = (
+        result.select(F.xxhash64(*result.columns).cast("decimal(20,0)").alias("h"))
+        .agg(F.count("h"), F.sum("h"))
+        .first()
+    )
+    if row is None:
+        raise SystemExit("an aggregate came back empty")
+    return int(row[0]), str(row[1])
+
+
+def run(session: SparkSession, case: Case, executables: dict[str, str], repeat: int, quick: bool) -> dict[str, Any]:
+    """Seconds of the query on both sides in turn, after a warm-up that also compares their rows."""
+    table = make_input(session, case, quick)
+    plan = query(table, case)._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
+    if "Exchange" in plan.split("InMemoryTableScan")[0]:
+        raise SystemExit(f"{case.id}: the query shuffles, so it does not measure what it should:\n{plan}")
+    context = session.sparkContext
+    prints = {}
+    for side in SIDES:
+        context.pythonExec = executables[side]
+        prints[side] = fingerprint(query(table, case))
+    if prints["stock"] != prints["bowstring"]:
+        raise SystemExit(f"{case.id}: the answers differ: {prints}")
+    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    for _ in range(repeat):
+        for side in SIDES:
+            context.pythonExec = executables[side]
+            measured = query(table, case)
+            started = time.perf_counter()
+            measured.write.format("noop").mode("overwrite").save()
+            seconds[side].append(time.perf_counter() - started)
+    table.unpersist(blocking=True)
+    return {
+        **{side: statistics.median(seconds[side]) for side in SIDES},
+        "samples": seconds,
+        "rows": prints["stock"][0],
+        "checksum": prints["stock"][1],
+    }
+
+
+def main() -> None:
+    """Runs the chosen cases, writes their results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bowstring", type=Path, required=True, help="the binary")
+    parser.add_argument("--output", type=Path, required=True, help="file for the results")
+    parser.add_argument("--only", help="part of the ids of the cases to run")
+    parser.add_argument("--repeat", type=int, default=3, help="timed runs of each side")
+    parser.add_argument("--quick", action="store_true", help="few groups")
+    options = parser.parse_args()
+
+    executables = {"stock": sys.executable, "bowstring": str(options.bowstring)}
+    os.environ["BOWSTRING_PYTHON"] = os.environ["PYSPARK_PYTHON"] = sys.executable
+    warnings.simplefilter("ignore", FutureWarning)
+    session = start_session()
+    results = {}
+    try:
+        for case in chosen(options.only, "end-to-end"):
+            started = time.monotonic()
+            print(f"  {case.title(options.quick)} …", end="", flush=True)
+            result = run(session, case, executables, options.repeat, options.quick)
+            results[case.id] = result
+            figures = " / ".join(f"{result[side]:.{case.digits}f}" for side in SIDES)
+            print(f" {figures} {case.unit} ({time.monotonic() - started:.0f} s)", flush=True)
+    finally:
+        session.stop()
+    options.output.write_text(json.dumps({"versions": versions(), "results": results}))
+
+
+if __name__ == "__main__":
+    main()

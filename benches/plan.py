@@ -1,0 +1,83 @@
+"""What is measured: the cases, their sizes and their targets. Data only, no imports beyond the standard library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+SPARK_VERSIONS = ("4.3.0", "3.5.9")
+
+EARLIER_SPARK = 2 / 3
+"""Share of a target that holds for Spark before 4.3, whose stock worker does less work for each group."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the report."""
+
+    id: str
+    kind: str
+    """`task` (worker alone, CPU per group), `latency`, `memory` or `end-to-end`."""
+    what: str
+    unit: str
+    digits: int
+    target: float | None = None
+    """Stock's figure divided by ours, at least, on Spark 4.3.0."""
+    function: str = "identity"
+    layout: str = "numeric"
+    groups: int = 0
+    rows: int = 0
+    """Rows of each group."""
+    quick_groups: int = 0
+
+    def size(self, quick: bool) -> int:
+        """Number of groups."""
+        return self.quick_groups if quick else self.groups
+
+    def title(self, quick: bool) -> str:
+        if not self.groups:
+            return self.what
+        return f"{self.what}, {self.size(quick):,} × {self.rows:,} rows"
+
+    def target_for(self, spark: str) -> float | None:
+        if self.target is None or spark == SPARK_VERSIONS[0]:
+            return self.target
+        return max(1.0, self.target * EARLIER_SPARK)
+
+    def matches(self, pattern: str | None) -> bool:
+        """Whether `pattern` is found in the id; it may hold `*` and `?`."""
+        return pattern is None or fnmatch(self.id, f"*{pattern}*")
+
+
+def _task(id: str, what: str, groups: int, rows: int, quick_groups: int, **more: object) -> Case:
+    return Case(id, "task", what, "CPU ms/group", 3, groups=groups, rows=rows, quick_groups=quick_groups, **more)  # type: ignore[arg-type]
+
+
+def _session(id: str, what: str, groups: int, rows: int, quick_groups: int, **more: object) -> Case:
+    return Case(id, "end-to-end", what, "s", 2, groups=groups, rows=rows, quick_groups=quick_groups, **more)  # type: ignore[arg-type]
+
+
+CASES = (
+    _task("worker/identity-20000x10", "worker alone, identity", 20_000, 10, 1_000, target=30.0),
+    _task("worker/identity-2000x1000", "worker alone, identity", 2_000, 1_000, 200),
+    _task("worker/identity-20x100000", "worker alone, identity", 20, 100_000, 4),
+    _task("worker/znorm-20000x10", "worker alone, z-norm", 20_000, 10, 1_000, function="znorm"),
+    _task("worker/znorm-2000x1000", "worker alone, z-norm", 2_000, 1_000, 200, function="znorm"),
+    _task("worker/znorm-20x100000", "worker alone, z-norm", 20, 100_000, 4, function="znorm"),
+    _task("worker/strings-10000x10", "worker alone, identity, 4 strings", 10_000, 10, 500, layout="strings"),
+    _task(
+        "worker/mixed-2000x25", "worker alone, identity, 20 mixed columns", 2_000, 25, 100, layout="mixed", target=10.0
+    ),
+    Case("worker/cold", "latency", "cold worker: connect to end of a tiny task", "ms", 1, target=8.0),
+    Case("worker/warm", "latency", "warm worker: one tiny task", "ms", 2, target=4.0),
+    Case("worker/memory", "memory", "memory of a daemon with 8 workers (PSS)", "MiB", 0, target=2.0),
+    _session("session/identity-20000x10", "end to end, identity", 20_000, 10, 1_000, target=8.0),
+    _session("session/znorm-20000x10", "end to end, z-norm", 20_000, 10, 1_000, function="znorm", target=4.0),
+    _session("session/identity-2000x1000", "end to end, identity", 2_000, 1_000, 200, target=2.5),
+    _session("session/identity-20x100000", "end to end, identity", 20, 100_000, 4, target=1.0),
+)
+
+
+def chosen(pattern: str | None, *kinds: str) -> list[Case]:
+    """The cases of these kinds whose id matches."""
+    return [case for case in CASES if case.kind in kinds and case.matches(pattern)]

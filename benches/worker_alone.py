@@ -1,0 +1,210 @@
+"""Measures workers without Spark: one daemon of stock PySpark, one of bowstring, and this client in the JVM's place.
+
+Runs on the interpreter under test; `run.py` starts it. Results go to a file as JSON, progress to standard output, and
+what daemons and JVM have to say to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyspark
+
+import frames
+import process_tree
+from jvm_client import END_OF_STREAM, Daemon, Worker, spark_environment
+from plan import Case, chosen
+from task_bytes import DIALECTS, Dialect, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from versions import versions
+
+SIDES = ("stock", "bowstring")
+SAMPLE_SECONDS = 1.0
+"""A sample of CPU time is made of so many tasks that it takes about this long: /proc counts in hundredths."""
+MOST_TASKS = 20
+PAUSE_SECONDS = 0.3
+"""Between two cold starts: an executor seldom needs a new worker, and a daemon may prepare one meanwhile."""
+WORKERS_KEPT = 8
+TINY = Case("tiny", "task", "one small group", "ms", 2, groups=1, rows=10, quick_groups=1)
+
+Result = dict[str, Any]
+
+
+class Bench:
+    """Both daemons, and the way one task is run and checked on either."""
+
+    def __init__(self, daemons: dict[str, Daemon], dialect: Dialect, repeat: int, quick: bool) -> None:
+        self.daemons = daemons
+        self.dialect = dialect
+        self.repeat = repeat
+        self.quick = quick
+        self.tiny = self.encode(TINY)[0]
+
+    def encode(self, case: Case) -> tuple[bytes, list[list[Any]]]:
+        """The bytes of a case's task, and its groups."""
+        groups = frames.make_groups(case, self.quick)
+        command = pickle_command(frames.FUNCTIONS[case.function], frames.spark_schema(groups))
+        task = Task(command, grouped_offsets(groups[0][0].num_columns, [0]))
+        return encode_preamble(self.dialect, task) + encode_groups(self.dialect, groups), groups
+
+    def answer(self, worker: Worker, task: bytes) -> bytearray:
+        """Runs one task; the Arrow stream it replied. Raises if the reply is not that of a good task."""
+        reply = worker.run(task, timing_longs=self.dialect.timing_longs)
+        if reply.traceback is not None:
+            raise RuntimeError(f"the worker raised:\n{reply.traceback}")
+        if reply.end != END_OF_STREAM:
+            raise RuntimeError(f"the worker ended its reply with {reply.end} instead of {END_OF_STREAM}")
+        return reply.arrow
+
+    def sample(self, side: str, worker: Worker, task: bytes, tasks: int) -> tuple[float, float, bytearray]:
+        """CPU and wall seconds of one task, mean of `tasks` of them, and the last reply."""
+        root = self.daemons[side].pid
+        cpu, wall = process_tree.cpu_seconds(root), time.perf_counter()
+        for _ in range(tasks):
+            reply = self.answer(worker, task)
+        wall = time.perf_counter() - wall
+        return (process_tree.cpu_seconds(root) - cpu) / tasks, wall / tasks, reply
+
+    def run_task(self, case: Case) -> Result:
+        """CPU time per group on both sides in turn, and of the bare function."""
+        task, groups = self.encode(case)
+        limit = bare_loop(frames.FUNCTIONS[case.function], groups)
+        cpu: dict[str, list[float]] = {side: [] for side in SIDES}
+        wall: dict[str, list[float]] = {side: [] for side in SIDES}
+        sums: dict[str, tuple[int, str]] = {}
+        with ExitStack() as stack:
+            workers = {side: stack.enter_context(self.daemons[side].connect()) for side in SIDES}
+            tasks = dict.fromkeys(SIDES, 1)
+            for side in SIDES:
+                self.answer(workers[side], self.tiny)
+                used, _, reply = self.sample(side, workers[side], task, 1)
+                sums[side] = frames.checksum(reply)
+                tasks[side] = min(MOST_TASKS, math.ceil(SAMPLE_SECONDS / max(used, 0.01)))
+            check_equal(case, sums, sum(batch.num_rows for group in groups for batch in group))
+            for _ in range(self.repeat):
+                for side in SIDES:
+                    used, elapsed, reply = self.sample(side, workers[side], task, tasks[side])
+                    if frames.checksum(reply) != sums[side]:
+                        raise SystemExit(f"{case.id}: {side} answered the same task in two ways")
+                    cpu[side].append(used * 1000 / len(groups))
+                    wall[side].append(elapsed * 1000 / len(groups))
+        for side in SIDES:
+            workers[side].wait_for_exit()
+        return {
+            **medians(cpu),
+            "limit": limit * 1000 / len(groups),
+            "wall": {side: statistics.median(wall[side]) for side in SIDES},
+            "rows": sums["stock"][0],
+            "checksum": sums["stock"][1],
+        }
+
+    def run_cold(self) -> Result:
+        """Milliseconds from connecting to the end of a tiny task, on a new worker each time."""
+        times: dict[str, list[float]] = {side: [] for side in SIDES}
+        for turn in range(1 + (3 if self.quick else 10)):
+            for side in SIDES:
+                time.sleep(PAUSE_SECONDS)
+                started = time.perf_counter()
+                with self.daemons[side].connect() as worker:
+                    self.answer(worker, self.tiny)
+                    elapsed = time.perf_counter() - started
+                worker.wait_for_exit()
+                if turn:
+                    times[side].append(elapsed * 1000)
+        return medians(times)
+
+    def run_warm(self) -> Result:
+        """Milliseconds of a tiny task on a worker that has served some, one after another without a pause."""
+        times: dict[str, list[float]] = {side: [] for side in SIDES}
+        with ExitStack() as stack:
+            workers = {side: stack.enter_context(self.daemons[side].connect()) for side in SIDES}
+            for turn in range(5 + (10 if self.quick else 50)):
+                for side in SIDES:
+                    # The task before leaves garbage to collect; a worker does that before it reads the next one.
+                    self.answer(workers[side], self.tiny)
+                    started = time.perf_counter()
+                    self.answer(workers[side], self.tiny)
+                    if turn >= 5:
+                        times[side].append((time.perf_counter() - started) * 1000)
+        for side in SIDES:
+            workers[side].wait_for_exit()
+        return medians(times)
+
+    def run_memory(self) -> Result:
+        """MiB of each daemon with all its processes, while eight workers that have served a task stay open."""
+        mebibytes: dict[str, list[float]] = {}
+        for side in SIDES:
+            with ExitStack() as stack:
+                workers = [stack.enter_context(self.daemons[side].connect()) for _ in range(WORKERS_KEPT)]
+                for worker in workers:
+                    self.answer(worker, self.tiny)
+                mebibytes[side] = [process_tree.pss_bytes(self.daemons[side].pid) / 2**20]
+            for worker in workers:
+                worker.wait_for_exit()
+        return medians(mebibytes)
+
+
+def bare_loop(function: Callable[[Any], Any], groups: list[list[Any]]) -> float:
+    """CPU seconds of the function alone, called on frames that are ready: the limit that no worker can beat."""
+    ready = [frames.to_frame(group) for group in groups]
+    function(ready[0])
+    started = time.process_time()
+    for frame in ready:
+        function(frame)
+    return time.process_time() - started
+
+
+def check_equal(case: Case, sums: dict[str, tuple[int, str]], expected_rows: int) -> None:
+    """Stops the program unless both sides answered all rows, and the same rows."""
+    for side, (rows, _) in sums.items():
+        if rows != expected_rows:
+            raise SystemExit(f"{case.id}: {side} answered {rows:,} rows instead of {expected_rows:,}")
+    if len(set(sums.values())) != 1:
+        raise SystemExit(f"{case.id}: the answers differ: {sums}")
+
+
+def medians(samples: dict[str, list[float]]) -> Result:
+    return {**{side: statistics.median(samples[side]) for side in SIDES}, "samples": samples}
+
+
+def main() -> None:
+    """Runs the chosen cases, writes their results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bowstring", type=Path, required=True, help="the binary")
+    parser.add_argument("--output", type=Path, required=True, help="file for the results")
+    parser.add_argument("--only", help="part of the ids of the cases to run")
+    parser.add_argument("--repeat", type=int, default=3, help="samples of each side")
+    parser.add_argument("--quick", action="store_true", help="few groups")
+    options = parser.parse_args()
+
+    dialect = DIALECTS[pyspark.__version__]
+    environment = spark_environment(Path(sys.executable))
+    commands = {"stock": sys.executable, "bowstring": options.bowstring}
+    results: dict[str, Result] = {}
+    with ExitStack() as stack:
+        daemons = {
+            side: stack.enter_context(Daemon([program, *dialect.daemon], environment))
+            for side, program in commands.items()
+        }
+        bench = Bench(daemons, dialect, options.repeat, options.quick)
+        special = {"worker/cold": bench.run_cold, "worker/warm": bench.run_warm, "worker/memory": bench.run_memory}
+        for case in chosen(options.only, "task", "latency", "memory"):
+            started = time.monotonic()
+            print(f"  {case.title(options.quick)} …", end="", flush=True)
+            result = special[case.id]() if case.id in special else bench.run_task(case)
+            results[case.id] = result
+            figures = " / ".join(f"{result[side]:.{case.digits}f}" for side in SIDES)
+            print(f" {figures} {case.unit} ({time.monotonic() - started:.0f} s)", flush=True)
+    options.output.write_text(json.dumps({"versions": versions(), "results": results}))
+
+
+if __name__ == "__main__":
+    main()

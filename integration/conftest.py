@@ -1,0 +1,95 @@
+"""Selection of environments and scenarios, and one runner process for each environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from environments import ENVIRONMENTS, Environment
+from harness import Outcomes, list_scenarios, run_scenarios
+
+COMPLETE = ("spark-3.5.9", "spark-4.3.0")
+"""Environments in which every kind of work is tried by default; the others run the core."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options to try less than the default."""
+    group = parser.getgroup("bowstring")
+    group.addoption(
+        "--environments",
+        default=os.environ.get("BOWSTRING_ENVIRONMENTS", ""),
+        help="comma-separated environments; default all (or BOWSTRING_ENVIRONMENTS)",
+    )
+    group.addoption(
+        "--kinds",
+        default=os.environ.get("BOWSTRING_KINDS", "default"),
+        choices=("default", "core", "all"),
+        help="core: grouped map; all: every kind everywhere; default: core everywhere, all on "
+        + " and ".join(COMPLETE),
+    )
+    group.addoption(
+        "--runners",
+        type=int,
+        default=int(os.environ.get("BOWSTRING_RUNNERS", "2")),
+        help="how many environments run their scenarios at the same time",
+    )
+
+
+def chosen_environments(config: pytest.Config) -> list[Environment]:
+    """The environments with Spark that this run covers."""
+    named = [name for name in config.getoption("--environments").split(",") if name]
+    unknown = set(named) - set(ENVIRONMENTS)
+    if unknown:
+        raise pytest.UsageError(f"unknown environments: {', '.join(sorted(unknown))}")
+    return [ENVIRONMENTS[name] for name in named or ENVIRONMENTS if name != "tools"]
+
+
+def version(text: str) -> tuple[int, ...]:
+    """`4.1` or `4.1.4` as numbers to compare."""
+    return tuple(int(part) for part in text.split("."))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrises tests over environments, and those about scenarios over the scenarios that each one has."""
+    environments = chosen_environments(metafunc.config)
+    if "scenario" in metafunc.fixturenames:
+        kinds = metafunc.config.getoption("--kinds")
+        cases = []
+        for environment in environments:
+            every = kinds == "all" or (kinds == "default" and environment.name in COMPLETE)
+            for facts in list_scenarios():
+                if version(facts["since"]) <= version(environment.spark) and (every or facts["kind"] == "core"):
+                    cases.append(pytest.param(environment, facts, id=f"{environment.name}-{facts['name']}"))
+        metafunc.parametrize(("environment", "scenario"), cases)
+    elif "lifecycle" in metafunc.fixturenames:
+        complete = [environment for environment in environments if environment.name in COMPLETE]
+        metafunc.parametrize("lifecycle", complete, ids=lambda environment: environment.name, scope="module")
+
+
+@pytest.fixture(scope="session")
+def outcomes_of(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Environment], Outcomes]]:
+    """Answers with what the selected scenarios brought in an environment.
+
+    The first question starts the runners of all environments, a few at a time.
+    """
+    wanted: dict[str, list[str]] = {}
+    for item in request.session.items:
+        call = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if "scenario" in call:
+            wanted.setdefault(call["environment"].name, []).append(call["scenario"]["name"])
+    with ThreadPoolExecutor(request.config.getoption("--runners")) as pool:
+        runs = {
+            name: pool.submit(run_scenarios, ENVIRONMENTS[name], scenarios, tmp_path_factory.mktemp(name))
+            for name, scenarios in wanted.items()
+        }
+        yield lambda environment: runs[environment.name].result()
+        pool.shutdown(cancel_futures=True)

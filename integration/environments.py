@@ -1,0 +1,132 @@
+"""Python environments for tests, demo and benchmarks: one venv per Spark line, made once and reused.
+
+Run as a script to make them: `python3 integration/environments.py spark-4.3.0 spark-3.5.9`.
+`python3 integration/environments.py build 3.11` builds the bowstring that embeds that Python and prints its path.
+They live in `integration/.venvs/`, which git ignores. An environment is complete when its stamp file
+holds the text of its requirements file; an interrupted install is started again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE / ".venvs"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A venv with one Spark release, one pandas and one pyarrow on one CPython minor version."""
+
+    name: str
+    requirements: str
+    python: str = "3.11"
+
+    @property
+    def path(self) -> Path:
+        return ROOT / self.name
+
+    @property
+    def interpreter(self) -> Path:
+        return self.path / "bin" / "python"
+
+    @property
+    def spark(self) -> str:
+        return self.requirements.removeprefix("spark-")
+
+
+ENVIRONMENTS = {
+    environment.name: environment
+    for environment in (
+        Environment("tools", "tools"),
+        Environment("spark-3.5.9", "spark-3.5.9"),
+        Environment("spark-4.0.5", "spark-4.0.5"),
+        Environment("spark-4.1.4", "spark-4.1.4"),
+        Environment("spark-4.2.1", "spark-4.2.1"),
+        Environment("spark-4.3.0", "spark-4.3.0"),
+        Environment("spark-4.3.0-py313", "spark-4.3.0", python="3.13"),
+    )
+}
+
+
+def find_python(version: str) -> Path | None:
+    """The interpreter of that minor version from PATH or from pyenv, if it has a shared libpython."""
+    candidates = [shutil.which(f"python{version}"), shutil.which("python3")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates += [str(path) for path in sorted(pyenv.glob(f"{version}*/bin/python{version}"), reverse=True)]
+    wanted = "s.get_python_version(), s.get_config_var('Py_ENABLE_SHARED'), sys.executable"
+    probe = f"import sys, sysconfig as s; print({wanted})"
+    for candidate in filter(None, candidates):
+        found = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
+        if found.returncode == 0 and found.stdout.split()[:2] == [version, "1"]:
+            return Path(found.stdout.split(maxsplit=2)[2].strip())
+    return None
+
+
+def make(environment: Environment) -> Path:
+    """Makes the venv unless it is complete. Returns its interpreter; exits with a sentence if it cannot."""
+    wanted = (HERE / "requirements" / f"{environment.requirements}.txt").read_text()
+    stamp = environment.path / "complete.txt"
+    if stamp.exists() and stamp.read_text() == wanted and environment.interpreter.exists():
+        return environment.interpreter
+    base = find_python(environment.python)
+    if base is None:
+        raise SystemExit(f"{environment.name}: no Python {environment.python} with a shared libpython found")
+    started = time.monotonic()
+    print(f"{environment.name}: installing {', '.join(wanted.split())} on Python {environment.python} …", flush=True)
+    shutil.rmtree(environment.path, ignore_errors=True)
+    subprocess.run([base, "-m", "venv", environment.path], check=True)
+    pip = [environment.interpreter, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, "setuptools", "wheel"], check=True)
+    requirements = HERE / "requirements" / f"{environment.requirements}.txt"
+    subprocess.run([*pip, "-r", requirements], check=True)
+    stamp.write_text(wanted)
+    print(f"{environment.name}: ready after {time.monotonic() - started:.0f} s", flush=True)
+    return environment.interpreter
+
+
+@cache
+def build_bowstring(python: str) -> Path:
+    """Builds the release binary for that Python, in a target directory of its own. Returns the binary's path.
+
+    `BOWSTRING_BIN` names a ready binary instead, or a stand-in script; it is returned as it is.
+    """
+    ready = os.environ.get("BOWSTRING_BIN")
+    if ready:
+        return Path(ready).resolve()
+    base = find_python(python)
+    if base is None:
+        raise SystemExit(f"bowstring: no Python {python} with a shared libpython found")
+    target = HERE.parent / "target" / f"cpython-{python}"
+    command = ["cargo", "build", "--release", "--target-dir", str(target)]
+    subprocess.run(command, cwd=HERE.parent, env={**os.environ, "PYO3_PYTHON": str(base)}, check=True)
+    return target / "release" / "bowstring"
+
+
+def main(arguments: list[str]) -> None:
+    """Makes the named environments, builds bowstring for Pythons, says where a Python is, or what there is."""
+    if arguments[:1] == ["build"] and len(arguments) > 1:
+        for python in arguments[1:]:
+            print(build_bowstring(python))
+        return
+    if arguments[:1] == ["find"] and len(arguments) == 2:
+        print(find_python(arguments[1]) or "")
+        return
+    names = list(ENVIRONMENTS) if arguments == ["all"] else arguments
+    unknown = [name for name in names if name not in ENVIRONMENTS]
+    if unknown or not names:
+        known = ", ".join(ENVIRONMENTS)
+        raise SystemExit(f"usage: environments.py NAME… | all | build PYTHON… | find PYTHON  (known names: {known})")
+    for name in names:
+        make(ENVIRONMENTS[name])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,138 @@
+"""Workers are born, reused, killed and buried as with stock, and a death is reported."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from environments import Environment
+from harness import Finished, is_stand_in, run_programs
+
+ROWS = [
+    sorted([[n % 4, sum(m * 0.5 for m in range(40) if m % 4 == n % 4), str(n)] for n in range(40)]),
+    [0, 1, 4, 9],
+]
+"""What the program `rows` answers."""
+
+KILLED_WITHIN = 15.0
+"""Seconds for a cancelled task's worker to go: the JVM looks every 2 s, and waits `spark.python.task.killTimeout`."""
+
+
+@pytest.fixture(scope="module")
+def everyday(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """One session with defaults: jobs one after another, settings, cancelled jobs, the end."""
+    cancelled = ["cancelled_while_sleeping", "cancelled_while_busy"]
+    names = ["worker_pids", "rows_with_variables", *cancelled, "left_after_stop"]
+    return run_programs(lifecycle, names, tmp_path_factory.mktemp("everyday"))
+
+
+@pytest.fixture(scope="module")
+def deaths(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """One session that limits memory and allows four attempts, with workers that die at the first."""
+    names = ["dies_by_exit", "dies_by_signal", "takes_much_memory", "rows"]
+    conf = {"spark.executor.pyspark.memory": "4g"}
+    return run_programs(lifecycle, names, tmp_path_factory.mktemp("deaths"), master="local[2,4]", conf=conf)
+
+
+def test_workers_serve_one_job_after_another(everyday: Finished) -> None:
+    jobs = everyday.answers["worker_pids"]
+    assert len({worker for job in jobs for worker, _ in job}) <= 2
+    assert len({daemon for job in jobs for _, daemon in job}) == 1
+
+
+@pytest.mark.parametrize("program", ["cancelled_while_sleeping", "cancelled_while_busy"])
+def test_cancelling_a_job_ends_its_workers(everyday: Finished, program: str) -> None:
+    answer = everyday.answers[program]
+    assert answer["started"]
+    assert answer["failed"]
+    assert answer["gone_after"] is not None
+    assert answer["gone_after"] < KILLED_WITHIN
+
+
+@pytest.mark.parametrize("program", ["cancelled_while_sleeping", "cancelled_while_busy"])
+def test_jobs_after_a_cancelled_one_answer(everyday: Finished, program: str) -> None:
+    assert everyday.answers[program]["rows"] == ROWS
+
+
+def test_no_worker_outlives_the_session(everyday: Finished) -> None:
+    assert everyday.answers["left_after_stop"] == []
+
+
+def test_no_process_outlives_the_driver(everyday: Finished) -> None:
+    assert everyday.left == {}
+
+
+@pytest.mark.parametrize("program", ["dies_by_exit", "dies_by_signal"])
+def test_a_dying_worker_costs_one_attempt(deaths: Finished, program: str) -> None:
+    assert deaths.answers[program] == [0, 1, 2, 3]
+
+
+def test_jobs_after_a_death_answer(deaths: Finished) -> None:
+    assert deaths.answers["rows"] == ROWS
+
+
+def test_the_log_says_how_a_worker_died(lifecycle: Environment, deaths: Finished) -> None:
+    if is_stand_in(lifecycle):
+        pytest.skip("stock says nothing")
+    assert "SIGSEGV" in deaths.log
+    assert re.search(r"(exit|code|status)\D{0,20}3\b", deaths.log)
+
+
+def test_each_task_gets_a_worker_of_its_own_without_reuse(lifecycle: Environment, tmp_path: Path) -> None:
+    conf = {"spark.python.worker.reuse": "false"}
+    finished = run_programs(lifecycle, ["worker_pids", "rows"], tmp_path, conf=conf)
+    workers = [worker for job in finished.answers["worker_pids"] for worker, _ in job]
+    assert len(set(workers)) == len(workers)
+    assert len(workers) >= 4
+    assert finished.answers["rows"] == ROWS
+    assert finished.left == {}
+
+
+def test_the_memory_limit_holds_as_in_stock(deaths: Finished) -> None:
+    answer = deaths.answers["takes_much_memory"]
+    assert "MemoryError" in answer["stock"]["greedy"]["text"]
+    assert answer["ours"] == answer["stock"]
+
+
+def test_bowstring_variables_do_not_change_the_answer(everyday: Finished) -> None:
+    answers = everyday.answers["rows_with_variables"]
+    assert answers == dict.fromkeys(answers, ROWS)
+    assert len(answers) == 4
+
+
+SETTINGS = {
+    "simple_workers": ("3.5", {"spark.python.use.daemon": "false"}),
+    "unix_sockets": ("4.1", {"spark.python.unix.domain.socket.enabled": "true"}),
+    "unix_sockets_and_pipelining": (
+        "4.3",
+        {"spark.python.unix.domain.socket.enabled": "true", "spark.python.udf.pipelined.enabled": "true"},
+    ),
+}
+"""Since when, and Spark configuration that only a new application can have."""
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_spark_settings_do_not_change_the_answer(lifecycle: Environment, setting: str, tmp_path: Path) -> None:
+    since, conf = SETTINGS[setting]
+    if tuple(map(int, since.split("."))) > tuple(map(int, lifecycle.spark.split("."))):
+        pytest.skip(f"since Spark {since}")
+    finished = run_programs(lifecycle, ["rows"], tmp_path, conf=conf)
+    assert finished.answers["rows"] == ROWS
+    assert finished.left == {}
+
+
+def test_workers_listen_on_ipv6_where_the_jvm_prefers_it(lifecycle: Environment, tmp_path: Path) -> None:
+    addresses = Path("/proc/net/if_inet6")
+    if not addresses.exists() or " lo\n" not in addresses.read_text():
+        pytest.skip("this machine has no ::1")
+    conf = {
+        "spark.driver.extraJavaOptions": "-Djava.net.preferIPv6Addresses=true -XX:TieredStopAtLevel=1",
+        "spark.driver.bindAddress": "::1",
+        "spark.driver.host": "[::1]",
+    }
+    variables = {"SPARK_LOCAL_IP": "::1", "SPARK_PREFER_IPV6": "True"}
+    finished = run_programs(lifecycle, ["rows"], tmp_path, conf=conf, variables=variables)
+    assert finished.answers["rows"] == ROWS
+    assert finished.left == {}

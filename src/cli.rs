@@ -1,0 +1,169 @@
+//! What the command line asks for.
+//!
+//! bowstring stands where Spark expects a Python, so whatever is not plainly for bowstring belongs to
+//! that Python, unread.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::control::{Launch, ZYGOTE_NAME};
+
+/// The jobs of this one binary.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Print a text and leave.
+    Tell(String),
+    /// Play `pyspark.daemon`; what Spark put behind it.
+    Supervisor(Vec<OsString>),
+    /// Be the process that workers are forked from. Only the supervisor asks for it.
+    Zygote(Launch),
+    /// Be the environment's Python, with these arguments.
+    Python(Vec<OsString>),
+}
+
+/// Decides from the arguments, `argv[0]` included, and from `BOWSTRING_DISABLE`.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Role {
+    let disabled = std::env::var_os("BOWSTRING_DISABLE").is_some_and(|value| value == "1");
+    choose(arguments, disabled)
+}
+
+/// Prints a text that was asked for on standard output.
+///
+/// # Errors
+///
+/// When standard output does not take it.
+pub fn tell(text: &str) -> anyhow::Result<ExitCode> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role {
+    let mut arguments = arguments.into_iter();
+    let name = arguments.next();
+    let rest: Vec<OsString> = arguments.collect();
+    if name.is_some_and(|name| name == ZYGOTE_NAME)
+        && let Some(launch) = Launch::from_arguments(rest.iter().cloned())
+    {
+        return Role::Zygote(launch);
+    }
+    let words: Vec<&str> = rest.iter().map_while(|word| word.to_str()).collect();
+    match words[..] {
+        ["--version"] => Role::Tell(version()),
+        ["--help"] => Role::Tell(HELP.to_owned()),
+        ["-m", "pyspark.daemon", ..] if !disabled => {
+            Role::Supervisor(rest.into_iter().skip(2).collect())
+        }
+        _ => Role::Python(rest),
+    }
+}
+
+/// Names the Python as well: the two versions have to match when something does not.
+fn version() -> String {
+    let python = option_env!("BOWSTRING_PYTHON_VERSION").unwrap_or("none");
+    format!(
+        "bowstring {} (Python {python})\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+const HELP: &str = "\
+bowstring: a native daemon for PySpark's executors
+
+Spark starts bowstring where it would start Python. bowstring then runs the Python side of UDFs and
+RDDs itself; in every other respect it behaves as the Python of the chosen environment.
+
+Switch it on
+  spark-submit --conf spark.pyspark.python=/path/to/bowstring …
+  (or PYSPARK_PYTHON=/path/to/bowstring; the path must exist on every executor)
+
+Switch it off
+  leave that setting out, or keep it and set
+  --conf spark.executorEnv.BOWSTRING_DISABLE=1
+
+Usage
+  bowstring -m pyspark.daemon [worker module]   run by Spark: serve an executor's tasks
+  bowstring --version | --help
+  bowstring anything else                       runs the environment's Python with these arguments
+
+Which Python
+  The first of: $BOWSTRING_PYTHON, a `python` beside this executable, $VIRTUAL_ENV/bin/python,
+  `python3` on the PATH, the Python that bowstring was built with. Its version, 3.x, must be
+  the one that `--version` shows.
+
+Environment (for executors: spark.executorEnv.NAME)
+  BOWSTRING_PYTHON            interpreter whose packages are used, such as /venv/bin/python
+  BOWSTRING_PREIMPORT         modules to import once for all workers, separated by commas; replaces
+                              the default (numpy, pandas, pyarrow and parts of PySpark); empty: none
+  BOWSTRING_SPARE_WORKERS     workers kept ready for the next task (default 2)
+  BOWSTRING_NATIVE            on (default): groups are converted natively; off: PySpark's own code
+  BOWSTRING_READ_AHEAD_BYTES  most bytes of input to hold before the function asks for them
+  BOWSTRING_LOG               error, warn (default), info, debug, trace, off, or a filter such as
+                              bowstring::supervisor=debug
+  BOWSTRING_LOG_FORMAT        text (default) or json; always on standard error
+  BOWSTRING_DISABLE           1: run the stock pyspark.daemon
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::WarmUp;
+
+    fn role(words: &[&str]) -> Role {
+        choose(words.iter().map(OsString::from), false)
+    }
+
+    #[test]
+    fn only_the_daemon_module_makes_a_supervisor() {
+        let daemon = ["bowstring", "-m", "pyspark.daemon"];
+        assert_eq!(role(&daemon), Role::Supervisor(vec![]));
+        let worker = [&daemon[..], &["pyspark.worker"]].concat();
+        assert_eq!(
+            role(&worker),
+            Role::Supervisor(vec!["pyspark.worker".into()])
+        );
+        let plain: [&[&str]; 5] = [
+            &["bowstring"],
+            &["bowstring", "-VV"],
+            &["bowstring", "-m", "pyspark.sql.worker.analyze_udtf"],
+            &["bowstring", "-c", "--help"],
+            &["bowstring", "-u", "-m", "pyspark.daemon"],
+        ];
+        for words in plain {
+            let rest = words[1..].iter().map(OsString::from).collect();
+            assert_eq!(role(words), Role::Python(rest));
+        }
+    }
+
+    #[test]
+    fn switched_off_the_daemon_is_pythons() {
+        let words = ["bowstring", "-m", "pyspark.daemon", "pyspark.worker"].map(OsString::from);
+        let expected = Role::Python(words[1..].to_vec());
+        assert_eq!(choose(words, true), expected);
+    }
+
+    #[test]
+    fn the_zygote_is_chosen_by_name_alone() {
+        let launch = Launch {
+            program: "/venv/bin/python".into(),
+            arguments: vec![],
+            warm_up: WarmUp::Never,
+            restore: vec![],
+        };
+        let words = |name: &str| [vec![name.into()], launch.to_arguments()].concat();
+        assert_eq!(
+            choose(words(ZYGOTE_NAME), false),
+            Role::Zygote(launch.clone())
+        );
+        assert_eq!(
+            choose(words("bowstring"), false),
+            Role::Python(launch.to_arguments())
+        );
+    }
+}

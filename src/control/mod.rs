@@ -1,0 +1,14 @@
+//! What the supervisor, the zygote and the workers say to each other.
+//!
+//! One packet is one message, over a pair of `SOCK_SEQPACKET` sockets, so nothing needs framing and a
+//! message is never half there. File descriptors travel with the message they belong to. This room
+//! knows bytes and descriptors; who sends what, and when, is for [`supervisor`](crate::supervisor) and
+//! `zygote`.
+
+mod channel;
+mod launch;
+mod message;
+
+pub use channel::{Packet, pair, receive, send};
+pub use launch::{Launch, WarmUp, ZYGOTE_NAME};
+pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, Unreadable};

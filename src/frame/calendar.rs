@@ -1,0 +1,105 @@
+//! Days since 1970-01-01 ⇄ dates of the proleptic Gregorian calendar.
+
+/// First and last day that `datetime.date` can hold: 0001-01-01 and 9999-12-31.
+pub const PYTHON_DATES: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+
+/// Year, month and day of a day in [`PYTHON_DATES`]; `None` outside.
+///
+/// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
+pub fn civil_from_days(days: i32) -> Option<(i32, u8, u8)> {
+    if !PYTHON_DATES.contains(&days) {
+        return None;
+    }
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + i32::from(month <= 2);
+    Some((year, u8::try_from(month).ok()?, u8::try_from(day).ok()?))
+}
+
+/// The day of a date; the inverse of [`civil_from_days`].
+///
+/// Source: as above, `days_from_civil`.
+pub fn days_from_civil(year: i32, month: u8, day: u8) -> i32 {
+    let (month, day) = (i32::from(month), i32::from(day));
+    let year = year - i32::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// Offset of a time zone whose rules cannot change, in microseconds east of UTC; `None` for
+/// every other zone.
+///
+/// `UTC` and `±HH:MM` are what pytz, zoneinfo and Arrow's own database agree on for all instants.
+pub fn fixed_offset(zone: &str) -> Option<i64> {
+    if matches!(zone, "UTC" | "Etc/UTC") {
+        return Some(0);
+    }
+    let &[sign, h1, h2, b':', m1, m2] = zone.as_bytes() else {
+        return None;
+    };
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let hours = digit(h1)? * 10 + digit(h2)?;
+    let minutes = digit(m1)? * 10 + digit(m2)?;
+    if hours > 18 || minutes > 59 {
+        return None;
+    }
+    let offset = (hours * 60 + minutes) * 60_000_000;
+    match sign {
+        b'+' => Some(offset),
+        b'-' => Some(-offset),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_python_date_survives_the_round_trip() {
+        let mut previous = None;
+        for days in PYTHON_DATES {
+            let (year, month, day) = civil_from_days(days).unwrap();
+            assert_eq!(days_from_civil(year, month, day), days);
+            assert!(Some((year, month, day)) > previous);
+            previous = Some((year, month, day));
+        }
+        assert_eq!(previous, Some((9999, 12, 31)));
+        assert_eq!(civil_from_days(*PYTHON_DATES.start()), Some((1, 1, 1)));
+        assert_eq!(civil_from_days(0), Some((1970, 1, 1)));
+    }
+
+    #[test]
+    fn only_zones_without_rules_have_an_offset() {
+        assert_eq!(fixed_offset("UTC"), Some(0));
+        assert_eq!(fixed_offset("+05:30"), Some(19_800_000_000));
+        assert_eq!(fixed_offset("-08:00"), Some(-28_800_000_000));
+        for zone in [
+            "America/New_York",
+            "EST",
+            "GMT+5",
+            "Z",
+            "",
+            "+5:30",
+            "+0530",
+            "UTC+3",
+        ] {
+            assert_eq!(fixed_offset(zone), None, "{zone}");
+        }
+    }
+}

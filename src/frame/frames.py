@@ -1,0 +1,168 @@
+"""The pandas half of building and taking apart frames: private constructors, kept in one place.
+
+Runs once per group, so everything that can be looked up once is looked up in `Frames.__init__`.
+The self-test of the seam compares what this makes with what stock makes, for the installed pandas.
+"""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pandas._config import config as pandas_config
+from pandas._libs.internals import BlockPlacement
+from pandas.core.arrays import DatetimeArray, TimedeltaArray
+from pandas.core.arrays.string_arrow import ArrowStringArray
+from pandas.core.dtypes import missing
+from pandas.core.internals.blocks import new_block
+from pandas.core.internals.managers import BlockManager
+
+PANDAS_3 = int(pd.__version__.split(".")[0]) >= 3
+
+# Options that change what stock builds. Read per group: the user's function may set them.
+_OPTIONS = [("future", "infer_string"), ("mode", "string_storage")] + ([] if PANDAS_3 else [("mode", "copy_on_write")])
+
+
+def _options():
+    values = pandas_config._global_config
+    return [values[section][name] for section, name in _OPTIONS]
+
+
+_DEFAULT_OPTIONS = _options()
+
+
+def _plain(values, placement):
+    return new_block(values, placement=placement, ndim=2)
+
+
+def _datetimes(values, placement):
+    return new_block(DatetimeArray._simple_new(values, dtype=values.dtype), placement=placement, ndim=2)
+
+
+def _timedeltas(values, placement):
+    return new_block(TimedeltaArray._simple_new(values, dtype=values.dtype), placement=placement, ndim=2)
+
+
+def _read_only(make):
+    # PARITY: with pandas 3 these columns are views of Arrow buffers in stock. A view of a
+    # read-only array can no more be made writable than those.
+    def make_read_only(values, placement):
+        values.flags.writeable = False
+        return make(values[:], placement)
+
+    return make_read_only
+
+
+def _string_array(values):
+    return ArrowStringArray(pa.chunked_array([values]), dtype=_STR)
+
+
+def _strings(values, placement):
+    return new_block(_string_array(values), placement=placement, ndim=2)
+
+
+def _stock(values, placement):
+    # A one-dimensional column of NumPy's is a block of one row.
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        values = values.reshape(1, -1)
+    return new_block(values, placement=placement, ndim=2)
+
+
+_STR = pd.StringDtype(na_value=float("nan")) if PANDAS_3 else None
+
+_MAKERS = {
+    "plain": _plain,
+    "datetime": _datetimes,
+    "timedelta": _timedeltas,
+    "string": _strings,
+    "stock": _stock,
+    "plain read-only": _read_only(_plain),
+    "datetime read-only": _read_only(_datetimes),
+}
+
+# PARITY: while stock calls the function, every block of a pandas 3 frame is shared with the
+# column that it was made from, so writes copy. One block that lives for ever stands for those.
+_SHARED = _plain(pd.DataFrame({"a": [0]})._mgr.blocks[0].values, BlockPlacement(0))
+
+
+class Frames:
+    """Builds the input frames of one task and takes its results apart."""
+
+    def __init__(self, names, fields, by_name):
+        """`names`: labels of the input columns; `fields`: of the declared result."""
+        # The Index that stock's concat makes for these names: its class and dtype depend on pandas.
+        self._columns = pd.concat([pd.Series([], dtype=object, name=name) for name in names], axis=1).columns
+        self._fields = list(fields)
+        self._by_name = by_name
+
+    @staticmethod
+    def layout(blocks):
+        """What `frame` needs to know of blocks [(maker, column positions)], for all groups alike."""
+        return [(_MAKERS[maker], BlockPlacement(columns)) for maker, columns in blocks]
+
+    def frame(self, layout, arrays, rows):
+        """A DataFrame of these arrays. None if the user has changed an option that matters."""
+        if _options() != _DEFAULT_OPTIONS:
+            return None
+        blocks = tuple([make(values, placement) for (make, placement), values in zip(layout, arrays)])
+        if PANDAS_3:
+            for block in blocks:
+                block.refs.add_reference(_SHARED)
+        # A view: a name that the user gives to one frame's labels must not appear in the next.
+        axes = [self._columns.view(), pd.RangeIndex(rows)]
+        manager = BlockManager(blocks, axes, verify_integrity=False)
+        return pd.DataFrame._from_mgr(manager, manager.axes)
+
+    @staticmethod
+    def scalar(maker, values):
+        """The first value of a block of one column, as `Series.iloc[0]` gives it."""
+        if maker == "datetime":
+            return DatetimeArray._simple_new(values[0], dtype=values.dtype)[0]
+        if maker == "timedelta":
+            return TimedeltaArray._simple_new(values[0], dtype=values.dtype)[0]
+        if maker == "string":
+            return _string_array(values)[0]
+        return values[0, 0]
+
+    def match(self, columns):
+        """Positions of the declared fields among the labels of a result, or None: ask stock."""
+        if type(columns) is not pd.Index and type(columns) is not pd.RangeIndex:
+            return None
+        labels = columns.tolist()
+        position = {label: index for index, label in enumerate(labels)}
+        if len(labels) != len(self._fields) or len(position) != len(labels):
+            return None
+        kinds = {type(label) for label in labels}
+        if kinds == {int}:
+            return list(range(len(labels)))
+        if kinds != {str}:
+            return None
+        if not self._by_name:
+            return list(range(len(labels)))
+        if any(field not in position for field in self._fields):
+            return None
+        return [position[field] for field in self._fields]
+
+    @staticmethod
+    def take_apart(frame, positions):
+        """Row count and the arrays at `positions`, or None: ask stock."""
+        manager = frame._mgr
+        if type(manager) is not BlockManager or getattr(missing, "INF_AS_NA", False):
+            return None
+        values = manager.iget_values
+        return len(manager.axes[1]), [values(position) for position in positions]
+
+
+def classes():
+    """What the native half compares result columns with."""
+    return pd.DataFrame, pd.NA, pd.NaT, DatetimeArray, TimedeltaArray, ArrowStringArray
+
+
+def block_values(series):
+    """The array inside a column that stock has made, and its dtype's name."""
+    values = series._mgr.blocks[0].values
+    if (
+        isinstance(values, (DatetimeArray, TimedeltaArray))
+        and values.dtype.kind in "mM"
+        and getattr(values, "tz", None) is None
+    ):
+        return values._ndarray, str(values.dtype)
+    return values, str(values.dtype)

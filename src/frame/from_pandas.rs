@@ -1,0 +1,797 @@
+//! One result column → values appended to an Arrow builder.
+//!
+//! [`FieldBuilder::append`] takes a column only where it is proven to give what stock gives;
+//! otherwise it leaves the builder as it was and says so, and the caller asks stock.
+
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, Decimal128Builder, LargeBinaryBuilder, LargeStringBuilder,
+    PrimitiveBuilder, StringBuilder,
+};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+};
+use arrow_array::{ArrayRef, builder::ArrayBuilder};
+use arrow_data::ArrayData;
+use arrow_pyarrow::FromPyArrow;
+use arrow_schema::{DataType, TimeUnit};
+use numpy::datetime::{Datetime, Timedelta, units};
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
+
+use super::calendar::{days_from_civil, fixed_offset};
+use super::output::Names;
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// What decides between equal-looking conversions.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// `spark.sql.execution.pandas.convertToArrowArraySafely`.
+    pub safe: bool,
+    /// Offset of the session zone in microseconds; `None` for zones with rules.
+    pub zone_offset: Option<i64>,
+}
+
+impl Rules {
+    /// The rules of a task.
+    pub fn new(safe: bool, session_zone: Option<&str>) -> Self {
+        Self {
+            safe,
+            zone_offset: session_zone.and_then(fixed_offset),
+        }
+    }
+}
+
+/// A growing Arrow array of a declared type.
+#[derive(Debug)]
+pub enum FieldBuilder {
+    /// `boolean`
+    Boolean(BooleanBuilder),
+    /// `byte`
+    Byte(PrimitiveBuilder<Int8Type>),
+    /// `short`
+    Short(PrimitiveBuilder<Int16Type>),
+    /// `int`
+    Int(PrimitiveBuilder<Int32Type>),
+    /// `long`
+    Long(PrimitiveBuilder<Int64Type>),
+    /// `float`
+    Float(PrimitiveBuilder<Float32Type>),
+    /// `double`
+    Double(PrimitiveBuilder<Float64Type>),
+    /// `string`
+    String(StringBuilder),
+    /// `string` with 64-bit offsets
+    LargeString(LargeStringBuilder),
+    /// `binary`
+    Binary(BinaryBuilder),
+    /// `binary` with 64-bit offsets
+    LargeBinary(LargeBinaryBuilder),
+    /// `date`
+    Date(PrimitiveBuilder<Date32Type>),
+    /// `timestamp`
+    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
+    /// `timestamp_ntz`
+    TimestampNtz(PrimitiveBuilder<TimestampMicrosecondType>),
+    /// day-time interval
+    Interval(PrimitiveBuilder<DurationMicrosecondType>),
+    /// `decimal`
+    Decimal(Decimal128Builder, u8, i8),
+    /// Every other type: only stock converts it.
+    Stock,
+}
+
+impl FieldBuilder {
+    /// A builder of `data_type`, as stock's `to_arrow_type` gives it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "an allow-list: what is not on it goes to stock"
+    )]
+    pub fn new(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
+            DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
+            DataType::Int16 => Self::Short(PrimitiveBuilder::new()),
+            DataType::Int32 => Self::Int(PrimitiveBuilder::new()),
+            DataType::Int64 => Self::Long(PrimitiveBuilder::new()),
+            DataType::Float32 => Self::Float(PrimitiveBuilder::new()),
+            DataType::Float64 => Self::Double(PrimitiveBuilder::new()),
+            DataType::Utf8 => Self::String(StringBuilder::new()),
+            DataType::LargeUtf8 => Self::LargeString(LargeStringBuilder::new()),
+            DataType::Binary => Self::Binary(BinaryBuilder::new()),
+            DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
+            DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
+            DataType::Timestamp(TimeUnit::Microsecond, None) => {
+                Self::TimestampNtz(PrimitiveBuilder::new())
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                Self::Timestamp(PrimitiveBuilder::new().with_data_type(data_type.clone()))
+            }
+            DataType::Duration(TimeUnit::Microsecond) => Self::Interval(PrimitiveBuilder::new()),
+            DataType::Decimal128(precision, scale) if *scale >= 0 => Self::Decimal(
+                Decimal128Builder::new().with_data_type(data_type.clone()),
+                *precision,
+                *scale,
+            ),
+            _ => Self::Stock,
+        }
+    }
+
+    /// Spark's name of the type, as [`super::kind::InputKind::name`] spells it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Boolean(_) => "boolean",
+            Self::Byte(_) => "byte",
+            Self::Short(_) => "short",
+            Self::Int(_) => "int",
+            Self::Long(_) => "long",
+            Self::Float(_) => "float",
+            Self::Double(_) => "double",
+            Self::String(_) | Self::LargeString(_) => "string",
+            Self::Binary(_) | Self::LargeBinary(_) => "binary",
+            Self::Date(_) => "date",
+            Self::Timestamp(_) => "timestamp",
+            Self::TimestampNtz(_) => "timestamp_ntz",
+            Self::Interval(_) => "interval",
+            Self::Decimal(..) => "decimal",
+            Self::Stock => "stock",
+        }
+    }
+
+    /// Takes what was built. `None` if that is nothing.
+    pub fn finish(&mut self) -> Option<ArrayRef> {
+        let builder: &mut dyn ArrayBuilder = match self {
+            Self::Boolean(builder) => builder,
+            Self::Byte(builder) => builder,
+            Self::Short(builder) => builder,
+            Self::Int(builder) => builder,
+            Self::Long(builder) => builder,
+            Self::Float(builder) => builder,
+            Self::Double(builder) => builder,
+            Self::String(builder) => builder,
+            Self::LargeString(builder) => builder,
+            Self::Binary(builder) => builder,
+            Self::LargeBinary(builder) => builder,
+            Self::Date(builder) => builder,
+            Self::Timestamp(builder) | Self::TimestampNtz(builder) => builder,
+            Self::Interval(builder) => builder,
+            Self::Decimal(builder, ..) => builder,
+            Self::Stock => return None,
+        };
+        (!builder.is_empty()).then(|| builder.finish())
+    }
+
+    /// Bytes of text and binary values held, which the number of rows says nothing about.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other type has a fixed width"
+    )]
+    pub fn variable_bytes(&self) -> usize {
+        match self {
+            Self::String(builder) => builder.values_slice().len(),
+            Self::LargeString(builder) => builder.values_slice().len(),
+            Self::Binary(builder) => builder.values_slice().len(),
+            Self::LargeBinary(builder) => builder.values_slice().len(),
+            _ => 0,
+        }
+    }
+
+    /// Appends a column: a 1-D NumPy array or a pandas extension array. `false` if only stock may
+    /// convert it; then nothing was appended.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn append(
+        &mut self,
+        values: &Bound<'_, PyAny>,
+        names: &Names,
+        rules: &Rules,
+    ) -> PyResult<bool> {
+        Ok(match self {
+            Self::Boolean(builder) => match column::<bool>(values) {
+                Some(array) => {
+                    array
+                        .as_array()
+                        .iter()
+                        .for_each(|value| builder.append_value(*value));
+                    true
+                }
+                None => false,
+            },
+            Self::Byte(builder) => append_integers(builder, values),
+            Self::Short(builder) => append_integers(builder, values),
+            Self::Int(builder) => append_integers(builder, values),
+            Self::Long(builder) => append_integers(builder, values),
+            Self::Float(builder) => {
+                append_floats(builder, values, f32::MANTISSA_DIGITS, narrow, |value| value)
+            }
+            Self::Double(builder) => append_floats(
+                builder,
+                values,
+                f64::MANTISSA_DIGITS,
+                |value| value,
+                f64::from,
+            ),
+            Self::String(builder) => {
+                let room = room(builder.values_slice().len());
+                append_strings(values, names, |value| builder.append_option(value), room)?
+            }
+            Self::LargeString(builder) => append_strings(
+                values,
+                names,
+                |value| builder.append_option(value),
+                usize::MAX,
+            )?,
+            Self::Binary(builder) => {
+                let room = room(builder.values_slice().len());
+                append_binary(values, names, |value| builder.append_option(value), room)
+            }
+            Self::LargeBinary(builder) => append_binary(
+                values,
+                names,
+                |value| builder.append_option(value),
+                usize::MAX,
+            ),
+            Self::Date(builder) => append_dates(builder, values, names)?,
+            Self::Timestamp(builder) => match instants(values, names, rules)? {
+                Some((true, values)) => append_all(builder, values, Some),
+                Some((false, values)) => match rules.zone_offset {
+                    Some(offset) => append_all(builder, values, |local| local.checked_sub(offset)),
+                    None => false,
+                },
+                None => false,
+            },
+            Self::TimestampNtz(builder) => match instants(values, names, rules)? {
+                Some((_, values)) => append_all(builder, values, Some),
+                None => false,
+            },
+            Self::Interval(builder) => match intervals(values, names, rules)? {
+                Some(values) => append_all(builder, values, Some),
+                None => false,
+            },
+            Self::Decimal(builder, precision, scale) => {
+                append_decimals(builder, values, names, *precision, *scale)?
+            }
+            Self::Stock => false,
+        })
+    }
+}
+
+/// A 1-D array of exactly this dtype, in native byte order.
+fn column<'py, T: Element>(values: &Bound<'py, PyAny>) -> Option<PyReadonlyArray1<'py, T>> {
+    values.cast::<PyArray1<T>>().ok()?.try_readonly().ok()
+}
+
+/// Bytes that fit behind `held` ones: 32-bit offsets end at 2 GiB, for all groups of a batch
+/// together.
+fn room(held: usize) -> usize {
+    (i32::MAX as usize).saturating_sub(held)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "stock rounds a float64 column to nearest for a float field, too large becomes infinite"
+)]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+fn append_integers<T>(builder: &mut PrimitiveBuilder<T>, values: &Bound<'_, PyAny>) -> bool
+where
+    T: ArrowPrimitiveType,
+    T::Native: Element + TryFrom<i64> + TryFrom<u64>,
+{
+    if let Some(array) = column::<T::Native>(values) {
+        match array.as_slice() {
+            Ok(slice) => builder.append_slice(slice),
+            Err(_) => array
+                .as_array()
+                .iter()
+                .for_each(|value| builder.append_value(*value)),
+        }
+        return true;
+    }
+    macro_rules! try_types {
+        ($($native:ty => $wide:ty),*) => {$(
+            if let Some(array) = column::<$native>(values) {
+                let converted: Option<Vec<_>> = array.as_array().iter().map(|value| T::Native::try_from(<$wide>::from(*value)).ok()).collect();
+                return converted.is_some_and(|converted| { builder.append_slice(&converted); true });
+            }
+        )*};
+    }
+    try_types!(i64 => i64, i32 => i64, i16 => i64, i8 => i64, u64 => u64, u32 => u64, u16 => u64, u8 => u64);
+    let converted: Option<Vec<_>> = if let Some(array) = column::<f64>(values) {
+        array
+            .as_array()
+            .iter()
+            .map(|value| integral(*value))
+            .collect()
+    } else if let Some(array) = column::<f32>(values) {
+        array
+            .as_array()
+            .iter()
+            .map(|value| integral(f64::from(*value)))
+            .collect()
+    } else {
+        None
+    };
+    let converted: Option<Vec<Option<T::Native>>> =
+        converted.and_then(|values: Vec<Option<i64>>| {
+            values
+                .into_iter()
+                .map(|value| {
+                    value
+                        .map(|value| T::Native::try_from(value).ok())
+                        .map_or(Some(None), |fit| fit.map(Some))
+                })
+                .collect()
+        });
+    converted.is_some_and(|converted| {
+        for value in converted {
+            builder.append_option(value);
+        }
+        true
+    })
+}
+
+/// `Some(None)` for NaN, the integer for an integral value that a float64 holds exactly.
+#[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer None leaves the column to stock, the inner one is null"
+)]
+fn integral(value: f64) -> Option<Option<i64>> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.is_nan() {
+        return Some(None);
+    }
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(Some(value as i64))
+}
+
+fn append_floats<T>(
+    builder: &mut PrimitiveBuilder<T>,
+    values: &Bound<'_, PyAny>,
+    mantissa: u32,
+    from_double: impl Fn(f64) -> T::Native,
+    from_float: impl Fn(f32) -> T::Native,
+) -> bool
+where
+    T: ArrowPrimitiveType,
+{
+    // PARITY: NaN in a NumPy column is null.
+    if let Some(array) = column::<f64>(values) {
+        array.as_array().iter().for_each(|value| {
+            builder.append_option((!value.is_nan()).then(|| from_double(*value)));
+        });
+        return true;
+    }
+    if let Some(array) = column::<f32>(values) {
+        array
+            .as_array()
+            .iter()
+            .for_each(|value| builder.append_option((!value.is_nan()).then(|| from_float(*value))));
+        return true;
+    }
+    let exact = 1_i64 << mantissa;
+    macro_rules! try_integers {
+        ($($native:ty),*) => {$(
+            if let Some(array) = column::<$native>(values) {
+                let view = array.as_array();
+                let fits = view.iter().all(|value| i64::from(*value).checked_abs().is_some_and(|value| value <= exact));
+                if fits {
+                    view.iter().for_each(|value| builder.append_value(from_double(exact_double(i64::from(*value)))));
+                }
+                return fits;
+            }
+        )*};
+    }
+    try_integers!(i64, i32, i16, i8, u32, u16, u8);
+    false
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the caller has checked that the mantissa holds the value"
+)]
+fn exact_double(value: i64) -> f64 {
+    value as f64
+}
+
+/// The elements of an object column, `None` for what stock's mask calls null. `None` in all if
+/// any other element is not accepted.
+fn objects<'a, 'py, T>(
+    array: &'a [Bound<'py, PyAny>],
+    names: &Names,
+    accept: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
+) -> Option<Vec<Option<T>>> {
+    array
+        .iter()
+        .map(|object| {
+            if names.is_null(object) {
+                Some(None)
+            } else {
+                accept(object).map(Some)
+            }
+        })
+        .collect()
+}
+
+fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    let array = column::<Py<PyAny>>(values)?;
+    let py = values.py();
+    Some(
+        array
+            .as_array()
+            .iter()
+            .map(|object| object.bind(py).clone())
+            .collect(),
+    )
+}
+
+fn append_strings(
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    mut append: impl FnMut(Option<&str>),
+    room: usize,
+) -> PyResult<bool> {
+    if let Some(elements) = elements(values) {
+        let exact = |object| exact_string(object);
+        let Some(strings) = objects(&elements, names, exact) else {
+            return Ok(false);
+        };
+        if strings
+            .iter()
+            .flatten()
+            .map(|value| value.len())
+            .sum::<usize>()
+            > room
+        {
+            return Ok(false);
+        }
+        strings.into_iter().for_each(append);
+        return Ok(true);
+    }
+    if !names.is_arrow_strings(values) {
+        return Ok(false);
+    }
+    let chunks = values.getattr("_pa_array")?.getattr("chunks")?;
+    let mut arrays = Vec::new();
+    for chunk in chunks.try_iter()? {
+        // Validated: the text may come from anywhere.
+        let Ok(data) = ArrayData::from_pyarrow_bound(&chunk?) else {
+            return Ok(false);
+        };
+        arrays.push(arrow_array::make_array(data));
+    }
+    let bytes: usize = arrays
+        .iter()
+        .map(|array| array.get_buffer_memory_size())
+        .sum();
+    let known = arrays
+        .iter()
+        .all(|array| matches!(array.data_type(), DataType::Utf8 | DataType::LargeUtf8));
+    if !known || bytes > room {
+        return Ok(false);
+    }
+    for array in arrays {
+        match array.as_string_opt::<i64>() {
+            Some(array) => array.iter().for_each(&mut append),
+            None => array.as_string::<i32>().iter().for_each(&mut append),
+        }
+    }
+    Ok(true)
+}
+
+fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    // A lone surrogate has no UTF-8.
+    object.cast_exact::<PyString>().ok()?.to_str().ok()
+}
+
+fn append_binary(
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    append: impl FnMut(Option<&[u8]>),
+    room: usize,
+) -> bool {
+    let Some(elements) = elements(values) else {
+        return false;
+    };
+    let exact = |object| exact_bytes(object);
+    let Some(values) = objects(&elements, names, exact) else {
+        return false;
+    };
+    if values
+        .iter()
+        .flatten()
+        .map(|value| value.len())
+        .sum::<usize>()
+        > room
+    {
+        return false;
+    }
+    values.into_iter().for_each(append);
+    true
+}
+
+fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    Some(object.cast_exact::<PyBytes>().ok()?.as_bytes())
+}
+
+fn append_dates(
+    builder: &mut PrimitiveBuilder<Date32Type>,
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+) -> PyResult<bool> {
+    if let Some(elements) = elements(values) {
+        let dates = objects(&elements, names, |object| {
+            let date = object.cast_exact::<PyDate>().ok()?;
+            Some(days_from_civil(
+                date.get_year(),
+                date.get_month(),
+                date.get_day(),
+            ))
+        });
+        return Ok(dates.is_some_and(|dates| {
+            for date in dates {
+                builder.append_option(date);
+            }
+            true
+        }));
+    }
+    // Sub-µs digits do not matter for the day, so the lossy unit conversion is the exact one.
+    let lossy = Rules {
+        safe: false,
+        zone_offset: None,
+    };
+    let Some((false, micros)) = instants(values, names, &lossy)? else {
+        return Ok(false);
+    };
+    let days: Option<Vec<Option<i32>>> = micros
+        .into_iter()
+        .map(|value| {
+            value
+                .map(|value| i32::try_from(value.div_euclid(DAY)).ok())
+                .map_or(Some(None), |day| day.map(Some))
+        })
+        .collect();
+    Ok(days.is_some_and(|days| {
+        for day in days {
+            builder.append_option(day);
+        }
+        true
+    }))
+}
+
+/// Microseconds of a datetime column and whether they are instants (tz-aware) instead of local
+/// times. `NaT` is `None`.
+fn instants(
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    rules: &Rules,
+) -> PyResult<Option<(bool, Vec<Option<i64>>)>> {
+    let aware = names.is_aware(values)?;
+    let values = names.unwrap_temporal(values)?;
+    macro_rules! try_units {
+        ($($unit:ty => $ratio:expr),*) => {$(
+            if let Some(array) = column::<Datetime<$unit>>(&values) {
+                let micros = array.as_array().iter().map(|value| rules.micros(i64::from(*value), $ratio)).collect::<Option<Vec<_>>>();
+                return Ok(micros.map(|micros| (aware, micros)));
+            }
+        )*};
+    }
+    try_units!(
+        units::Nanoseconds => Ratio::Divide(1_000), units::Microseconds => Ratio::Multiply(1),
+        units::Milliseconds => Ratio::Multiply(1_000), units::Seconds => Ratio::Multiply(1_000_000)
+    );
+    Ok(None)
+}
+
+fn intervals(
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    rules: &Rules,
+) -> PyResult<Option<Vec<Option<i64>>>> {
+    let values = names.unwrap_temporal(values)?;
+    macro_rules! try_units {
+        ($($unit:ty => $ratio:expr),*) => {$(
+            if let Some(array) = column::<Timedelta<$unit>>(&values) {
+                return Ok(array.as_array().iter().map(|value| rules.micros(i64::from(*value), $ratio)).collect());
+            }
+        )*};
+    }
+    try_units!(
+        units::Nanoseconds => Ratio::Divide(1_000), units::Microseconds => Ratio::Multiply(1),
+        units::Milliseconds => Ratio::Multiply(1_000), units::Seconds => Ratio::Multiply(1_000_000)
+    );
+    Ok(None)
+}
+
+/// How a unit becomes microseconds.
+#[derive(Clone, Copy)]
+enum Ratio {
+    Multiply(i64),
+    Divide(i64),
+}
+
+impl Rules {
+    /// `Some(None)` for `NaT`; `None` if stock would lose digits, overflow or raise.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer None leaves the column to stock, the inner one is null"
+    )]
+    fn micros(&self, value: i64, ratio: Ratio) -> Option<Option<i64>> {
+        if value == i64::MIN {
+            return Some(None);
+        }
+        match ratio {
+            Ratio::Multiply(factor) => value.checked_mul(factor).map(Some),
+            // PARITY: with the safe check on, stock raises for lost digits; off, it truncates
+            // toward zero.
+            Ratio::Divide(divisor) if self.safe && value % divisor != 0 => None,
+            Ratio::Divide(divisor) => Some(Some(value / divisor)),
+        }
+    }
+}
+
+fn append_all<T>(
+    builder: &mut PrimitiveBuilder<T>,
+    values: Vec<Option<i64>>,
+    convert: impl Fn(i64) -> Option<i64>,
+) -> bool
+where
+    T: ArrowPrimitiveType<Native = i64>,
+{
+    let converted: Option<Vec<Option<i64>>> = values
+        .into_iter()
+        .map(|value| {
+            value
+                .map(&convert)
+                .map_or(Some(None), |value| value.map(Some))
+        })
+        .collect();
+    converted.is_some_and(|values| {
+        for value in values {
+            builder.append_option(value);
+        }
+        true
+    })
+}
+
+fn append_decimals(
+    builder: &mut Decimal128Builder,
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    precision: u8,
+    scale: i8,
+) -> PyResult<bool> {
+    let Some(elements) = elements(values) else {
+        return Ok(false);
+    };
+    let mut decimals = Vec::with_capacity(elements.len());
+    for object in &elements {
+        if names.is_null(object) {
+            decimals.push(None);
+            continue;
+        }
+        if !names.is_decimal(object) {
+            return Ok(false);
+        }
+        let Some(value) = parse_decimal(object.str()?.to_str()?, precision, scale) else {
+            return Ok(false);
+        };
+        decimals.push(Some(value));
+    }
+    for value in decimals {
+        builder.append_option(value);
+    }
+    Ok(true)
+}
+
+/// The unscaled value of a finite decimal's text, if it fits without rounding.
+fn parse_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
+    let (mantissa, exponent) = match text.split_once(['E', 'e']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, digits) = match mantissa.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut shift = i32::from(scale) + exponent - i32::try_from(fraction.len()).ok()?;
+    let mut value: i128 = 0;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        let digit = byte.is_ascii_digit().then(|| i128::from(byte - b'0'))?;
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    while shift < 0 {
+        if value % 10 != 0 {
+            return None;
+        }
+        if value == 0 {
+            break;
+        }
+        value /= 10;
+        shift += 1;
+    }
+    for _ in 0..shift {
+        if value == 0 {
+            break;
+        }
+        value = value.checked_mul(10)?;
+    }
+    if value >= 10_i128.checked_pow(precision.into()).unwrap_or(i128::MAX) {
+        return None;
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// Whether `object` is the float NaN.
+pub(super) fn is_nan(object: &Bound<'_, PyAny>) -> bool {
+    object
+        .cast_exact::<PyFloat>()
+        .is_ok_and(|float| float.value().is_nan())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_fit_exactly_or_not_at_all() {
+        for (text, precision, scale, expected) in [
+            ("1.50", 10, 2, Some(150)),
+            ("-2.25", 10, 2, Some(-225)),
+            ("1.500", 10, 2, Some(150)),
+            ("1.505", 10, 2, None),
+            ("0E-37", 10, 2, Some(0)),
+            ("0E+40", 10, 2, Some(0)),
+            ("1E+2", 10, 2, Some(10_000)),
+            ("100000000.00", 10, 2, None),
+            ("99999999.99", 10, 2, Some(9_999_999_999)),
+            ("NaN", 10, 2, None),
+            ("Infinity", 10, 2, None),
+            ("-0.00", 10, 2, Some(0)),
+            (
+                "99999999999999999999999999999999999999",
+                38,
+                0,
+                Some(99_999_999_999_999_999_999_999_999_999_999_999_999),
+            ),
+            ("199999999999999999999999999999999999999999", 38, 0, None),
+        ] {
+            assert_eq!(parse_decimal(text, precision, scale), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_integral_floats_become_integers() {
+        assert_eq!(integral(2.0), Some(Some(2)));
+        assert_eq!(integral(-0.0), Some(Some(0)));
+        assert_eq!(integral(f64::NAN), Some(None));
+        assert_eq!(integral(1.5), None);
+        assert_eq!(integral(f64::INFINITY), None);
+        assert_eq!(integral(1e20), None);
+    }
+
+    #[test]
+    fn lost_digits_are_left_to_stock_when_checked() {
+        let safe = Rules {
+            safe: true,
+            zone_offset: None,
+        };
+        let lossy = Rules {
+            safe: false,
+            zone_offset: None,
+        };
+        assert_eq!(safe.micros(1_500, Ratio::Divide(1_000)), None);
+        assert_eq!(lossy.micros(-1_500, Ratio::Divide(1_000)), Some(Some(-1)));
+        assert_eq!(lossy.micros(i64::MAX, Ratio::Multiply(1_000)), None);
+        assert_eq!(lossy.micros(i64::MIN, Ratio::Multiply(1)), Some(None));
+    }
+}

@@ -1,0 +1,159 @@
+//! Which Arrow columns are converted natively.
+
+use std::collections::HashSet;
+
+use arrow_schema::{DataType, Field, TimeUnit};
+
+use super::calendar::fixed_offset;
+
+/// Unit of a pandas datetime or timedelta column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// `datetime64[us]`, `timedelta64[us]`.
+    Micro,
+    /// `datetime64[ns]`, `timedelta64[ns]`.
+    Nano,
+}
+
+/// What the installed Spark, pandas and pyarrow do where they differ, as the self-test observed it.
+#[derive(Clone, Debug)]
+pub struct Traits {
+    /// Strings are `StringDtype(storage="pyarrow", na_value=nan)` columns, not objects. pandas 3.
+    pub arrow_strings: bool,
+    /// Unit in which `TimestampType` arrives: µs in Spark 3.5, ns later.
+    pub timestamp_unit: Unit,
+    /// Unit in which a day-time interval arrives: ns with pandas 2, µs with pandas 3.
+    pub interval_unit: Unit,
+    /// Names of the kinds ([`InputKind::name`]) whose self-test failed.
+    pub unproven: HashSet<String>,
+}
+
+/// A column type with a native path from Arrow to pandas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// `bool`; object of `True`/`False`/`None` if there is a null.
+    Boolean,
+    /// `int8`; float64 if there is a null. Likewise the next three.
+    Byte,
+    /// `int16`.
+    Short,
+    /// `int32`.
+    Int,
+    /// `int64`.
+    Long,
+    /// `float32`, null is NaN.
+    Float,
+    /// `float64`, null is NaN.
+    Double,
+    /// Object of `str`, equal values of a column sharing one object, or an Arrow string column.
+    String,
+    /// The same from 64-bit offsets.
+    LargeString,
+    /// Object of `bytes`, equal values sharing one object.
+    Binary,
+    /// The same from 64-bit offsets.
+    LargeBinary,
+    /// Object of `datetime.date`, equal values sharing one object.
+    Date,
+    /// `datetime64` of the local time, at this offset in microseconds.
+    Timestamp(i64),
+    /// `datetime64[ns]`.
+    TimestampNtz,
+    /// `timedelta64`.
+    Interval,
+    /// Object of `decimal.Decimal` with this scale.
+    Decimal(i8),
+    /// Object of `None`.
+    Null,
+}
+
+impl InputKind {
+    /// The kind of a column, or `None` if only stock may convert it.
+    ///
+    /// `session_zone` must equal the zone in the Arrow type: 3.5 to 4.1 convert with the former,
+    /// later versions with the latter.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "an allow-list: what is not on it goes to stock"
+    )]
+    pub fn of(field: &Field, session_zone: Option<&str>, traits: &Traits) -> Option<Self> {
+        let kind = match field.data_type() {
+            DataType::Boolean => Self::Boolean,
+            DataType::Int8 => Self::Byte,
+            DataType::Int16 => Self::Short,
+            DataType::Int32 => Self::Int,
+            DataType::Int64 => Self::Long,
+            DataType::Float32 => Self::Float,
+            DataType::Float64 => Self::Double,
+            DataType::Utf8 => Self::String,
+            DataType::LargeUtf8 => Self::LargeString,
+            DataType::Binary => Self::Binary,
+            DataType::LargeBinary => Self::LargeBinary,
+            DataType::Date32 => Self::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, None) => Self::TimestampNtz,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(zone))
+                if session_zone == Some(zone) =>
+            {
+                Self::Timestamp(fixed_offset(zone)?)
+            }
+            DataType::Duration(TimeUnit::Microsecond) => Self::Interval,
+            DataType::Decimal128(_, scale) if *scale >= 0 => Self::Decimal(*scale),
+            DataType::Null => Self::Null,
+            _ => return None,
+        };
+        (!traits.unproven.contains(kind.name())).then_some(kind)
+    }
+
+    /// Spark's name of the type, as the self-test and the log use it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Byte => "byte",
+            Self::Short => "short",
+            Self::Int => "int",
+            Self::Long => "long",
+            Self::Float => "float",
+            Self::Double => "double",
+            Self::String | Self::LargeString => "string",
+            Self::Binary | Self::LargeBinary => "binary",
+            Self::Date => "date",
+            Self::Timestamp(_) => "timestamp",
+            Self::TimestampNtz => "timestamp_ntz",
+            Self::Interval => "interval",
+            Self::Decimal(_) => "decimal",
+            Self::Null => "null",
+        }
+    }
+
+    /// Whether `preferIntExtensionDtype` changes how this kind arrives.
+    pub fn is_integer(self) -> bool {
+        matches!(self, Self::Byte | Self::Short | Self::Int | Self::Long)
+    }
+}
+
+/// The dtype of a built column, which decides the block that it lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    /// `bool`
+    Bool,
+    /// `int8`
+    Int8,
+    /// `int16`
+    Int16,
+    /// `int32`
+    Int32,
+    /// `int64`
+    Int64,
+    /// `float32`
+    Float32,
+    /// `float64`
+    Float64,
+    /// `object`
+    Object,
+    /// `datetime64`
+    Datetime(Unit),
+    /// `timedelta64`
+    Timedelta(Unit),
+    /// pandas 3's `str`
+    String,
+}

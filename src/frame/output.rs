@@ -1,0 +1,209 @@
+//! Results of many groups, coalesced into record batches.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StructArray, make_array};
+use arrow_data::ArrayData;
+use arrow_pyarrow::FromPyArrow;
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
+use arrow_select::concat::concat;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::from_pandas::{FieldBuilder, Rules, is_nan};
+
+/// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
+const MAX_ROWS: usize = 10_000;
+
+/// Bytes after which a batch is written.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Python objects that result columns are compared with.
+#[derive(Debug)]
+pub struct Names {
+    /// `pandas.NA`
+    pub na: Py<PyAny>,
+    /// `pandas.NaT`
+    pub nat: Py<PyAny>,
+    /// `decimal.Decimal`
+    pub decimal: Py<PyType>,
+    /// `pandas.arrays.DatetimeArray`
+    pub datetime_array: Py<PyType>,
+    /// `pandas.arrays.TimedeltaArray`
+    pub timedelta_array: Py<PyType>,
+    /// `pandas.arrays.ArrowStringArray`
+    pub arrow_string_array: Py<PyType>,
+}
+
+impl Names {
+    /// Null by stock's mask, for the objects whose nullness needs no call.
+    pub fn is_null(&self, object: &Bound<'_, PyAny>) -> bool {
+        object.is_none() || object.is(&self.na) || object.is(&self.nat) || is_nan(object)
+    }
+
+    /// Exactly a `decimal.Decimal`.
+    pub fn is_decimal(&self, object: &Bound<'_, PyAny>) -> bool {
+        object.get_type().is(&self.decimal)
+    }
+
+    /// Exactly an `ArrowStringArray`.
+    pub fn is_arrow_strings(&self, values: &Bound<'_, PyAny>) -> bool {
+        values.get_type().is(&self.arrow_string_array)
+    }
+
+    /// A `DatetimeArray` with a time zone.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn is_aware(&self, values: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(values.get_type().is(&self.datetime_array) && !values.getattr("tz")?.is_none())
+    }
+
+    /// The NumPy array inside a `DatetimeArray` or `TimedeltaArray`; anything else as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn unwrap_temporal<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let class = values.get_type();
+        if class.is(&self.datetime_array) || class.is(&self.timedelta_array) {
+            values.getattr("_ndarray")
+        } else {
+            Ok(values.clone())
+        }
+    }
+}
+
+/// One field of the result under construction.
+#[derive(Debug)]
+struct FieldOutput {
+    builder: FieldBuilder,
+    /// Finished pieces, in order, before what is in the builder.
+    pieces: Vec<ArrayRef>,
+}
+
+/// The columns of the groups that are finished but not written yet.
+#[derive(Debug)]
+pub struct Output {
+    schema: SchemaRef,
+    fields: Vec<FieldOutput>,
+    rules: Rules,
+    rows: usize,
+    groups: usize,
+    started: bool,
+    stock_bytes: usize,
+}
+
+impl Output {
+    /// For results of the struct type `fields`, native except for the types named in `unproven`.
+    pub fn new(fields: Fields, rules: Rules, unproven: &[String]) -> Self {
+        let outputs = fields.iter().map(|field| {
+            let builder = FieldBuilder::new(field.data_type());
+            let proven = !unproven.iter().any(|name| name == builder.name());
+            FieldOutput {
+                builder: if proven { builder } else { FieldBuilder::Stock },
+                pieces: Vec::new(),
+            }
+        });
+        let outputs = outputs.collect();
+        let schema = Arc::new(Schema::new(vec![Field::new(
+            "_0",
+            DataType::Struct(fields),
+            true,
+        )]));
+        Self {
+            schema,
+            fields: outputs,
+            rules,
+            rows: 0,
+            groups: 0,
+            started: false,
+            stock_bytes: 0,
+        }
+    }
+
+    /// Whether any group has ended.
+    pub fn started(&self) -> bool {
+        self.started
+    }
+
+    /// Appends `values` to field `index`. `false` if only stock may convert it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn append(
+        &mut self,
+        index: usize,
+        values: &Bound<'_, PyAny>,
+        names: &Names,
+    ) -> PyResult<bool> {
+        match self.fields.get_mut(index) {
+            Some(field) => field.builder.append(values, names, &self.rules),
+            None => Ok(false),
+        }
+    }
+
+    /// Appends a `pyarrow.Array` that stock has made for field `index`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the array has another type than the field, or cannot be imported.
+    pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<()> {
+        let array = make_array(ArrayData::from_pyarrow_bound(array)?);
+        self.stock_bytes += array.get_buffer_memory_size();
+        if let Some(field) = self.fields.get_mut(index) {
+            field.pieces.extend(field.builder.finish());
+            field.pieces.push(array);
+        }
+        Ok(())
+    }
+
+    /// Counts the rows of a group whose fields are all appended. Returns whether a batch is due.
+    pub fn end_group(&mut self, rows: usize) -> bool {
+        self.rows += rows;
+        self.groups += 1;
+        self.started = true;
+        let fixed = self.rows * self.fields.len() * size_of::<u64>();
+        let variable: usize = self
+            .fields
+            .iter()
+            .map(|field| field.builder.variable_bytes())
+            .sum();
+        self.rows >= MAX_ROWS || fixed + variable + self.stock_bytes >= MAX_BYTES
+    }
+
+    /// Whether groups wait to be written, be they without rows.
+    pub fn has_groups(&self) -> bool {
+        self.groups > 0
+    }
+
+    /// Takes everything as one batch with the single struct column `_0`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the fields do not fit together, which is a bug.
+    pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+        let DataType::Struct(types) = self.schema.field(0).data_type() else {
+            return Err(ArrowError::SchemaError(
+                "the result is not a struct".to_owned(),
+            ));
+        };
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for (field, declared) in self.fields.iter_mut().zip(types) {
+            field.pieces.extend(field.builder.finish());
+            columns.push(match field.pieces.as_slice() {
+                [] => arrow_array::new_empty_array(declared.data_type()),
+                [piece] => Arc::clone(piece),
+                pieces => concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+            });
+            field.pieces.clear();
+        }
+        let column = StructArray::try_new_with_length(types.clone(), columns, None, self.rows)?;
+        self.rows = 0;
+        self.groups = 0;
+        self.stock_bytes = 0;
+        RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(column)])
+    }
+}

@@ -1,0 +1,470 @@
+//! Arrow columns of one group → the arrays that pandas blocks are made of.
+
+use std::borrow::Cow;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, BinaryType, Date32Type, Decimal128Type, DurationMicrosecondType,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, LargeBinaryType,
+    LargeUtf8Type, TimestampMicrosecondType, Utf8Type,
+};
+use arrow_array::{
+    Array, ArrayRef, GenericByteArray, LargeStringArray, PrimitiveArray, RecordBatch,
+};
+use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, NullBuffer, OffsetBuffer};
+use arrow_pyarrow::ToPyArrow;
+use arrow_schema::ArrowError;
+use numpy::datetime::{Datetime, Timedelta, units};
+use numpy::{Element, PyArray2, PyArrayMethods};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::calendar::PYTHON_DATES;
+use super::kind::{Dtype, InputKind, Traits, Unit};
+use super::objects;
+
+/// Largest number of microseconds that has nanoseconds in an `i64`.
+const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
+
+/// One column of a group: an array per batch.
+#[derive(Debug)]
+pub struct Column<'a> {
+    kind: InputKind,
+    arrays: Vec<Cow<'a, ArrayRef>>,
+    nulls: usize,
+}
+
+impl<'a> Column<'a> {
+    /// Column `index` of every batch.
+    pub fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
+        let arrays: Vec<_> = batches
+            .iter()
+            .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
+            .collect();
+        let nulls = arrays.iter().map(|array| array.null_count()).sum();
+        Self {
+            kind,
+            arrays,
+            nulls,
+        }
+    }
+
+    /// The first row alone.
+    pub fn first(&self) -> Column<'static> {
+        let first = self
+            .arrays
+            .iter()
+            .find(|array| !array.is_empty())
+            .map(|array| array.slice(0, 1));
+        let nulls = first.as_ref().map_or(0, Array::null_count);
+        Column {
+            kind: self.kind,
+            arrays: first.map(Cow::Owned).into_iter().collect(),
+            nulls,
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.arrays.iter().map(|array| array.len()).sum()
+    }
+
+    /// Whether pandas 3 sees this column as a read-only view of an Arrow buffer in stock.
+    pub fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
+        match dtype {
+            Dtype::Int8
+            | Dtype::Int16
+            | Dtype::Int32
+            | Dtype::Int64
+            | Dtype::Float32
+            | Dtype::Float64
+            | Dtype::Datetime(_) => self.nulls == 0,
+            Dtype::Bool | Dtype::Object | Dtype::Timedelta(_) | Dtype::String => false,
+        }
+    }
+
+    /// The dtype that stock gives this column, or `None` if a value lies outside the range for
+    /// which the native path is known to be equal.
+    pub fn dtype(&self, traits: &Traits) -> Option<Dtype> {
+        let nullable =
+            |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
+        match self.kind {
+            InputKind::Boolean => nullable(Dtype::Bool, Dtype::Object),
+            InputKind::Byte => nullable(Dtype::Int8, Dtype::Float64),
+            InputKind::Short => nullable(Dtype::Int16, Dtype::Float64),
+            InputKind::Int => nullable(Dtype::Int32, Dtype::Float64),
+            InputKind::Long => nullable(Dtype::Int64, Dtype::Float64),
+            InputKind::Float => Some(Dtype::Float32),
+            InputKind::Double => Some(Dtype::Float64),
+            InputKind::String | InputKind::LargeString if traits.arrow_strings => {
+                Some(Dtype::String)
+            }
+            InputKind::String
+            | InputKind::LargeString
+            | InputKind::Binary
+            | InputKind::LargeBinary
+            | InputKind::Decimal(_)
+            | InputKind::Null => Some(Dtype::Object),
+            InputKind::Date => self
+                .all::<Date32Type>(|days| PYTHON_DATES.contains(&days))
+                .then_some(Dtype::Object),
+            InputKind::Timestamp(offset) => {
+                let unit = traits.timestamp_unit;
+                let fits = self.all::<TimestampMicrosecondType>(|value| {
+                    local_time(value, offset, unit).is_some()
+                });
+                fits.then_some(Dtype::Datetime(unit))
+            }
+            InputKind::TimestampNtz => {
+                let fits =
+                    self.all::<TimestampMicrosecondType>(|value| nanoseconds(value).is_some());
+                fits.then_some(Dtype::Datetime(Unit::Nano))
+            }
+            InputKind::Interval => {
+                let fits =
+                    self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some());
+                fits.then_some(Dtype::Timedelta(traits.interval_unit))
+            }
+        }
+    }
+
+    fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
+        self.primitive::<T>().iter().all(|array| {
+            if array.null_count() == 0 {
+                array.values().iter().all(|value| fits(*value))
+            } else {
+                array.iter().flatten().all(&fits)
+            }
+        })
+    }
+
+    fn primitive<T: ArrowPrimitiveType>(&self) -> Vec<&PrimitiveArray<T>> {
+        self.arrays
+            .iter()
+            .filter_map(|array| array.as_primitive_opt::<T>())
+            .collect()
+    }
+
+    fn bytes<T: arrow_array::types::ByteArrayType>(&self) -> Vec<&GenericByteArray<T>> {
+        self.arrays
+            .iter()
+            .filter_map(|array| array.as_bytes_opt::<T>())
+            .collect()
+    }
+}
+
+/// Builds blocks.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct Builder<'a, 'py> {
+    /// The token of the attached interpreter.
+    pub py: Python<'py>,
+    /// `decimal.Decimal`.
+    pub decimal: &'a Bound<'py, PyAny>,
+    /// Rows of the group.
+    pub rows: usize,
+}
+
+impl<'py> Builder<'_, 'py> {
+    /// The array of a block: C-ordered, owned and writable, of shape (columns, rows). A `None`
+    /// among the columns leaves its row zeroed for the caller. Strings of pandas 3 have no 2-D block, see [`Self::string_array`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if Python has no memory.
+    pub fn block(
+        &self,
+        dtype: Dtype,
+        columns: &[Option<&Column<'_>>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let array = match dtype {
+            Dtype::Bool => self.fill::<bool>(columns, |column, target| {
+                let values = column
+                    .arrays
+                    .iter()
+                    .filter_map(|array| array.as_boolean_opt());
+                let values = values.flat_map(|array| array.values().iter());
+                target
+                    .iter_mut()
+                    .zip(values)
+                    .for_each(|(slot, value)| *slot = value);
+                Ok(())
+            })?,
+            Dtype::Int8 => self.fill(columns, copy::<Int8Type>)?,
+            Dtype::Int16 => self.fill(columns, copy::<Int16Type>)?,
+            Dtype::Int32 => self.fill(columns, copy::<Int32Type>)?,
+            Dtype::Int64 => self.fill(columns, copy::<Int64Type>)?,
+            Dtype::Float32 => self.fill(columns, |column, target| {
+                convert::<Float32Type, _>(column, target, f32::NAN, |value| value);
+                Ok(())
+            })?,
+            Dtype::Float64 => self.fill(columns, |column, target| {
+                fill_float64(column, target);
+                Ok(())
+            })?,
+            Dtype::Object => {
+                self.fill::<Py<PyAny>>(columns, |column, target| self.fill_objects(column, target))?
+            }
+            Dtype::Datetime(Unit::Nano) => {
+                self.fill::<Datetime<units::Nanoseconds>>(columns, |column, target| {
+                    fill_instants(column, target, Unit::Nano);
+                    Ok(())
+                })?
+            }
+            Dtype::Datetime(Unit::Micro) => {
+                self.fill::<Datetime<units::Microseconds>>(columns, |column, target| {
+                    fill_instants(column, target, Unit::Micro);
+                    Ok(())
+                })?
+            }
+            Dtype::Timedelta(Unit::Nano) => {
+                self.fill::<Timedelta<units::Nanoseconds>>(columns, |column, target| {
+                    convert::<DurationMicrosecondType, _>(
+                        column,
+                        target,
+                        i64::MIN.into(),
+                        |value| (value * 1_000).into(),
+                    );
+                    Ok(())
+                })?
+            }
+            Dtype::Timedelta(Unit::Micro) => {
+                self.fill::<Timedelta<units::Microseconds>>(columns, |column, target| {
+                    convert::<DurationMicrosecondType, _>(
+                        column,
+                        target,
+                        i64::MIN.into(),
+                        Into::into,
+                    );
+                    Ok(())
+                })?
+            }
+            Dtype::String => {
+                return Err(PyRuntimeError::new_err(
+                    "bowstring: a string column has no 2-D block",
+                ));
+            }
+        };
+        Ok(array)
+    }
+
+    fn fill<T: Element>(
+        &self,
+        columns: &[Option<&Column<'_>>],
+        fill: impl Fn(&Column<'_>, &mut [T]) -> PyResult<()>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let array = PyArray2::<T>::zeros(self.py, (columns.len(), self.rows), false);
+        if self.rows > 0 {
+            let mut target = array.readwrite();
+            let rows = target.as_slice_mut()?.chunks_exact_mut(self.rows);
+            for (column, row) in columns.iter().zip(rows) {
+                if let Some(column) = column {
+                    fill(column, row)?;
+                }
+            }
+        }
+        Ok(array.into_any())
+    }
+
+    fn fill_objects(&self, column: &Column<'_>, target: &mut [Py<PyAny>]) -> PyResult<()> {
+        let py = self.py;
+        match column.kind {
+            InputKind::Boolean => {
+                let arrays: Vec<_> = column
+                    .arrays
+                    .iter()
+                    .filter_map(|array| array.as_boolean_opt())
+                    .collect();
+                objects::fill_booleans(py, &arrays, target);
+                Ok(())
+            }
+            InputKind::String => {
+                objects::fill_bytes::<Utf8Type>(py, &column.bytes(), target, |value| {
+                    objects::string(py, value)
+                })
+            }
+            InputKind::LargeString => {
+                objects::fill_bytes::<LargeUtf8Type>(py, &column.bytes(), target, |value| {
+                    objects::string(py, value)
+                })
+            }
+            InputKind::Binary => {
+                objects::fill_bytes::<BinaryType>(py, &column.bytes(), target, |value| {
+                    objects::bytes(py, value)
+                })
+            }
+            InputKind::LargeBinary => {
+                objects::fill_bytes::<LargeBinaryType>(py, &column.bytes(), target, |value| {
+                    objects::bytes(py, value)
+                })
+            }
+            InputKind::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
+            InputKind::Decimal(scale) => objects::fill_decimals(
+                py,
+                self.decimal,
+                &column.primitive::<Decimal128Type>(),
+                scale,
+                target,
+            ),
+            InputKind::Null => {
+                for slot in target.iter_mut() {
+                    *slot = py.None();
+                }
+                Ok(())
+            }
+            InputKind::Byte
+            | InputKind::Short
+            | InputKind::Int
+            | InputKind::Long
+            | InputKind::Float
+            | InputKind::Double
+            | InputKind::Timestamp(_)
+            | InputKind::TimestampNtz
+            | InputKind::Interval => Err(PyRuntimeError::new_err(format!(
+                "bowstring: {} columns hold no objects",
+                column.kind.name()
+            ))),
+        }
+    }
+
+    /// The `pyarrow.LargeStringArray` inside a pandas 3 string column.
+    ///
+    /// # Errors
+    ///
+    /// Fails if pyarrow refuses the array.
+    pub fn string_array(&self, column: &Column<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let array = if column.kind == InputKind::LargeString {
+            large_strings(&column.bytes::<LargeUtf8Type>())
+        } else {
+            large_strings(&column.bytes::<Utf8Type>())
+        };
+        let array = array.map_err(|error| {
+            PyRuntimeError::new_err(format!("bowstring: build a string column: {error}"))
+        })?;
+        array.to_data().to_pyarrow(self.py)
+    }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is passed where filling may fail"
+)]
+fn copy<T: ArrowPrimitiveType>(column: &Column<'_>, target: &mut [T::Native]) -> PyResult<()> {
+    let mut rest = target;
+    for array in column.primitive::<T>() {
+        let (head, tail) = rest.split_at_mut(array.len().min(rest.len()));
+        head.copy_from_slice(array.values().get(..head.len()).unwrap_or_default());
+        rest = tail;
+    }
+    Ok(())
+}
+
+/// Converts value by value; `null` stands for nulls.
+fn convert<T: ArrowPrimitiveType, U: Copy>(
+    column: &Column<'_>,
+    target: &mut [U],
+    null: U,
+    value: impl Fn(T::Native) -> U,
+) {
+    let mut rest = target;
+    for array in column.primitive::<T>() {
+        let (head, tail) = rest.split_at_mut(array.len().min(rest.len()));
+        if array.null_count() == 0 {
+            head.iter_mut()
+                .zip(array.values().iter())
+                .for_each(|(slot, native)| *slot = value(*native));
+        } else {
+            head.iter_mut()
+                .zip(array.iter())
+                .for_each(|(slot, native)| *slot = native.map_or(null, &value));
+        }
+        rest = tail;
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other kinds never have this dtype"
+)]
+fn fill_float64(column: &Column<'_>, target: &mut [f64]) {
+    match column.kind {
+        InputKind::Byte => convert::<Int8Type, _>(column, target, f64::NAN, f64::from),
+        InputKind::Short => convert::<Int16Type, _>(column, target, f64::NAN, f64::from),
+        InputKind::Int => convert::<Int32Type, _>(column, target, f64::NAN, f64::from),
+        // PARITY: above 2^53 stock rounds too.
+        InputKind::Long => convert::<Int64Type, _>(column, target, f64::NAN, round_to_f64),
+        _ => convert::<Float64Type, _>(column, target, f64::NAN, |value| value),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an integer column with nulls is float64 in stock, rounded to nearest"
+)]
+fn round_to_f64(value: i64) -> f64 {
+    value as f64
+}
+
+fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], unit: Unit) {
+    let offset = if let InputKind::Timestamp(offset) = column.kind {
+        offset
+    } else {
+        0
+    };
+    let nat = i64::MIN;
+    convert::<TimestampMicrosecondType, _>(column, target, nat.into(), |value| {
+        local_time(value, offset, unit).unwrap_or(nat).into()
+    });
+}
+
+/// The local time of an instant, in `unit`; `None` if it does not fit.
+fn local_time(instant: i64, offset: i64, unit: Unit) -> Option<i64> {
+    let local = instant.checked_add(offset)?;
+    match unit {
+        // The smallest i64 is NaT.
+        Unit::Micro => (local != i64::MIN).then_some(local),
+        Unit::Nano => nanoseconds(local),
+    }
+}
+
+fn nanoseconds(micros: i64) -> Option<i64> {
+    (-MAX_NANO_MICROS..=MAX_NANO_MICROS)
+        .contains(&micros)
+        .then(|| micros * 1_000)
+}
+
+fn large_strings<T>(arrays: &[&GenericByteArray<T>]) -> Result<LargeStringArray, ArrowError>
+where
+    T: arrow_array::types::ByteArrayType,
+{
+    let rows: usize = arrays.iter().map(Array::len).sum();
+    let mut offsets = Vec::with_capacity(rows + 1);
+    let mut values = Vec::new();
+    let mut nulls = arrays
+        .iter()
+        .any(|array| array.null_count() > 0)
+        .then(|| BooleanBufferBuilder::new(rows));
+    offsets.push(0_i64);
+    for array in arrays {
+        let range = array.value_offsets().iter().map(|offset| offset.as_usize());
+        let start = range.clone().next().unwrap_or(0);
+        let end = range.clone().next_back().unwrap_or(0);
+        let base = values.len();
+        values.extend_from_slice(array.value_data().get(start..end).unwrap_or_default());
+        offsets.extend(
+            range
+                .skip(1)
+                .map(|offset| i64::try_from(base + offset - start).unwrap_or(i64::MAX)),
+        );
+        if let Some(builder) = &mut nulls {
+            match array.nulls() {
+                Some(validity) => builder.append_buffer(validity.inner()),
+                None => builder.append_n(array.len(), true),
+            }
+        }
+    }
+    let nulls = nulls.map(|mut builder| NullBuffer::new(builder.finish()));
+    LargeStringArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
+}

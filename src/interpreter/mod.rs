@@ -1,0 +1,73 @@
+//! The Python whose packages the workers use, and the two ways to run it.
+//!
+//! [`Environment::choose`] finds the interpreter of an environment and checks that it is of the
+//! version we embed. Arguments that are not for us run that very executable; the zygote embeds the
+//! same version under the same name (`embed`), so both see the same packages.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+use thiserror::Error;
+
+#[cfg(feature = "python")]
+pub(crate) mod embed;
+mod find;
+mod probe;
+
+pub use find::Environment;
+pub use probe::{NoVersion, Version};
+
+/// Why no Python could be chosen. All of these are for whoever configured the executor.
+#[derive(Debug, Error)]
+pub enum NoPython {
+    /// Nothing was found in any of the places.
+    #[error(
+        "no Python found: set BOWSTRING_PYTHON to an interpreter, or put `python3` on the PATH"
+    )]
+    Nowhere,
+    /// The one that was named is not there, or may not be run.
+    #[error("BOWSTRING_PYTHON={} is not an executable file", .0.display())]
+    NotExecutable(PathBuf),
+    /// The one that was named is bowstring, which would start itself for ever.
+    #[error("BOWSTRING_PYTHON={} is bowstring itself; name a Python", .0.display())]
+    Ourselves(PathBuf),
+    /// It did not say its version.
+    #[error("{} does not run as a Python", program.display())]
+    Mute {
+        /// The interpreter that was asked.
+        program: PathBuf,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// It is another version than the one inside this binary.
+    #[error(
+        "{} is Python {found}, but this bowstring is built for Python {built}; install the \
+         bowstring for {found} or set BOWSTRING_PYTHON to a Python {built}",
+        program.display()
+    )]
+    OtherVersion {
+        /// The interpreter that was chosen.
+        program: PathBuf,
+        /// Its version.
+        found: Version,
+        /// The embedded version.
+        built: Version,
+    },
+}
+
+/// Replaces this process by the environment's own Python.
+///
+/// Any version will do: nothing of ours takes part.
+///
+/// # Errors
+///
+/// When there is no Python or it cannot be executed; this process then goes on.
+pub fn become_python(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    let program = find::program()?;
+    let error = Command::new(&program).args(arguments).exec();
+    Err(error).with_context(|| format!("run {}", program.display()))
+}

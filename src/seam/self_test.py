@@ -1,0 +1,127 @@
+"""Compares the native conversions with the installed stock's, kind by kind, before they are used.
+
+What differs is not used: the kind goes to stock. Runs once per daemon.
+"""
+
+import datetime
+import decimal
+import types
+import warnings
+
+import pyarrow as pa
+from pyspark.sql import types as T
+
+_UTC = "UTC"
+_DAY = datetime.date(2020, 2, 29)
+_INSTANT = 1_593_604_800_123_456
+
+# name: Arrow type, Spark type, values without null.
+_KINDS = {
+    "boolean": (pa.bool_(), T.BooleanType(), [True, False, True]),
+    "byte": (pa.int8(), T.ByteType(), [1, -128, 127]),
+    "short": (pa.int16(), T.ShortType(), [1, -32768, 32767]),
+    "int": (pa.int32(), T.IntegerType(), [1, -(2**31), 2**31 - 1]),
+    "long": (pa.int64(), T.LongType(), [1, -(2**53), 2**53]),
+    "float": (pa.float32(), T.FloatType(), [1.5, -0.0, float("inf")]),
+    "double": (pa.float64(), T.DoubleType(), [1.5, -0.0, 1e300]),
+    "string": (pa.string(), T.StringType(), ["a", "é😀\0z", ""]),
+    "binary": (pa.binary(), T.BinaryType(), [b"a", b"\xff\0", b""]),
+    "date": (pa.date32(), T.DateType(), [_DAY, datetime.date(1, 1, 1), datetime.date(9999, 12, 31)]),
+    "timestamp": (pa.timestamp("us", _UTC), T.TimestampType(), [_INSTANT, -1, 0]),
+    "timestamp_ntz": (pa.timestamp("us"), T.TimestampNTZType(), [_INSTANT, -1, 0]),
+    "interval": (pa.duration("us"), T.DayTimeIntervalType(), [1_500_000, -1, 86_400_000_000]),
+    "decimal": (
+        pa.decimal128(38, 18),
+        T.DecimalType(38, 18),
+        [
+            decimal.Decimal(text)
+            for text in ("1.500000000000000000", "0E-18", "-12345678901234567890.123456789012345678")
+        ],
+    ),
+    "null": (pa.null(), T.NullType(), [None, None, None]),
+}
+
+
+class Proven:
+    """What the self-test found; the native half reads the attributes."""
+
+    def __init__(self, arrow_strings, timestamp_unit, interval_unit):
+        self.arrow_strings = arrow_strings
+        self.timestamp_unit = timestamp_unit
+        self.interval_unit = interval_unit
+        self.unproven_input = set()
+        self.unproven_output = set()
+
+
+def run(native, line, stock_classes, task_class):
+    """Returns a `Proven`. Raises whatever the installed versions raise if nothing works at all."""
+    # What the conversions warn of here, they warn of again in the task that it concerns.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _run(native, line, stock_classes, task_class)
+
+
+def _run(native, line, stock_classes, task_class):
+    def frame_of(name, values):
+        arrow, _, _ = _KINDS[name]
+        stock = _stock(line, stock_classes, name)
+        table = pa.table({"a": pa.array(values, arrow), "b": pa.array(values[::-1], arrow)})
+        return stock, table, stock.frame([stock.column(table, 0), stock.column(table, 1)], [0, 1])
+
+    def dtype_of(name):
+        return str(frame_of(name, _KINDS[name][2])[2].dtypes.iloc[0])
+
+    proven = Proven(dtype_of("string") == "str", _unit(dtype_of("timestamp")), _unit(dtype_of("interval")))
+    for name, (_, _, values) in _KINDS.items():
+        for sample in (values, [values[0], None, values[2]], [None, None], values[:1]):
+            stock, table, expected = frame_of(name, sample)
+            # Two values, no keys: [length, number of keys, value offsets…].
+            task = native.GroupedMap(task_class(stock, None, [3, 0, 0, 1], False), line.framing, proven)
+            batch = table.combine_chunks().to_batches()[0]
+            actual = task.frame(table.schema.serialize().to_pybytes(), [batch.serialize().to_pybytes()])
+            if not _same_frames(expected, actual):
+                proven.unproven_input.add(name)
+            if name != "null" and not task.convert(expected).equals(stock.batch(expected)):
+                proven.unproven_output.add(name)
+    return proven
+
+
+def _unit(dtype):
+    return dtype[dtype.index("[") + 1 : -1]
+
+
+def _stock(line, stock_classes, name):
+    spark = _KINDS[name][1]
+    return_type = T.StructType([T.StructField("a", spark), T.StructField("b", spark)])
+    if line.wraps is None:
+        conf = types.SimpleNamespace(
+            timezone=_UTC,
+            safecheck=True,
+            assign_cols_by_name=True,
+            use_large_var_types=False,
+            prefer_int_ext_dtype=False,
+            int_to_decimal_coercion_enabled=False,
+        )
+        return stock_classes.ConversionStock(conf, return_type)
+    from pyspark.sql.pandas import serializers
+
+    if line.framing == "stream":
+        serializer = serializers.GroupPandasUDFSerializer(_UTC, True, True, False)
+    else:
+        serializer = serializers.ArrowStreamPandasUDFSerializer(_UTC, True, True)
+    return getattr(stock_classes, line.wraps)(serializer, return_type, False)
+
+
+def _same_frames(expected, actual):
+    if list(expected.dtypes) != list(actual.dtypes) or not expected.columns.equals(actual.columns):
+        return False
+    if type(expected.columns.dtype) is not type(actual.columns.dtype) or not expected.index.equals(actual.index):
+        return False
+    layouts = [[(block.values.shape, str(block.dtype)) for block in frame._mgr.blocks] for frame in (expected, actual)]
+    if layouts[0] != layouts[1]:
+        return False
+    return all(
+        type(left) is type(right) and (left is right or left == right or (left != left and right != right))
+        for name in expected.columns
+        for left, right in zip(expected[name], actual[name])
+    )

@@ -1,0 +1,169 @@
+"""Stock PySpark's own conversions, one adapter per family of Spark lines.
+
+The native path asks these for every column that it may not convert itself, and for every result
+that is not as it should be: what they return or raise is stock's word.
+"""
+
+import pyarrow as pa
+from pyspark import worker
+from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.types import StructField, StructType
+
+
+class Stock:
+    """What all lines share. One object per task."""
+
+    def __init__(self, return_type, timezone, safecheck, by_name, large_types):
+        self.return_type = return_type
+        self.timezone = timezone
+        self.safecheck = safecheck
+        self.by_name = by_name
+        self.large_types = large_types
+        self._schema = None
+        self._first = None
+
+    def table(self, schema, messages):
+        """The Arrow table of one group from its IPC messages."""
+        if self._schema is None:
+            self._schema = pa.ipc.read_schema(pa.py_buffer(schema))
+        batches = [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
+        return self.join(batches)
+
+    def frame(self, columns, value_offsets):
+        """The frame that stock gives to the user's function."""
+        import pandas as pd
+
+        return pd.concat([columns[offset] for offset in value_offsets], axis=1)
+
+    def fields(self):
+        """The schema of a result, each field as nullable as stock makes it."""
+        return pa.schema(
+            [pa.field(field.name, self.arrow_type(field.dataType), True) for field in self.return_type.fields]
+        )
+
+    def whole(self, result, started):
+        """Checks and converts a whole result: its struct column, and whether the task's first schema is odd.
+
+        `started`: an earlier group has been converted, so the output has the usual schema.
+        """
+        batch = self.batch(result)
+        usual = pa.schema([pa.field("_0", pa.struct(list(self.fields())))])
+        if self._first is None:
+            self._first = usual if started else batch.schema
+        if not batch.schema.equals(self._first):
+            # Raises what stock's writer raises.
+            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), self._first).write_batch(batch)
+        return batch.column(0), not self._first.equals(usual)
+
+    def verify(self, result):
+        worker.verify_pandas_result(result, self.return_type, self.by_name, truncate_return_schema=False)
+
+
+class SerializerStock(Stock):
+    """Spark 3.5, 4.0 and 4.1: the conversions are methods of the serializer."""
+
+    def __init__(self, serializer, return_type, large_types):
+        super().__init__(
+            return_type,
+            serializer._timezone,
+            serializer._safecheck,
+            serializer._assign_cols_by_name,
+            large_types,
+        )
+        self._serializer = serializer
+        self._type = self.arrow_type(return_type)
+
+    def join(self, batches):
+        return pa.Table.from_batches(batches)
+
+    def column(self, table, index):
+        return self._serializer.arrow_to_pandas(table.column(index))
+
+    def arrow_type(self, data_type):
+        return to_arrow_type(data_type)
+
+    def batch(self, result):
+        """Checks and converts a whole result."""
+        self.verify(result)
+        return self._serializer._create_batch([(result, self._type)])
+
+    def field(self, frame, position, index):
+        """Converts the result's column at `position` for the field `index`."""
+        field = self._type[index]
+        if self.by_name and any(isinstance(name, str) for name in frame.columns):
+            series = frame[field.name]
+        else:
+            series = frame[frame.columns[position]].rename(field.name)
+        return self._serializer._create_array(series, field.type, arrow_cast=self._serializer._arrow_cast)
+
+
+class SerializerStock40(SerializerStock):
+    """Spark 4.0: `to_arrow_type` knows large types."""
+
+    def arrow_type(self, data_type):
+        return to_arrow_type(data_type, self.large_types)
+
+
+class SerializerStock41(SerializerStock40):
+    """Spark 4.1: columns have an index, and struct children keep their declared nullability."""
+
+    def column(self, table, index):
+        return self._serializer.arrow_to_pandas(table.column(index), index)
+
+    def fields(self):
+        return pa.schema(list(self._type))
+
+
+class ConversionStock(Stock):
+    """Spark 4.2 and 4.3: the conversions are functions of `pyspark.sql.conversion`."""
+
+    def __init__(self, conf, return_type):
+        super().__init__(return_type, conf.timezone, conf.safecheck, conf.assign_cols_by_name, conf.use_large_var_types)
+        from pyspark.sql.conversion import ArrowArrayToPandasConversion, PandasToArrowConversion
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        self._to_pandas = ArrowArrayToPandasConversion.convert
+        self._to_arrow = PandasToArrowConversion.convert
+        self._from_arrow_schema = from_arrow_schema
+        self._prefer_int_ext_dtype = conf.prefer_int_ext_dtype
+        self._int_to_decimal = conf.int_to_decimal_coercion_enabled
+
+    def join(self, batches):
+        return pa.Table.from_batches(batches).combine_chunks() if batches else pa.table({})
+
+    def column(self, table, index):
+        field = self._from_arrow_schema(table.schema)[index]
+        return self._to_pandas(
+            table.column(index),
+            field.dataType,
+            ser_name=field.name,
+            timezone=self.timezone,
+            struct_in_pandas="dict",
+            ndarray_as_list=False,
+            prefer_int_ext_dtype=self._prefer_int_ext_dtype,
+            df_for_struct=False,
+        )
+
+    def arrow_type(self, data_type):
+        return to_arrow_type(data_type, timezone=self.timezone, prefers_large_types=self.large_types)
+
+    def batch(self, result):
+        """Checks and converts a whole result."""
+        self.verify(result)
+        return self._convert(result, StructField("_0", self.return_type))
+
+    def field(self, frame, position, index):
+        """Converts the result's column at `position` for the field `index`."""
+        return self._convert(frame.iloc[:, position], self.return_type.fields[index]).column(0)
+
+    def _convert(self, data, field):
+        return self._to_arrow(
+            [data],
+            StructType([field]),
+            timezone=self.timezone,
+            safecheck=self.safecheck,
+            arrow_cast=True,
+            prefers_large_types=self.large_types,
+            assign_cols_by_name=self.by_name,
+            int_to_decimal_coercion_enabled=self._int_to_decimal,
+        )

@@ -1,0 +1,144 @@
+//! What the native path of a pandas UDF needs to know of its task and of the installed libraries.
+
+use arrow_pyarrow::FromPyArrow;
+use arrow_schema::{Fields, Schema};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::frame::from_pandas::Rules;
+use crate::frame::kind::{InputKind, Traits, Unit};
+use crate::frame::output::{Names, Output};
+use crate::worker::group_reader::Projection;
+
+/// One task's conversions, both native and stock.
+#[derive(Debug)]
+pub struct Conversions {
+    /// The stock conversions (`stock.py`).
+    pub stock: Py<PyAny>,
+    /// What the self-test has observed.
+    pub traits: Traits,
+    /// `spark.sql.session.timeZone`.
+    pub session_zone: Option<String>,
+    /// Fields of the declared result, as stock's Arrow types.
+    pub fields: Fields,
+    /// Whether columns are matched by name.
+    pub by_name: bool,
+    /// `pandas.DataFrame`.
+    pub data_frame: Py<PyAny>,
+    /// Objects that result columns are compared with.
+    pub names: Names,
+    /// `frames.py`'s `Frames`.
+    pub frames_class: Py<PyAny>,
+    /// `frames.py`'s `block_values`.
+    pub block_values: Py<PyAny>,
+    unproven_output: Vec<String>,
+    rules: Rules,
+}
+
+impl Conversions {
+    /// Reads them from a `Stock` of `stock.py` and a `Proven` of `self_test.py`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of them is not what its file says.
+    pub fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = stock.py();
+        let unit = |name: &str| match proven.getattr(name)?.extract::<String>()?.as_str() {
+            "us" => Ok(Unit::Micro),
+            "ns" => Ok(Unit::Nano),
+            other => Err(PyTypeError::new_err(format!(
+                "bowstring: stock's {name} is {other}"
+            ))),
+        };
+        let unproven = |name: &str| -> PyResult<Vec<String>> {
+            proven
+                .getattr(name)?
+                .try_iter()?
+                .map(|item| item?.extract())
+                .collect()
+        };
+        let frames = py.import("_bowstring_frames")?;
+        let classes = frames.getattr("classes")?.call0()?;
+        let class = |index: usize| classes.get_item(index);
+        let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;
+        Ok(Self {
+            rules: Rules::new(
+                stock.getattr("safecheck")?.extract()?,
+                session_zone.as_deref(),
+            ),
+            session_zone,
+            traits: Traits {
+                arrow_strings: proven.getattr("arrow_strings")?.extract()?,
+                timestamp_unit: unit("timestamp_unit")?,
+                interval_unit: unit("interval_unit")?,
+                unproven: unproven("unproven_input")?.into_iter().collect(),
+            },
+            unproven_output: unproven("unproven_output")?,
+            fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
+            by_name: stock.getattr("by_name")?.extract()?,
+            stock: stock.clone().unbind(),
+            names: Names {
+                na: class(1)?.unbind(),
+                nat: class(2)?.unbind(),
+                decimal: py
+                    .import("decimal")?
+                    .getattr("Decimal")?
+                    .cast_into()?
+                    .unbind(),
+                datetime_array: class(3)?.cast_into()?.unbind(),
+                timedelta_array: class(4)?.cast_into()?.unbind(),
+                arrow_string_array: class(5)?.cast_into()?.unbind(),
+            },
+            data_frame: class(0)?.unbind(),
+            frames_class: frames.getattr("Frames")?.unbind(),
+            block_values: frames.getattr("block_values")?.unbind(),
+        })
+    }
+
+    /// The kind of each input column, `None` for those that only stock may convert.
+    pub fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
+        kinds(&self.traits, self.session_zone.as_deref(), schema)
+    }
+
+    /// The columns with a native path; the reading thread leaves the others encoded.
+    pub fn projection(&self) -> Box<Projection> {
+        let (traits, zone) = (self.traits.clone(), self.session_zone.clone());
+        Box::new(move |schema| {
+            let kinds = kinds(&traits, zone.as_deref(), schema);
+            let native = kinds
+                .into_iter()
+                .enumerate()
+                .filter(|(_, kind)| kind.is_some());
+            native.map(|(index, _)| index).collect()
+        })
+    }
+
+    /// An empty output for results of this task.
+    pub fn output(&self) -> Output {
+        Output::new(
+            self.fields.clone(),
+            self.rules.clone(),
+            &self.unproven_output,
+        )
+    }
+
+    /// A `Frames` for input columns with these labels.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if pandas does.
+    pub fn frames<'py>(&self, py: Python<'py>, labels: &[String]) -> PyResult<Bound<'py, PyAny>> {
+        let fields: Vec<&String> = self.fields.iter().map(|field| field.name()).collect();
+        self.frames_class
+            .bind(py)
+            .call1((labels, fields, self.by_name))
+    }
+}
+
+fn kinds(traits: &Traits, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| InputKind::of(field, zone, traits))
+        .collect()
+}

@@ -1,0 +1,7 @@
+//! One file per kind of UDF that has a native path, and what the kinds share: it joins `frame` and
+//! `worker`.
+
+pub mod conversions;
+pub mod group_frames;
+pub mod grouped_map;
+pub mod results;

@@ -1,0 +1,114 @@
+//! What the user's function returned → the output of the task.
+
+use pyo3::prelude::*;
+
+use super::conversions::Conversions;
+use crate::frame::output::Output;
+
+/// Takes the results of one task apart.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct Results<'a, 'py> {
+    py: Python<'py>,
+    conversions: &'a Conversions,
+    /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
+    frames: Bound<'py, PyAny>,
+    /// Labels of the last result, and where the fields are among them.
+    matched: Option<(Bound<'py, PyAny>, Vec<usize>)>,
+    /// The first result had another schema than stock usually makes, so stock refuses every later
+    /// result with the usual one and has to look at all of them.
+    odd_schema: bool,
+}
+
+impl<'a, 'py> Results<'a, 'py> {
+    /// Before the first group.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if pandas does.
+    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
+        let labels: Vec<String> = conversions
+            .fields
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let frames = conversions.frames(py, &labels)?;
+        Ok(Self {
+            py,
+            conversions,
+            frames,
+            matched: None,
+            odd_schema: false,
+        })
+    }
+
+    /// Appends a result to `output` and returns its number of rows.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a result that is not as declared.
+    pub fn take_apart(
+        &mut self,
+        result: &Bound<'py, PyAny>,
+        output: &mut Output,
+    ) -> PyResult<usize> {
+        if self.odd_schema || !result.get_type().is(&self.conversions.data_frame) {
+            return self.take_whole(result, output);
+        }
+        let Some(positions) = self.positions(result)? else {
+            return self.take_whole(result, output);
+        };
+        let parts = self
+            .frames
+            .call_method1("take_apart", (result, &positions))?;
+        if parts.is_none() {
+            return self.take_whole(result, output);
+        }
+        let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
+        for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
+            if !output.append(index, array, &self.conversions.names)? {
+                let array = self
+                    .stock()
+                    .call_method1("field", (result, position, index))?;
+                output.append_stock(index, &array)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    fn stock(&self) -> &'a Bound<'py, PyAny> {
+        self.conversions.stock.bind(self.py)
+    }
+
+    /// Has stock check and convert a whole result.
+    fn take_whole(&mut self, result: &Bound<'py, PyAny>, output: &mut Output) -> PyResult<usize> {
+        let whole = self
+            .stock()
+            .call_method1("whole", (result, output.started()))?;
+        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        self.odd_schema = odd_schema;
+        let children = column.call_method0("flatten")?;
+        for (index, child) in children.try_iter()?.enumerate() {
+            output.append_stock(index, &child?)?;
+        }
+        column.len()
+    }
+
+    /// Positions of the declared fields in a result, or `None` if stock has to judge its labels.
+    fn positions(&mut self, result: &Bound<'py, PyAny>) -> PyResult<Option<Vec<usize>>> {
+        let labels = result.getattr("columns")?;
+        if let Some((last, positions)) = &self.matched
+            && labels.is(last)
+        {
+            return Ok(Some(positions.clone()));
+        }
+        let positions: Option<Vec<usize>> =
+            self.frames.call_method1("match", (&labels,))?.extract()?;
+        if let Some(positions) = &positions {
+            self.matched = Some((labels, positions.clone()));
+        }
+        Ok(positions)
+    }
+}

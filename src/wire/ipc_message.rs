@@ -1,0 +1,236 @@
+//! Arrow's encapsulated IPC messages: `0xFFFFFFFF: u32 LE` ‖ `len: i32 LE` ‖ `metadata` ‖ `body`.
+//!
+//! Source: Arrow Columnar Format, "Encapsulated message format".
+
+use arrow_ipc::{Message, MessageHeader as Kind, root_as_message};
+
+use super::{MAX_METADATA_BYTES, MAX_ROWS, WireError};
+
+const CONTINUATION: u32 = 0xFFFF_FFFF;
+
+/// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
+/// some ten thousand.
+const MAX_EXPANSION: i64 = 1 << 16;
+
+/// The eight bytes before a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessagePrefix {
+    /// The stream is over.
+    EndOfStream,
+    /// Metadata of this many bytes follow.
+    Metadata(usize),
+}
+
+impl MessagePrefix {
+    /// Decodes the eight bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a missing continuation marker and on a length beyond [`MAX_METADATA_BYTES`].
+    pub fn decode(bytes: [u8; 8]) -> Result<Self, WireError> {
+        let whole = u64::from_le_bytes(bytes);
+        let [low, high] = [whole & 0xFFFF_FFFF, whole >> 32];
+        let continuation = u32::try_from(low).unwrap_or_default();
+        let length = u32::try_from(high).unwrap_or_default().cast_signed();
+        if continuation != CONTINUATION {
+            return Err(WireError::Metadata {
+                expected: "an Arrow stream",
+                reason: format!(
+                    "it starts with 0x{continuation:08x}, not with 0x{CONTINUATION:08x}"
+                ),
+            });
+        }
+        match usize::try_from(length) {
+            Ok(0) => Ok(Self::EndOfStream),
+            Ok(length) if length <= MAX_METADATA_BYTES => Ok(Self::Metadata(length)),
+            Ok(_) | Err(_) => Err(WireError::Length {
+                what: "Arrow IPC metadata",
+                length: length.into(),
+                limit: i64::try_from(MAX_METADATA_BYTES).unwrap_or(i64::MAX),
+            }),
+        }
+    }
+}
+
+/// Length of a message's body, in bytes.
+pub type BodyLength = usize;
+
+/// Checked access to the metadata of one message.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageHeader<'a> {
+    message: Message<'a>,
+}
+
+impl<'a> MessageHeader<'a> {
+    /// Verifies the flatbuffer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not a well-formed message.
+    pub fn decode(metadata: &'a [u8], expected: &'static str) -> Result<Self, WireError> {
+        let message = root_as_message(metadata).map_err(|error| WireError::Metadata {
+            expected,
+            reason: error.to_string(),
+        })?;
+        Ok(Self { message })
+    }
+
+    /// The length of the body that follows the metadata.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a negative length.
+    pub fn body_length(&self) -> Result<BodyLength, WireError> {
+        let length = self.message.bodyLength();
+        usize::try_from(length)
+            .ok()
+            .filter(|_| length < (1 << 40))
+            .ok_or(WireError::Length {
+                what: "an Arrow IPC body",
+                length,
+                limit: 1 << 40,
+            })
+    }
+
+    /// The schema in this message.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is another kind of message.
+    pub fn schema(&self) -> Result<arrow_ipc::Schema<'a>, WireError> {
+        self.message
+            .header_as_schema()
+            .ok_or_else(|| WireError::MessageKind {
+                expected: "a schema",
+                found: self.kind(),
+            })
+    }
+
+    /// The record batch in this message, its numbers still unchecked against the body.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is another kind of message, or has an absurd number of rows.
+    pub fn record_batch(&self) -> Result<arrow_ipc::RecordBatch<'a>, WireError> {
+        let batch =
+            self.message
+                .header_as_record_batch()
+                .ok_or_else(|| WireError::MessageKind {
+                    expected: "a record batch",
+                    found: self.kind(),
+                })?;
+        let rows = batch.length();
+        if (0..=MAX_ROWS).contains(&rows) {
+            Ok(batch)
+        } else {
+            Err(WireError::Length {
+                what: "a record batch (rows)",
+                length: rows,
+                limit: MAX_ROWS,
+            })
+        }
+    }
+
+    /// The metadata version of this message, which the decoder of its body needs.
+    pub fn version(&self) -> arrow_ipc::MetadataVersion {
+        self.message.version()
+    }
+
+    fn kind(&self) -> String {
+        let kind: Kind = self.message.header_type();
+        kind.variant_name().unwrap_or("unknown").to_owned()
+    }
+
+    /// Checks that every buffer of `batch` lies inside `body`, so that slicing cannot fail.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first buffer that points outside, and on compressed buffers that claim to
+    /// grow beyond what their codec can do.
+    pub fn check_buffers(batch: arrow_ipc::RecordBatch<'_>, body: &[u8]) -> Result<(), WireError> {
+        let compressed = batch.compression().is_some();
+        for (index, buffer) in batch.buffers().into_iter().flatten().enumerate() {
+            let (offset, length) = (buffer.offset(), buffer.length());
+            let slice = usize::try_from(offset)
+                .ok()
+                .zip(usize::try_from(length).ok())
+                .and_then(|(offset, length)| Some(offset..offset.checked_add(length)?))
+                .and_then(|range| body.get(range))
+                .ok_or(WireError::BufferOutOfBounds {
+                    index,
+                    offset,
+                    length,
+                    body: body.len(),
+                })?;
+            if compressed && !slice.is_empty() {
+                let claimed = slice
+                    .first_chunk::<8>()
+                    .map_or(i64::MIN, |bytes| i64::from_le_bytes(*bytes));
+                let limit = length.saturating_mul(MAX_EXPANSION).saturating_add(1 << 20);
+                // -1 announces a buffer that was left uncompressed.
+                if claimed < -1 || claimed > limit {
+                    return Err(WireError::Decompression {
+                        index,
+                        claimed,
+                        compressed: slice.len(),
+                    });
+                }
+            }
+        }
+        for node in batch.nodes().into_iter().flatten() {
+            let length = node.length();
+            if !(0..=MAX_ROWS).contains(&length) || !(0..=length).contains(&node.null_count()) {
+                return Err(WireError::Length {
+                    what: "an Arrow array",
+                    length,
+                    limit: MAX_ROWS,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_of_stream_is_a_zero_length() {
+        let bytes = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert_eq!(
+            MessagePrefix::decode(bytes).unwrap(),
+            MessagePrefix::EndOfStream
+        );
+    }
+
+    #[test]
+    fn refuses_negative_and_absurd_metadata_lengths() {
+        for length in [-1_i32, i32::MAX] {
+            let mut bytes = [0xff; 8];
+            bytes[4..].copy_from_slice(&length.to_le_bytes());
+            assert!(matches!(
+                MessagePrefix::decode(bytes),
+                Err(WireError::Length { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn refuses_a_stream_without_continuation_marker() {
+        assert!(matches!(
+            MessagePrefix::decode([0; 8]),
+            Err(WireError::Metadata { .. })
+        ));
+    }
+
+    #[test]
+    fn refuses_metadata_that_are_noise() {
+        for length in 0..64_u8 {
+            let noise: Vec<u8> = (0..length)
+                .map(|i: u8| i.wrapping_mul(37).wrapping_add(11))
+                .collect();
+            assert!(MessageHeader::decode(&noise, "a schema").is_err());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Bytes that cross the socket between the JVM and a worker, as values.
+//!
+//! This room is pure: it sees slices, never sockets and never Python. Everything that can be
+//! malformed is an error of [`WireError`] that says what was expected.
+
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod error;
+mod ipc_message;
+
+pub use error::WireError;
+pub use ipc_message::{BodyLength, MessageHeader, MessagePrefix};
+
+/// Longest Arrow IPC metadata accepted, in bytes.
+///
+/// A schema of 10,000 columns takes about 1.5 MB; a length beyond this limit is not a length.
+pub const MAX_METADATA_BYTES: usize = 64 << 20;
+
+/// Most rows accepted in one record batch: the JVM counts rows in an `int`.
+pub const MAX_ROWS: i64 = i32::MAX as i64;
+
+/// Negative lengths and markers of Spark's worker protocol.
+///
+/// Source: `pyspark/serializers.py`, `SpecialLengths`, Spark 3.5.9 and 4.3.0.
+pub mod marker {
+    /// An Arrow stream with the task's output follows.
+    pub const START_ARROW_STREAM: i32 = -6;
+}

@@ -1,0 +1,342 @@
+//! Cuts the data section of a grouped task into groups and decodes their Arrow data.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::read_record_batch;
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+
+use super::input::Input;
+use crate::wire::{MessageHeader, MessagePrefix, WireError};
+
+/// How groups lie in the data section.
+///
+/// Source: `ArrowStreamPandasUDFSerializer.load_stream` (3.5.9, 4.0.5),
+/// `GroupPandasUDFSerializer.load_stream` (4.1.4), `ArrowStreamGroupSerializer` (4.2.1, 4.3.0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One Arrow stream for the task; each record batch is a group. Spark 3.5 and 4.0.
+    BatchPerGroup,
+    /// `1: i32 BE` ‖ a whole Arrow stream, per group; `0: i32 BE` at the end. Spark 4.1 on.
+    StreamPerGroup,
+}
+
+/// Chooses the columns to decode once the schema is known.
+pub type Projection = dyn Fn(&Schema) -> Vec<usize> + Send;
+
+/// The schema of a task's groups, in both languages that need it.
+#[derive(Debug)]
+pub struct InputSchema {
+    /// The schema as arrow-rs understands it.
+    pub schema: SchemaRef,
+    /// The columns that [`Group::batches`] holds, as positions in `schema`.
+    pub projection: Vec<usize>,
+    /// The encapsulated IPC message, for `pyarrow.ipc.read_schema`.
+    pub message: Vec<u8>,
+}
+
+/// One record batch as it came, for the columns that only stock can convert.
+#[derive(Debug)]
+pub struct EncodedBatch {
+    metadata: Vec<u8>,
+    body: Buffer,
+}
+
+impl EncodedBatch {
+    /// The whole encapsulated message, for `pyarrow.ipc.read_record_batch`.
+    pub fn message(&self) -> Vec<u8> {
+        let mut message = encapsulate(&self.metadata, self.body.len());
+        message.extend_from_slice(&self.body);
+        message
+    }
+}
+
+/// One group of rows.
+#[derive(Debug)]
+pub struct Group {
+    /// The schema, shared by all groups of a task.
+    pub schema: Arc<InputSchema>,
+    /// The projected columns of each batch. `None` if they hold text that is not UTF-8, which
+    /// stock treats in its own way.
+    pub batches: Option<Vec<RecordBatch>>,
+    /// Every batch as it came.
+    pub encoded: Vec<EncodedBatch>,
+    /// Number of rows in all batches.
+    pub rows: usize,
+}
+
+impl Group {
+    /// A group from whole encapsulated messages: one schema, then record batches.
+    ///
+    /// # Errors
+    ///
+    /// Any [`WireError`] that reading them from a socket would give.
+    pub fn decode(
+        schema: &[u8],
+        batches: &[&[u8]],
+        project: Box<Projection>,
+    ) -> Result<Self, WireError> {
+        let mut reader = GroupReader::new(Framing::BatchPerGroup, project);
+        reader.learn_schema(schema.get(8..).unwrap_or_default())?;
+        let schema = reader.schema.clone().ok_or(WireError::Truncated {
+            expected: "a schema",
+        })?;
+        let mut encoded = Vec::with_capacity(batches.len());
+        for message in batches {
+            let prefix = message.first_chunk::<8>().ok_or(WireError::Truncated {
+                expected: "a record batch",
+            })?;
+            let MessagePrefix::Metadata(length) = MessagePrefix::decode(*prefix)? else {
+                continue;
+            };
+            let (metadata, body) =
+                message
+                    .split_at_checked(8 + length)
+                    .ok_or(WireError::Truncated {
+                        expected: "a record batch",
+                    })?;
+            encoded.push(EncodedBatch {
+                metadata: metadata.get(8..).unwrap_or_default().to_vec(),
+                body: Buffer::from(body),
+            });
+        }
+        let (batches, rows) = reader.decode(&schema, &encoded)?;
+        Ok(Self {
+            schema,
+            batches,
+            encoded,
+            rows,
+        })
+    }
+
+    /// Memory that the group keeps, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.encoded
+            .iter()
+            .map(|batch| batch.metadata.len() + batch.body.len())
+            .sum()
+    }
+}
+
+/// Reads the groups of one task, up to and including the end of its data section.
+pub struct GroupReader {
+    framing: Framing,
+    project: Box<Projection>,
+    schema: Option<Arc<InputSchema>>,
+    in_stream: bool,
+    groups: u64,
+}
+
+impl std::fmt::Debug for GroupReader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("GroupReader")
+            .field("framing", &self.framing)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GroupReader {
+    /// A reader at the start of a data section.
+    pub fn new(framing: Framing, project: Box<Projection>) -> Self {
+        Self {
+            framing,
+            project,
+            schema: None,
+            in_stream: false,
+            groups: 0,
+        }
+    }
+
+    /// The next group, or `None` at the end of the data section. Blocks on the socket.
+    ///
+    /// # Errors
+    ///
+    /// Any [`WireError`]; the stream is out of step afterwards.
+    pub fn next_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
+        let encoded = match self.framing {
+            Framing::BatchPerGroup => self.next_batch_of_task(input)?.map(|batch| vec![batch]),
+            Framing::StreamPerGroup => self.next_stream(input)?,
+        };
+        let (Some(encoded), Some(schema)) = (encoded, self.schema.clone()) else {
+            return Ok(None);
+        };
+        let (batches, rows) = self.decode(&schema, &encoded)?;
+        self.groups += 1;
+        Ok(Some(Group {
+            schema,
+            batches,
+            encoded,
+            rows,
+        }))
+    }
+
+    fn next_batch_of_task(&mut self, input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
+        if !self.in_stream {
+            self.read_schema(input)?;
+            self.in_stream = true;
+        }
+        read_batch(input)
+    }
+
+    fn next_stream(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+        match i32::from_be_bytes(input.array("the number of dataframes in a group")?) {
+            0 => Ok(None),
+            1 => {
+                self.read_schema(input)?;
+                let mut batches = Vec::with_capacity(1);
+                while let Some(batch) = read_batch(input)? {
+                    batches.push(batch);
+                }
+                Ok(Some(batches))
+            }
+            found => Err(WireError::GroupMarker { found }),
+        }
+    }
+
+    /// Reads a schema message. Within a task they repeat byte for byte, so all but the first are
+    /// only compared.
+    fn read_schema(&mut self, input: &mut Input) -> Result<(), WireError> {
+        const EXPECTED: &str = "a schema";
+        let MessagePrefix::Metadata(length) = MessagePrefix::decode(input.array(EXPECTED)?)? else {
+            return Err(WireError::MessageKind {
+                expected: EXPECTED,
+                found: "end of stream".to_owned(),
+            });
+        };
+        let metadata = read_metadata(input, length, EXPECTED)?;
+        if let Some(known) = &self.schema {
+            return if known.message.get(8..) == Some(&metadata) {
+                Ok(())
+            } else {
+                Err(WireError::SchemaChanged { group: self.groups })
+            };
+        }
+        self.learn_schema(&metadata)
+    }
+
+    fn learn_schema(&mut self, metadata: &[u8]) -> Result<(), WireError> {
+        let schema = MessageHeader::decode(metadata, "a schema")?.schema()?;
+        let schema =
+            guarded(|| arrow_ipc::convert::try_fb_to_schema(schema)).map_err(|source| {
+                WireError::Data {
+                    group: self.groups,
+                    source,
+                }
+            })?;
+        let projection = (self.project)(&schema);
+        self.schema = Some(Arc::new(InputSchema {
+            schema: Arc::new(schema),
+            projection,
+            message: encapsulate(metadata, 0),
+        }));
+        Ok(())
+    }
+
+    fn decode(
+        &self,
+        schema: &InputSchema,
+        encoded: &[EncodedBatch],
+    ) -> Result<(Option<Vec<RecordBatch>>, usize), WireError> {
+        let no_dictionaries = HashMap::new();
+        let mut rows = 0;
+        let mut batches = Some(Vec::with_capacity(encoded.len()));
+        for EncodedBatch { metadata, body } in encoded {
+            let header = MessageHeader::decode(metadata, "a record batch")?;
+            let batch = header.record_batch()?;
+            MessageHeader::check_buffers(batch, body)?;
+            rows += usize::try_from(batch.length()).unwrap_or_default();
+            let decoded = guarded(|| {
+                let schema = Arc::clone(&schema.schema);
+                read_record_batch(
+                    body,
+                    batch,
+                    schema,
+                    &no_dictionaries,
+                    self.schema_projection(),
+                    &header.version(),
+                )
+            });
+            match decoded {
+                Ok(decoded) => {
+                    batches = batches.map(|mut batches| {
+                        batches.push(decoded);
+                        batches
+                    });
+                }
+                Err(error) if is_invalid_utf8(&error) => batches = None,
+                Err(source) => {
+                    return Err(WireError::Data {
+                        group: self.groups,
+                        source,
+                    });
+                }
+            }
+        }
+        Ok((batches, rows))
+    }
+
+    fn schema_projection(&self) -> Option<&[usize]> {
+        self.schema
+            .as_deref()
+            .map(|schema| schema.projection.as_slice())
+    }
+}
+
+fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
+    const EXPECTED: &str = "a record batch";
+    let MessagePrefix::Metadata(length) = MessagePrefix::decode(input.array(EXPECTED)?)? else {
+        return Ok(None);
+    };
+    let metadata = read_metadata(input, length, EXPECTED)?;
+    let body = MessageHeader::decode(&metadata, EXPECTED)?.body_length()?;
+    let body = input.aligned(body, "the body of a record batch")?.into();
+    Ok(Some(EncodedBatch { metadata, body }))
+}
+
+fn read_metadata(
+    input: &mut Input,
+    length: usize,
+    expected: &'static str,
+) -> Result<Vec<u8>, WireError> {
+    // Limited by MAX_METADATA_BYTES, so the memory can be had before the bytes are here.
+    let mut metadata = vec![0; length];
+    match input.read_full(&mut metadata) {
+        Ok(count) if count == length => Ok(metadata),
+        Ok(_) => Err(WireError::Truncated { expected }),
+        Err(source) => Err(WireError::Io { expected, source }),
+    }
+}
+
+fn encapsulate(metadata: &[u8], body: usize) -> Vec<u8> {
+    let mut message = Vec::with_capacity(8 + metadata.len() + body);
+    message.extend_from_slice(&[0xff; 4]);
+    // The length was decoded from an i32.
+    message.extend_from_slice(
+        &i32::try_from(metadata.len())
+            .unwrap_or(i32::MAX)
+            .to_le_bytes(),
+    );
+    message.extend_from_slice(metadata);
+    message
+}
+
+/// Runs a decoder of arrow-rs, which panics on some malformed input that its checks let through.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let reason = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(ArrowError::IpcError(
+            reason.unwrap_or_else(|| "the decoder gave up".to_owned()),
+        ))
+    })
+}
+
+/// arrow-rs has no variant of its own for text that is not UTF-8.
+fn is_invalid_utf8(error: &ArrowError) -> bool {
+    matches!(error, ArrowError::InvalidArgumentError(text) if text.contains("UTF-8") || text.contains("UTF8"))
+}

@@ -1,0 +1,203 @@
+//! The reading half of a connection: one socket, one buffer for the connection's whole life.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use arrow_buffer::MutableBuffer;
+
+use crate::wire::WireError;
+
+/// Bytes asked of the socket in one read.
+const CHUNK: usize = 256 << 10;
+
+/// Largest step by which memory grows ahead of the bytes that fill it, so that a length alone,
+/// however large, allocates little.
+const MAX_STEP: usize = 16 << 20;
+
+/// Buffered reader that never asks the socket for more than one read at a time.
+#[derive(Debug)]
+pub struct Input {
+    socket: File,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    /// Reads from `socket`, which must be in blocking mode.
+    pub fn new(socket: File) -> Self {
+        Self {
+            socket,
+            buffer: vec![0; CHUNK].into_boxed_slice(),
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// Bytes that are here already.
+    pub fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Drops `count` buffered bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+    }
+
+    /// Waits for at least one buffered byte. `false` at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn wait(&mut self) -> io::Result<bool> {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = read_once(&mut self.socket, &mut self.buffer)?;
+        }
+        Ok(self.start < self.end)
+    }
+
+    /// Fills `target` from its start; fewer bytes only at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn read_full(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let mut filled = self.take_buffered(target);
+        while let Some(rest) = target.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            if rest.len() >= CHUNK {
+                match read_once(&mut self.socket, rest)? {
+                    0 => break,
+                    count => filled += count,
+                }
+            } else if self.wait()? {
+                filled += self.take_buffered(rest);
+            } else {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+
+    fn take_buffered(&mut self, target: &mut [u8]) -> usize {
+        let here = self.buffered();
+        let count = here.len().min(target.len());
+        let (head, _) = target.split_at_mut(count);
+        head.copy_from_slice(here.get(..count).unwrap_or_default());
+        self.consume(count);
+        count
+    }
+
+    /// Reads exactly `N` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Truncated`] naming `expected` if the stream ends before.
+    pub fn array<const N: usize>(&mut self, expected: &'static str) -> Result<[u8; N], WireError> {
+        let mut bytes = [0; N];
+        let count = self
+            .read_full(&mut bytes)
+            .map_err(|source| WireError::Io { expected, source })?;
+        if count == N {
+            Ok(bytes)
+        } else {
+            Err(WireError::Truncated { expected })
+        }
+    }
+
+    /// Reads exactly `length` bytes into memory that Arrow finds aligned.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Truncated`] naming `expected` if the stream ends before.
+    pub fn aligned(
+        &mut self,
+        length: usize,
+        expected: &'static str,
+    ) -> Result<MutableBuffer, WireError> {
+        let mut body = MutableBuffer::with_capacity(length.min(MAX_STEP));
+        while body.len() < length {
+            let filled = body.len();
+            // Doubling keeps the copies of growing below twice the length.
+            let step = (length - filled).min(MAX_STEP.max(filled));
+            body.resize(filled + step, 0);
+            let target = body.as_slice_mut().get_mut(filled..).unwrap_or_default();
+            let count = self
+                .read_full(target)
+                .map_err(|source| WireError::Io { expected, source })?;
+            if count < step {
+                return Err(WireError::Truncated { expected });
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// One read, repeated if a signal interrupts it.
+fn read_once(socket: &mut File, target: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.read(target) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    fn pair() -> (UnixStream, Input) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (theirs, Input::new(File::from(OwnedFd::from(ours))))
+    }
+
+    #[test]
+    fn stops_reading_once_enough_is_here() {
+        let (mut peer, mut input) = pair();
+        peer.write_all(b"abcd").unwrap();
+        // The peer stays silent and open: a reader that wants more would hang here.
+        assert_eq!(&input.array::<4>("four bytes").unwrap(), b"abcd");
+    }
+
+    #[test]
+    fn names_what_was_expected_when_the_stream_ends() {
+        let (mut peer, mut input) = pair();
+        peer.write_all(b"ab").unwrap();
+        drop(peer);
+        let error = input.array::<4>("a group marker").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the stream ended while a group marker was expected"
+        );
+    }
+
+    #[test]
+    fn a_huge_length_allocates_only_a_step() {
+        let (mut peer, mut input) = pair();
+        peer.write_all(b"ab").unwrap();
+        drop(peer);
+        assert!(matches!(
+            input.aligned(1 << 39, "a body"),
+            Err(WireError::Truncated { .. })
+        ));
+    }
+
+    #[test]
+    fn body_larger_than_the_buffer_arrives_whole() {
+        let (mut peer, mut input) = pair();
+        let sent: Vec<u8> = (0..3 * CHUNK + 17)
+            .map(|i| u8::try_from(i % 251).unwrap())
+            .collect();
+        let copy = sent.clone();
+        let writer = std::thread::spawn(move || peer.write_all(&copy));
+        assert_eq!(
+            input.aligned(sent.len(), "a body").unwrap().as_slice(),
+            sent
+        );
+        writer.join().unwrap().unwrap();
+    }
+}

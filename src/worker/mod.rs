@@ -1,0 +1,15 @@
+//! One connection of the JVM, served by one process.
+//!
+//! [`serve()`] plays the part of `pyspark/daemon.py`'s `worker` function: it gives PySpark's own
+//! `main` two file objects and runs one task after another. What a native task needs besides
+//! (reading ahead, writing behind) lives here too. This room knows sockets and Python, but not
+//! Spark's versions and not pandas.
+
+pub mod group_reader;
+pub mod input;
+pub mod python_files;
+pub mod read_ahead;
+mod serve;
+pub mod write_behind;
+
+pub use serve::serve;

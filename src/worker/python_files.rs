@@ -1,0 +1,236 @@
+//! The two file objects that `pyspark.worker.main` works with.
+//!
+//! They do what the buffered files of `pyspark/daemon.py` do for everything that PySpark and
+//! pyarrow ask of them: `read`, `write`, `flush`, `closed`, `close`.
+
+#![expect(clippy::unused_self, reason = "methods that Python's files have")]
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::input::Input;
+
+/// Reads up to this many bytes go straight into a `bytes` object; larger ones grow with what
+/// arrives, so that a wrong length cannot ask for the memory of the machine.
+const DIRECT_READ: usize = 16 << 20;
+
+/// Output collected before it is written, in bytes.
+const OUTPUT_BUFFER: usize = 64 << 10;
+
+/// The input of a connection, which a reading thread may borrow for the length of a data section.
+#[derive(Clone, Debug)]
+pub struct SharedInput(Arc<Mutex<Option<Input>>>);
+
+impl SharedInput {
+    /// Shares `input`.
+    pub fn new(input: Input) -> Self {
+        Self(Arc::new(Mutex::new(Some(input))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Input>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the input away; until [`Self::put_back`] every read fails.
+    pub fn take(&self) -> Option<Input> {
+        self.lock().take()
+    }
+
+    /// Ends a [`Self::take`].
+    pub fn put_back(&self, input: Input) {
+        *self.lock() = Some(input);
+    }
+
+    /// Runs `read` without the GIL.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        read: impl FnOnce(&mut Input) -> io::Result<T> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| match self.lock().as_mut() {
+            Some(input) => read(input).map_err(PyErr::from),
+            None => Err(PyRuntimeError::new_err(
+                "bowstring: the connection's input is in use by its reading thread",
+            )),
+        })
+    }
+
+    /// Waits for the next byte. `false` at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn wait(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, Input::wait)
+    }
+}
+
+/// `infile`.
+#[derive(Debug)]
+#[pyclass(frozen, module = "bowstring")]
+pub struct InputFile {
+    /// Where the bytes come from.
+    pub input: SharedInput,
+}
+
+#[pymethods]
+impl InputFile {
+    /// Exactly `size` bytes, fewer only at the end of the stream; all there are if negative.
+    #[pyo3(signature = (size = -1))]
+    fn read<'py>(&self, py: Python<'py>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
+        let limit = usize::try_from(size).unwrap_or(usize::MAX);
+        if limit <= DIRECT_READ {
+            let here = self.input.lock().as_mut().and_then(|input| {
+                let bytes = PyBytes::new(py, input.buffered().get(..limit)?);
+                input.consume(limit);
+                Some(bytes)
+            });
+            if let Some(bytes) = here {
+                return Ok(bytes);
+            }
+            let mut filled = 0;
+            let bytes = PyBytes::new_with(py, limit, |target| {
+                filled = self.input.with(py, |input| input.read_full(target))?;
+                Ok(())
+            })?;
+            return if filled == limit {
+                Ok(bytes)
+            } else {
+                Ok(PyBytes::new(
+                    py,
+                    bytes.as_bytes().get(..filled).unwrap_or_default(),
+                ))
+            };
+        }
+        let mut bytes = Vec::new();
+        while bytes.len() < limit {
+            let filled = bytes.len();
+            let step = (limit - filled).min(DIRECT_READ);
+            bytes.resize(filled + step, 0);
+            let count = self.input.with(py, |input| {
+                input.read_full(bytes.get_mut(filled..).unwrap_or_default())
+            })?;
+            if count < step {
+                bytes.truncate(filled + count);
+                break;
+            }
+        }
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        false
+    }
+
+    fn readable(&self) -> bool {
+        true
+    }
+
+    fn close(&self) {}
+}
+
+/// `outfile`.
+#[derive(Debug)]
+#[pyclass(frozen, module = "bowstring")]
+pub struct OutputFile {
+    output: Mutex<Output>,
+}
+
+#[derive(Debug)]
+struct Output {
+    socket: File,
+    buffer: Vec<u8>,
+}
+
+impl OutputFile {
+    /// Writes to `socket`, which must be in blocking mode.
+    pub fn new(socket: File) -> Self {
+        Self {
+            output: Mutex::new(Output {
+                socket,
+                buffer: Vec::with_capacity(OUTPUT_BUFFER),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another handle on the socket, with nothing buffered before what is written to it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket cannot be written or duplicated.
+    pub fn direct(&self, py: Python<'_>) -> PyResult<File> {
+        self.flush(py)?;
+        Ok(self.lock().socket.try_clone()?)
+    }
+}
+
+#[pymethods]
+impl OutputFile {
+    /// Takes `bytes`, `pyarrow.Buffer` and anything else with contiguous bytes.
+    fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        if let Ok(bytes) = data.cast::<PyBytes>() {
+            return self.write_slice(py, bytes.as_bytes());
+        }
+        // `bytes` takes every buffer; PyO3's typed ones refuse pyarrow's, whose format is "b".
+        let bytes = py.get_type::<PyBytes>().call1((data,))?;
+        self.write_slice(py, bytes.cast::<PyBytes>()?.as_bytes())
+    }
+
+    /// Writes what is buffered.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.lock().flush()).map_err(PyErr::from)
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        false
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.flush(py)
+    }
+}
+
+impl OutputFile {
+    fn write_slice(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<usize> {
+        {
+            let mut output = self.lock();
+            if output.buffer.len() + bytes.len() <= OUTPUT_BUFFER {
+                output.buffer.extend_from_slice(bytes);
+                return Ok(bytes.len());
+            }
+        }
+        py.detach(|| {
+            let mut output = self.lock();
+            output.flush()?;
+            output.socket.write_all(bytes)
+        })?;
+        Ok(bytes.len())
+    }
+}
+
+impl Output {
+    fn flush(&mut self) -> io::Result<()> {
+        // Taken out first: after a failed write the stream is out of step and must not be
+        // continued with the same bytes.
+        let mut bytes = std::mem::take(&mut self.buffer);
+        let outcome = self.socket.write_all(&bytes);
+        bytes.clear();
+        self.buffer = bytes;
+        outcome
+    }
+}

@@ -1,0 +1,195 @@
+//! A thread that reads and decodes groups while the main thread runs the user's function.
+//!
+//! The thread holds the connection's [`Input`] from the first byte of the data section to its
+//! end and then gives it back; it never attaches to the interpreter. What it may hold ahead is
+//! bounded in bytes, so that a `LIMIT` stays cheap and memory flat.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::group_reader::{Group, GroupReader};
+use super::input::Input;
+use crate::wire::WireError;
+
+/// Bytes of decoded groups that are handed over at once. Waking the other thread costs some ten
+/// microseconds, as much as a small group.
+const HAND_OVER_BYTES: usize = 64 << 10;
+
+/// What the reading thread has for the main thread.
+#[derive(Debug)]
+pub enum Next {
+    /// A group.
+    Group(Group),
+    /// Nothing yet; only if a patience was given.
+    Waiting,
+    /// The data section is over.
+    End,
+    /// The stream is out of step.
+    Failed(WireError),
+}
+
+/// Groups on their way from the reading thread.
+#[derive(Debug)]
+pub struct ReadAhead {
+    shared: Arc<Shared>,
+    thread: JoinHandle<Input>,
+    ready: VecDeque<Group>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    filled: Condvar,
+    drained: Condvar,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    groups: VecDeque<Group>,
+    bytes: usize,
+    end: Option<Result<(), WireError>>,
+    abandoned: bool,
+}
+
+impl ReadAhead {
+    /// Starts to read; holds at most about `limit` bytes of groups, but always one group.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system gives no thread.
+    pub fn start(mut input: Input, mut reader: GroupReader, limit: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            filled: Condvar::new(),
+            drained: Condvar::new(),
+            limit,
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("bowstring-read".to_owned())
+            .spawn(move || {
+                theirs.fill(&mut input, &mut reader);
+                input
+            })?;
+        Ok(Self {
+            shared,
+            thread,
+            ready: VecDeque::new(),
+        })
+    }
+
+    /// A group that is here already, without asking the thread.
+    pub fn ready(&mut self) -> Option<Group> {
+        self.ready.pop_front()
+    }
+
+    /// The next group. Blocks, for at most `patience` if there is one.
+    pub fn next(&mut self, patience: Option<Duration>) -> Next {
+        if let Some(group) = self.ready.pop_front() {
+            return Next::Group(group);
+        }
+        let mut state = self.shared.lock();
+        loop {
+            if !state.groups.is_empty() {
+                std::mem::swap(&mut state.groups, &mut self.ready);
+                state.bytes = 0;
+                self.shared.drained.notify_one();
+                return self.ready.pop_front().map_or(Next::Waiting, Next::Group);
+            }
+            match state.end.take() {
+                Some(Ok(())) => {
+                    state.end = Some(Ok(()));
+                    return Next::End;
+                }
+                Some(Err(error)) => return Next::Failed(error),
+                None => {}
+            }
+            state = match patience {
+                None => self
+                    .shared
+                    .filled
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let waited = self.shared.filled.wait_timeout(state, patience);
+                    let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                    if timeout.timed_out() && state.groups.is_empty() && state.end.is_none() {
+                        return Next::Waiting;
+                    }
+                    state
+                }
+            };
+        }
+    }
+
+    /// Gives the connection's input back after [`Next::End`]. `None` if the thread panicked.
+    pub fn finish(self) -> Option<Input> {
+        self.thread.join().ok()
+    }
+
+    /// Tells the thread to stop at its next group. It may stay blocked on the socket, which the
+    /// caller is about to give up.
+    pub fn abandon(self) {
+        self.shared.lock().abandoned = true;
+        self.shared.drained.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, input: &mut Input, reader: &mut GroupReader) {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let outcome = reader.next_group(input);
+            let end = match outcome {
+                Ok(Some(group)) => {
+                    bytes += group.bytes();
+                    batch.push(group);
+                    None
+                }
+                Ok(None) => Some(Ok(())),
+                Err(error) => Some(Err(error)),
+            };
+            // Hand over when there is enough, or before a read that may block.
+            let over = end.is_some();
+            if over || bytes >= HAND_OVER_BYTES || input.buffered().is_empty() {
+                if !self.hand_over(&mut batch, bytes, end) || over {
+                    return;
+                }
+                bytes = 0;
+            }
+        }
+    }
+
+    /// Waits for room and adds `batch`. `false` if nobody wants it any more.
+    fn hand_over(
+        &self,
+        batch: &mut Vec<Group>,
+        bytes: usize,
+        end: Option<Result<(), WireError>>,
+    ) -> bool {
+        let mut state = self.lock();
+        while state.bytes > 0 && state.bytes + bytes > self.limit && !state.abandoned {
+            state = self
+                .drained
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.abandoned {
+            return false;
+        }
+        state.groups.extend(batch.drain(..));
+        state.bytes += bytes;
+        state.end = end;
+        self.filled.notify_one();
+        true
+    }
+}

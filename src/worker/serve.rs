@@ -1,0 +1,94 @@
+//! The tasks of one connection, one after another.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use pyo3::exceptions::PySystemExit;
+use pyo3::prelude::*;
+
+use super::input::Input;
+use super::python_files::{InputFile, OutputFile, SharedInput};
+
+/// How a task left its connection.
+enum Outcome {
+    /// Another task may follow.
+    Reusable,
+    /// The task is answered but the connection must not be used again.
+    Finished,
+    /// Something that only the operating system hears about.
+    Broken,
+}
+
+/// Serves all tasks of one authenticated connection, then waits for the peer to close it.
+/// Returns the exit code of the process. Blocks.
+///
+/// PARITY: `worker` and the loop around it in `manager`, `pyspark/daemon.py`, Spark 3.5.9 to 4.3.0.
+pub fn serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> i32 {
+    match try_serve(py, connection, worker_module) {
+        Ok(code) => code,
+        Err(error) => {
+            error.print(py);
+            1
+        }
+    }
+}
+
+fn try_serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> PyResult<i32> {
+    let socket = File::from(connection);
+    let input = SharedInput::new(Input::new(socket.try_clone()?));
+    let infile = Bound::new(
+        py,
+        InputFile {
+            input: input.clone(),
+        },
+    )?;
+    let outfile = Bound::new(py, OutputFile::new(socket.try_clone()?))?;
+    let main = py.import(worker_module)?.getattr("main")?;
+    let reuse = std::env::var_os("SPARK_REUSE_WORKER").is_some_and(|value| !value.is_empty());
+    let collect = py.import("gc")?.getattr("collect")?;
+    loop {
+        // The JVM closes idle connections. Seen here, that is the quiet end which it is meant to be.
+        if !input.wait(py).unwrap_or(false) {
+            return Ok(0);
+        }
+        match run_task(py, &main, &infile, &outfile)? {
+            Outcome::Reusable if reuse => drop(collect.call0()?),
+            Outcome::Reusable | Outcome::Finished => break,
+            Outcome::Broken => return Ok(1),
+        }
+    }
+    // Closing first could reset the connection and lose what the JVM has not read yet.
+    let mut last = socket;
+    py.detach(|| std::io::copy(&mut last, &mut std::io::sink()))
+        .ok();
+    Ok(0)
+}
+
+fn run_task(
+    py: Python<'_>,
+    main: &Bound<'_, PyAny>,
+    infile: &Bound<'_, InputFile>,
+    outfile: &Bound<'_, OutputFile>,
+) -> PyResult<Outcome> {
+    let outcome = match main.call1((infile, outfile)) {
+        Ok(_) => Outcome::Reusable,
+        Err(error) if error.is_instance_of::<PySystemExit>(py) => {
+            match error.value(py).getattr("code")?.extract::<i64>() {
+                Ok(0) => Outcome::Reusable,
+                Ok(_) | Err(_) => Outcome::Finished,
+            }
+        }
+        Err(error) => {
+            outfile.call_method0("flush").ok();
+            return Err(error);
+        }
+    };
+    match outfile.call_method0("flush") {
+        Ok(_) => Ok(outcome),
+        Err(error) => {
+            // The JVM has gone, as it does after a LIMIT: not worth a word unless asked for.
+            tracing::debug!(%error, "the output of a task could not be flushed");
+            Ok(Outcome::Broken)
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The life of a worker after the fork.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use pyo3::exceptions::PySystemExit;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::control::{self, ASSIGN, Launch, Packet};
+use crate::worker;
+
+/// The functions of `child.py`, loaded before the fork.
+static HABITS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+
+/// Loads what the children will need, so that each finds it ready.
+///
+/// # Errors
+///
+/// None that a test would not find.
+pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
+    habits(py).map(drop)
+}
+
+/// Writes out what Python has buffered.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub(super) fn flush(py: Python<'_>) -> PyResult<()> {
+    habits(py)?.call_method0("flush").map(drop)
+}
+
+/// Becomes a worker: waits for a connection, serves it, and ends the process.
+///
+/// Never returns, because the caller's stack belongs to the zygote.
+pub(super) fn live(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> ! {
+    let error = match live_through(py, launch, handover) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    if !error.is_instance_of::<PySystemExit>(py) {
+        error.print(py);
+    }
+    let leave = habits(py).and_then(|habits| habits.call_method1("leave", (1,)));
+    drop(leave);
+    // Only if even `os._exit` was out of reach.
+    std::process::abort()
+}
+
+fn live_through(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<Infallible> {
+    let habits = habits(py)?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
+    habits.call_method1("settle", (launch.restore.clone(),))?;
+    let assignment = py.detach(|| control::receive(handover.as_fd()))?;
+    drop(handover);
+    let Some(connection) = assignment.map(accept).transpose()? else {
+        // The supervisor is gone or has one worker too many.
+        habits.call_method1("leave", (0,))?;
+        return Err(PySystemExit::new_err(0));
+    };
+    let guard = habits.call_method0("begin")?;
+    let code = worker::serve(py, connection, launch.worker_module());
+    habits.call_method1("end", (guard, code))?;
+    Err(PySystemExit::new_err(code))
+}
+
+/// Takes the connection, and the standard output that the JVM reads if it came along.
+fn accept(packet: Packet) -> io::Result<OwnedFd> {
+    let mut descriptors = packet.descriptors.into_iter();
+    let connection = descriptors
+        .next()
+        .filter(|_| packet.bytes == ASSIGN)
+        .ok_or(io::ErrorKind::InvalidData)?;
+    if let Some(stdout) = descriptors.next() {
+        rustix::stdio::dup2_stdout(stdout)?;
+    }
+    Ok(connection)
+}
+
+fn habits(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    let module = HABITS.get_or_try_init(py, || {
+        let code = CString::new(include_str!("child.py"))?;
+        PyModule::from_code(py, &code, c"bowstring/child.py", c"_bowstring_child")
+            .map(Bound::unbind)
+    })?;
+    Ok(module.bind(py).clone())
+}

@@ -1,0 +1,78 @@
+//! The process that workers are forked from.
+//!
+//! It embeds CPython, imports once what every worker needs, and forks when the supervisor asks. It has
+//! one thread, always: a fork copies only the thread that forks, and a lock that another one held stays
+//! locked in the child for ever (SPARK-54456). It serves no tasks and never sees a connection.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context;
+use pyo3::prelude::*;
+
+use crate::control::Launch;
+use crate::interpreter::embed;
+
+mod child;
+mod fork;
+mod imports;
+mod nursery;
+mod program;
+
+/// What [`run`] leaves for the code that the interpreter starts.
+#[derive(Debug)]
+struct Start {
+    launch: Launch,
+    control: OwnedFd,
+}
+
+/// The interpreter calls back without arguments, so they wait here.
+static START: Mutex<Option<Start>> = Mutex::new(None);
+
+/// The interpreter's whole program.
+const PROGRAM: &str = "__import__('_bowstring_zygote').run()";
+
+/// Serves the supervisor on standard input until it lets go. Blocks.
+///
+/// # Errors
+///
+/// When the interpreter cannot be started; the supervisor hears of what comes later.
+pub fn run(launch: Launch) -> anyhow::Result<ExitCode> {
+    let program = launch.program.clone();
+    let control = take_control().context("take the control socket off standard input")?;
+    *START.lock().unwrap_or_else(PoisonError::into_inner) = Some(Start { launch, control });
+    pyo3::append_to_inittab!(_bowstring_zygote);
+    let code = interpret(&program)?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+fn interpret(program: &Path) -> anyhow::Result<i32> {
+    embed::main(program, PROGRAM).context("start the interpreter")
+}
+
+/// Moves the control socket to a descriptor that no child of ours inherits, and leaves nothing to read
+/// on standard input for whoever expects a terminal there (SPARK-26175).
+fn take_control() -> std::io::Result<OwnedFd> {
+    let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    Ok(control)
+}
+
+/// Built in under a name that only [`PROGRAM`] knows.
+#[pymodule(gil_used = true)]
+fn _bowstring_zygote(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(serve, module)?)
+}
+
+/// Runs the zygote; returns only with an exception.
+#[pyfunction]
+#[pyo3(name = "run")]
+fn serve(py: Python<'_>) -> PyResult<()> {
+    let start = START.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(Start { launch, control }) = start else {
+        return Ok(());
+    };
+    nursery::Nursery::new(launch, control).run(py)
+}
