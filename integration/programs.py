@@ -224,7 +224,8 @@ def main() -> None:
     parser.add_argument("names", nargs="+", choices=sorted(PROGRAMS))
     arguments = parser.parse_args()
     spark = start_session(arguments.master, dict(pair.split("=", 1) for pair in arguments.conf))
-    prove_worker(spark)
+    if spark.sparkContext.getConf().get("spark.python.use.daemon", "true") == "true":
+        prove_worker(spark)
     answers = {name: PROGRAMS[name](spark) for name in arguments.names}
     spark.stop()
     arguments.out.write_text(json.dumps(answers))
