@@ -91,6 +91,7 @@ class Frames:
         # The Index that stock's concat makes for these names: its class and dtype depend on pandas.
         self._columns = pd.concat([pd.Series([], dtype=object, name=name) for name in names], axis=1).columns
         self._fields = list(fields)
+        self._ambiguous = len(set(self._fields)) != len(self._fields)
         self._by_name = by_name
 
     @staticmethod
@@ -124,6 +125,8 @@ class Frames:
 
     def match(self, columns):
         """Positions of the declared fields among the labels of a result, or None: ask stock."""
+        if self._ambiguous:
+            return None
         if type(columns) is not pd.Index and type(columns) is not pd.RangeIndex:
             return None
         labels = columns.tolist()

@@ -1,25 +1,18 @@
-//! One result column → values appended to an Arrow builder.
+//! Columns of a result → values appended to Arrow builders.
 //!
-//! [`FieldBuilder::append`] takes a column only where it is proven to give what stock gives;
-//! otherwise it leaves the builder as it was and says so, and the caller asks stock.
+//! Each function takes a column only where it is proven to give what stock gives. Otherwise it
+//! appends nothing and returns `false`, and the caller asks stock.
 
-use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, Decimal128Builder, LargeBinaryBuilder, LargeStringBuilder,
-    PrimitiveBuilder, StringBuilder,
-};
+use arrow_array::Array;
+use arrow_array::builder::{BooleanBuilder, Decimal128Builder, PrimitiveBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
-};
-use arrow_array::{ArrayRef, builder::ArrayBuilder};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type};
 use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
-use arrow_schema::{DataType, TimeUnit};
 use numpy::datetime::{Datetime, Timedelta, units};
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
 
 use super::calendar::{days_from_civil, fixed_offset};
 use super::output::Names;
@@ -46,230 +39,16 @@ impl Rules {
     }
 }
 
-/// A growing Arrow array of a declared type.
-#[derive(Debug)]
-pub enum FieldBuilder {
-    /// `boolean`
-    Boolean(BooleanBuilder),
-    /// `byte`
-    Byte(PrimitiveBuilder<Int8Type>),
-    /// `short`
-    Short(PrimitiveBuilder<Int16Type>),
-    /// `int`
-    Int(PrimitiveBuilder<Int32Type>),
-    /// `long`
-    Long(PrimitiveBuilder<Int64Type>),
-    /// `float`
-    Float(PrimitiveBuilder<Float32Type>),
-    /// `double`
-    Double(PrimitiveBuilder<Float64Type>),
-    /// `string`
-    String(StringBuilder),
-    /// `string` with 64-bit offsets
-    LargeString(LargeStringBuilder),
-    /// `binary`
-    Binary(BinaryBuilder),
-    /// `binary` with 64-bit offsets
-    LargeBinary(LargeBinaryBuilder),
-    /// `date`
-    Date(PrimitiveBuilder<Date32Type>),
-    /// `timestamp`
-    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
-    /// `timestamp_ntz`
-    TimestampNtz(PrimitiveBuilder<TimestampMicrosecondType>),
-    /// day-time interval
-    Interval(PrimitiveBuilder<DurationMicrosecondType>),
-    /// `decimal`
-    Decimal(Decimal128Builder, u8, i8),
-    /// Every other type: only stock converts it.
-    Stock,
-}
-
-impl FieldBuilder {
-    /// A builder of `data_type`, as stock's `to_arrow_type` gives it.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "an allow-list: what is not on it goes to stock"
-    )]
-    pub fn new(data_type: &DataType) -> Self {
-        match data_type {
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
-            DataType::Int16 => Self::Short(PrimitiveBuilder::new()),
-            DataType::Int32 => Self::Int(PrimitiveBuilder::new()),
-            DataType::Int64 => Self::Long(PrimitiveBuilder::new()),
-            DataType::Float32 => Self::Float(PrimitiveBuilder::new()),
-            DataType::Float64 => Self::Double(PrimitiveBuilder::new()),
-            DataType::Utf8 => Self::String(StringBuilder::new()),
-            DataType::LargeUtf8 => Self::LargeString(LargeStringBuilder::new()),
-            DataType::Binary => Self::Binary(BinaryBuilder::new()),
-            DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
-            DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
-            DataType::Timestamp(TimeUnit::Microsecond, None) => {
-                Self::TimestampNtz(PrimitiveBuilder::new())
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-                Self::Timestamp(PrimitiveBuilder::new().with_data_type(data_type.clone()))
-            }
-            DataType::Duration(TimeUnit::Microsecond) => Self::Interval(PrimitiveBuilder::new()),
-            DataType::Decimal128(precision, scale) if *scale >= 0 => Self::Decimal(
-                Decimal128Builder::new().with_data_type(data_type.clone()),
-                *precision,
-                *scale,
-            ),
-            _ => Self::Stock,
-        }
-    }
-
-    /// Spark's name of the type, as [`super::kind::InputKind::name`] spells it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Boolean(_) => "boolean",
-            Self::Byte(_) => "byte",
-            Self::Short(_) => "short",
-            Self::Int(_) => "int",
-            Self::Long(_) => "long",
-            Self::Float(_) => "float",
-            Self::Double(_) => "double",
-            Self::String(_) | Self::LargeString(_) => "string",
-            Self::Binary(_) | Self::LargeBinary(_) => "binary",
-            Self::Date(_) => "date",
-            Self::Timestamp(_) => "timestamp",
-            Self::TimestampNtz(_) => "timestamp_ntz",
-            Self::Interval(_) => "interval",
-            Self::Decimal(..) => "decimal",
-            Self::Stock => "stock",
-        }
-    }
-
-    /// Takes what was built. `None` if that is nothing.
-    pub fn finish(&mut self) -> Option<ArrayRef> {
-        let builder: &mut dyn ArrayBuilder = match self {
-            Self::Boolean(builder) => builder,
-            Self::Byte(builder) => builder,
-            Self::Short(builder) => builder,
-            Self::Int(builder) => builder,
-            Self::Long(builder) => builder,
-            Self::Float(builder) => builder,
-            Self::Double(builder) => builder,
-            Self::String(builder) => builder,
-            Self::LargeString(builder) => builder,
-            Self::Binary(builder) => builder,
-            Self::LargeBinary(builder) => builder,
-            Self::Date(builder) => builder,
-            Self::Timestamp(builder) | Self::TimestampNtz(builder) => builder,
-            Self::Interval(builder) => builder,
-            Self::Decimal(builder, ..) => builder,
-            Self::Stock => return None,
-        };
-        (!builder.is_empty()).then(|| builder.finish())
-    }
-
-    /// Bytes of text and binary values held, which the number of rows says nothing about.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "every other type has a fixed width"
-    )]
-    pub fn variable_bytes(&self) -> usize {
-        match self {
-            Self::String(builder) => builder.values_slice().len(),
-            Self::LargeString(builder) => builder.values_slice().len(),
-            Self::Binary(builder) => builder.values_slice().len(),
-            Self::LargeBinary(builder) => builder.values_slice().len(),
-            _ => 0,
-        }
-    }
-
-    /// Appends a column: a 1-D NumPy array or a pandas extension array. `false` if only stock may
-    /// convert it; then nothing was appended.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(
-        &mut self,
-        values: &Bound<'_, PyAny>,
-        names: &Names,
-        rules: &Rules,
-    ) -> PyResult<bool> {
-        Ok(match self {
-            Self::Boolean(builder) => match column::<bool>(values) {
-                Some(array) => {
-                    array
-                        .as_array()
-                        .iter()
-                        .for_each(|value| builder.append_value(*value));
-                    true
-                }
-                None => false,
-            },
-            Self::Byte(builder) => append_integers(builder, values),
-            Self::Short(builder) => append_integers(builder, values),
-            Self::Int(builder) => append_integers(builder, values),
-            Self::Long(builder) => append_integers(builder, values),
-            Self::Float(builder) => {
-                append_floats(builder, values, f32::MANTISSA_DIGITS, narrow, |value| value)
-            }
-            Self::Double(builder) => append_floats(
-                builder,
-                values,
-                f64::MANTISSA_DIGITS,
-                |value| value,
-                f64::from,
-            ),
-            Self::String(builder) => {
-                let room = room(builder.values_slice().len());
-                append_strings(values, names, |value| builder.append_option(value), room)?
-            }
-            Self::LargeString(builder) => append_strings(
-                values,
-                names,
-                |value| builder.append_option(value),
-                usize::MAX,
-            )?,
-            Self::Binary(builder) => {
-                let room = room(builder.values_slice().len());
-                append_binary(values, names, |value| builder.append_option(value), room)
-            }
-            Self::LargeBinary(builder) => append_binary(
-                values,
-                names,
-                |value| builder.append_option(value),
-                usize::MAX,
-            ),
-            Self::Date(builder) => append_dates(builder, values, names)?,
-            Self::Timestamp(builder) => match instants(values, names, rules)? {
-                Some((true, values)) => append_all(builder, values, Some),
-                Some((false, values)) => match rules.zone_offset {
-                    Some(offset) => append_all(builder, values, |local| local.checked_sub(offset)),
-                    None => false,
-                },
-                None => false,
-            },
-            Self::TimestampNtz(builder) => match instants(values, names, rules)? {
-                Some((_, values)) => append_all(builder, values, Some),
-                None => false,
-            },
-            Self::Interval(builder) => match intervals(values, names, rules)? {
-                Some(values) => append_all(builder, values, Some),
-                None => false,
-            },
-            Self::Decimal(builder, precision, scale) => {
-                append_decimals(builder, values, names, *precision, *scale)?
-            }
-            Self::Stock => false,
-        })
-    }
-}
-
 /// A 1-D array of exactly this dtype, in native byte order.
-fn column<'py, T: Element>(values: &Bound<'py, PyAny>) -> Option<PyReadonlyArray1<'py, T>> {
+pub(super) fn column<'py, T: Element>(
+    values: &Bound<'py, PyAny>,
+) -> Option<PyReadonlyArray1<'py, T>> {
     values.cast::<PyArray1<T>>().ok()?.try_readonly().ok()
 }
 
 /// Bytes that fit behind `held` ones: 32-bit offsets end at 2 GiB, for all groups of a batch
 /// together.
-fn room(held: usize) -> usize {
+pub(super) fn room(held: usize) -> usize {
     (i32::MAX as usize).saturating_sub(held)
 }
 
@@ -277,11 +56,43 @@ fn room(held: usize) -> usize {
     clippy::cast_possible_truncation,
     reason = "stock rounds a float64 column to nearest for a float field, too large becomes infinite"
 )]
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-fn append_integers<T>(builder: &mut PrimitiveBuilder<T>, values: &Bound<'_, PyAny>) -> bool
+pub(super) fn append_booleans(
+    builder: &mut BooleanBuilder,
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+) -> bool {
+    if let Some(array) = column::<bool>(values) {
+        array
+            .as_array()
+            .iter()
+            .for_each(|value| builder.append_value(*value));
+        return true;
+    }
+    let Some(elements) = elements(values) else {
+        return false;
+    };
+    let exact = |object| exact_bool(object);
+    let Some(values) = objects(&elements, names, exact) else {
+        return false;
+    };
+    for value in values {
+        builder.append_option(value);
+    }
+    true
+}
+
+fn exact_bool(object: &Bound<'_, PyAny>) -> Option<bool> {
+    Some(object.cast_exact::<PyBool>().ok()?.is_true())
+}
+
+pub(super) fn append_integers<T>(
+    builder: &mut PrimitiveBuilder<T>,
+    values: &Bound<'_, PyAny>,
+) -> bool
 where
     T: ArrowPrimitiveType,
     T::Native: Element + TryFrom<i64> + TryFrom<u64>,
@@ -353,7 +164,7 @@ fn integral(value: f64) -> Option<Option<i64>> {
     (value.fract() == 0.0 && value.abs() <= EXACT).then_some(Some(value as i64))
 }
 
-fn append_floats<T>(
+pub(super) fn append_floats<T>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
     mantissa: u32,
@@ -433,10 +244,10 @@ fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     )
 }
 
-fn append_strings(
+pub(super) fn append_strings(
     values: &Bound<'_, PyAny>,
     names: &Names,
-    mut append: impl FnMut(Option<&str>),
+    append: impl FnMut(Option<&str>),
     room: usize,
 ) -> PyResult<bool> {
     if let Some(elements) = elements(values) {
@@ -459,30 +270,25 @@ fn append_strings(
     if !names.is_arrow_strings(values) {
         return Ok(false);
     }
+    // PARITY: stock refuses a column that is not in one piece, such as pandas' concat makes.
     let chunks = values.getattr("_pa_array")?.getattr("chunks")?;
-    let mut arrays = Vec::new();
-    for chunk in chunks.try_iter()? {
-        // Validated: the text may come from anywhere.
-        let Ok(data) = ArrayData::from_pyarrow_bound(&chunk?) else {
-            return Ok(false);
-        };
-        arrays.push(arrow_array::make_array(data));
-    }
-    let bytes: usize = arrays
-        .iter()
-        .map(|array| array.get_buffer_memory_size())
-        .sum();
-    let known = arrays
-        .iter()
-        .all(|array| matches!(array.data_type(), DataType::Utf8 | DataType::LargeUtf8));
-    if !known || bytes > room {
+    if chunks.len()? != 1 {
         return Ok(false);
     }
-    for array in arrays {
-        match array.as_string_opt::<i64>() {
-            Some(array) => array.iter().for_each(&mut append),
-            None => array.as_string::<i32>().iter().for_each(&mut append),
-        }
+    // Validated: the text may come from anywhere.
+    let Ok(data) = ArrayData::from_pyarrow_bound(&chunks.get_item(0)?) else {
+        return Ok(false);
+    };
+    let array = arrow_array::make_array(data);
+    if array.get_buffer_memory_size() > room {
+        return Ok(false);
+    }
+    if let Some(array) = array.as_string_opt::<i64>() {
+        array.iter().for_each(append);
+    } else if let Some(array) = array.as_string_opt::<i32>() {
+        array.iter().for_each(append);
+    } else {
+        return Ok(false);
     }
     Ok(true)
 }
@@ -492,7 +298,7 @@ fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     object.cast_exact::<PyString>().ok()?.to_str().ok()
 }
 
-fn append_binary(
+pub(super) fn append_binary(
     values: &Bound<'_, PyAny>,
     names: &Names,
     append: impl FnMut(Option<&[u8]>),
@@ -522,7 +328,7 @@ fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     Some(object.cast_exact::<PyBytes>().ok()?.as_bytes())
 }
 
-fn append_dates(
+pub(super) fn append_dates(
     builder: &mut PrimitiveBuilder<Date32Type>,
     values: &Bound<'_, PyAny>,
     names: &Names,
@@ -543,12 +349,12 @@ fn append_dates(
             true
         }));
     }
-    // Sub-µs digits do not matter for the day, so the lossy unit conversion is the exact one.
-    let lossy = Rules {
-        safe: false,
+    // Stock floors from nanoseconds; with digits below a microsecond it has to do that itself.
+    let whole_micros = Rules {
+        safe: true,
         zone_offset: None,
     };
-    let Some((false, micros)) = instants(values, names, &lossy)? else {
+    let Some((false, micros)) = instants(values, names, &whole_micros)? else {
         return Ok(false);
     };
     let days: Option<Vec<Option<i32>>> = micros
@@ -569,7 +375,7 @@ fn append_dates(
 
 /// Microseconds of a datetime column and whether they are instants (tz-aware) instead of local
 /// times. `NaT` is `None`.
-fn instants(
+pub(super) fn instants(
     values: &Bound<'_, PyAny>,
     names: &Names,
     rules: &Rules,
@@ -591,7 +397,7 @@ fn instants(
     Ok(None)
 }
 
-fn intervals(
+pub(super) fn intervals(
     values: &Bound<'_, PyAny>,
     names: &Names,
     rules: &Rules,
@@ -638,7 +444,7 @@ impl Rules {
     }
 }
 
-fn append_all<T>(
+pub(super) fn append_all<T>(
     builder: &mut PrimitiveBuilder<T>,
     values: Vec<Option<i64>>,
     convert: impl Fn(i64) -> Option<i64>,
@@ -662,7 +468,7 @@ where
     })
 }
 
-fn append_decimals(
+pub(super) fn append_decimals(
     builder: &mut Decimal128Builder,
     values: &Bound<'_, PyAny>,
     names: &Names,

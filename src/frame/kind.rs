@@ -124,11 +124,6 @@ impl InputKind {
             Self::Null => "null",
         }
     }
-
-    /// Whether `preferIntExtensionDtype` changes how this kind arrives.
-    pub fn is_integer(self) -> bool {
-        matches!(self, Self::Byte | Self::Short | Self::Int | Self::Long)
-    }
 }
 
 /// The dtype of a built column, which decides the block that it lies in.

@@ -7,6 +7,7 @@
 //! neither sockets nor Spark's versions.
 
 pub mod calendar;
+pub mod field_builder;
 pub mod from_pandas;
 pub mod kind;
 pub mod objects;

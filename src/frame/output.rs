@@ -10,7 +10,8 @@ use arrow_select::concat::concat;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use super::from_pandas::{FieldBuilder, Rules, is_nan};
+use super::field_builder::FieldBuilder;
+use super::from_pandas::{Rules, is_nan};
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
 const MAX_ROWS: usize = 10_000;

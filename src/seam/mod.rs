@@ -5,18 +5,13 @@
 //! `self_test.py` compares them with ours. They run under file names below PySpark's own folder,
 //! so that tracebacks which leave out PySpark's frames leave out these too.
 
+use std::ffi::CString;
+
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
 use crate::udf::grouped_map::GroupedMap;
-
-/// Python sources, by module name, in the order in which they need each other.
-const SOURCES: [(&str, &str); 4] = [
-    ("frames", include_str!("../frame/frames.py")),
-    ("stock", include_str!("stock.py")),
-    ("self_test", include_str!("self_test.py")),
-    ("install", include_str!("install.py")),
-];
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -42,12 +37,44 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Whether the user wants native paths: `BOWSTRING_NATIVE` is not `off`.
+pub fn is_wanted() -> bool {
+    std::env::var_os("BOWSTRING_NATIVE").is_none_or(|value| value != "off")
+}
+
+/// Puts [`install`] off until the first task that has a native path. Cheap: it needs only
+/// `pyspark.worker`.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn install_lazily(py: Python<'_>) -> PyResult<()> {
+    let hook = wrap_pyfunction!(install_now, py)?;
+    lazy(py)?.call_method1("hook", (hook,)).map(drop)
+}
+
+#[pyfunction]
+fn install_now(py: Python<'_>) -> PyResult<()> {
+    install(py)
+}
+
+/// `lazy.py`, loaded once: it remembers the original.
+fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    static LAZY: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = LAZY.get_or_try_init(py, || {
+        load(py, "lazy", include_str!("lazy.py")).map(Bound::unbind)
+    })?;
+    Ok(module.bind(py).clone())
+}
+
 fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
     native.add_class::<GroupedMap>()?;
-    let modules = load(py)?;
-    let [_, stock, self_test, install] = &modules;
-    let proven = install
+    lazy(py)?.call_method0("unhook")?;
+    load(py, "frames", include_str!("../frame/frames.py"))?;
+    let stock = load(py, "stock", include_str!("stock.py"))?;
+    let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;
     let unproven = |name: &str| -> PyResult<Vec<String>> {
@@ -69,28 +96,23 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Runs the Python sources as modules, visible to each other and to `pickle`.
-fn load(py: Python<'_>) -> PyResult<[Bound<'_, PyModule>; 4]> {
+/// Runs a Python source as a module, visible to the others and to `pickle`.
+fn load<'py>(py: Python<'py>, name: &str, source: &str) -> PyResult<Bound<'py, PyModule>> {
     let path = py
         .import("pyspark")?
         .getattr("__path__")?
         .get_item(0)?
         .extract::<String>()?;
-    let linecache = py.import("linecache")?.getattr("cache")?;
-    let mut modules = Vec::with_capacity(SOURCES.len());
-    for (name, source) in SOURCES {
-        let file = format!("{path}/bowstring/{name}.py");
-        let lines = PyList::new(py, source.split_inclusive('\n'))?;
-        linecache.set_item(&file, (source.len(), py.None(), lines, &file))?;
-        let code = std::ffi::CString::new(source)?;
-        modules.push(PyModule::from_code(
-            py,
-            &code,
-            &std::ffi::CString::new(file)?,
-            &std::ffi::CString::new(format!("_bowstring_{name}"))?,
-        )?);
-    }
-    <[_; 4]>::try_from(modules).map_err(|_missing: Vec<_>| {
-        pyo3::exceptions::PyRuntimeError::new_err("bowstring: a Python source is missing")
-    })
+    let file = format!("{path}/bowstring/{name}.py");
+    let lines = PyList::new(py, source.split_inclusive('\n'))?;
+    py.import("linecache")?
+        .getattr("cache")?
+        .set_item(&file, (source.len(), py.None(), lines, &file))?;
+    let (source, file) = (CString::new(source)?, CString::new(file)?);
+    PyModule::from_code(
+        py,
+        &source,
+        &file,
+        &CString::new(format!("_bowstring_{name}"))?,
+    )
 }

@@ -15,7 +15,7 @@ pub struct Results<'a, 'py> {
     conversions: &'a Conversions,
     /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
     frames: Bound<'py, PyAny>,
-    /// Labels of the last result, and where the fields are among them.
+    /// Identity of the last result's labels, and where the fields are among them.
     matched: Option<(Bound<'py, PyAny>, Vec<usize>)>,
     /// The first result had another schema than stock usually makes, so stock refuses every later
     /// result with the usual one and has to look at all of them.
@@ -99,15 +99,17 @@ impl<'a, 'py> Results<'a, 'py> {
     /// Positions of the declared fields in a result, or `None` if stock has to judge its labels.
     fn positions(&mut self, result: &Bound<'py, PyAny>) -> PyResult<Option<Vec<usize>>> {
         let labels = result.getattr("columns")?;
+        // Views of one Index, as all input frames have, share this token; their labels are equal.
+        let token = labels.getattr("_id")?;
         if let Some((last, positions)) = &self.matched
-            && labels.is(last)
+            && token.is(last)
         {
             return Ok(Some(positions.clone()));
         }
         let positions: Option<Vec<usize>> =
             self.frames.call_method1("match", (&labels,))?.extract()?;
         if let Some(positions) = &positions {
-            self.matched = Some((labels, positions.clone()));
+            self.matched = Some((token, positions.clone()));
         }
         Ok(positions)
     }

@@ -4,9 +4,12 @@
 
 use arrow_ipc::{Message, MessageHeader as Kind, root_as_message};
 
+use byteorder::{ByteOrder, LittleEndian};
+
 use super::{MAX_METADATA_BYTES, MAX_ROWS, WireError};
 
-const CONTINUATION: u32 = 0xFFFF_FFFF;
+/// What every message of an IPC stream starts with.
+pub(crate) const CONTINUATION: u32 = 0xFFFF_FFFF;
 
 /// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
 /// some ten thousand.
@@ -28,10 +31,11 @@ impl MessagePrefix {
     ///
     /// Fails on a missing continuation marker and on a length beyond [`MAX_METADATA_BYTES`].
     pub fn decode(bytes: [u8; 8]) -> Result<Self, WireError> {
-        let whole = u64::from_le_bytes(bytes);
-        let [low, high] = [whole & 0xFFFF_FFFF, whole >> 32];
-        let continuation = u32::try_from(low).unwrap_or_default();
-        let length = u32::try_from(high).unwrap_or_default().cast_signed();
+        let (first, second) = bytes.split_at(4);
+        let (continuation, length) = (
+            LittleEndian::read_u32(first),
+            LittleEndian::read_i32(second),
+        );
         if continuation != CONTINUATION {
             return Err(WireError::Metadata {
                 expected: "an Arrow stream",
@@ -165,7 +169,7 @@ impl<'a> MessageHeader<'a> {
             if compressed && !slice.is_empty() {
                 let claimed = slice
                     .first_chunk::<8>()
-                    .map_or(i64::MIN, |bytes| i64::from_le_bytes(*bytes));
+                    .map_or(i64::MIN, |bytes| LittleEndian::read_i64(bytes));
                 let limit = length.saturating_mul(MAX_EXPANSION).saturating_add(1 << 20);
                 // -1 announces a buffer that was left uncompressed.
                 if claimed < -1 || claimed > limit {

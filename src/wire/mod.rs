@@ -10,6 +10,7 @@ mod error;
 mod ipc_message;
 
 pub use error::WireError;
+pub(crate) use ipc_message::CONTINUATION;
 pub use ipc_message::{BodyLength, MessageHeader, MessagePrefix};
 
 /// Longest Arrow IPC metadata accepted, in bytes.

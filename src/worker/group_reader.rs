@@ -8,9 +8,11 @@ use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
+use byteorder::{BigEndian, ByteOrder};
+use bytes::BufMut;
 
 use super::input::Input;
-use crate::wire::{MessageHeader, MessagePrefix, WireError};
+use crate::wire::{CONTINUATION, MessageHeader, MessagePrefix, WireError};
 
 /// How groups lie in the data section.
 ///
@@ -184,7 +186,7 @@ impl GroupReader {
     }
 
     fn next_stream(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
-        match i32::from_be_bytes(input.array("the number of dataframes in a group")?) {
+        match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
             0 => Ok(None),
             1 => {
                 self.read_schema(input)?;
@@ -314,13 +316,9 @@ fn read_metadata(
 
 fn encapsulate(metadata: &[u8], body: usize) -> Vec<u8> {
     let mut message = Vec::with_capacity(8 + metadata.len() + body);
-    message.extend_from_slice(&[0xff; 4]);
+    message.put_u32_le(CONTINUATION);
     // The length was decoded from an i32.
-    message.extend_from_slice(
-        &i32::try_from(metadata.len())
-            .unwrap_or(i32::MAX)
-            .to_le_bytes(),
-    );
+    message.put_i32_le(i32::try_from(metadata.len()).unwrap_or(i32::MAX));
     message.extend_from_slice(metadata);
     message
 }

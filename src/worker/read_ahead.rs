@@ -56,7 +56,8 @@ struct State {
 }
 
 impl ReadAhead {
-    /// Starts to read; holds at most about `limit` bytes of groups, but always one group.
+    /// Starts to read; holds at most about `limit` bytes of groups as they came over the wire, but
+    /// always one group. Half of that waits in the queue, half with the main thread.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ impl ReadAhead {
             state: Mutex::default(),
             filled: Condvar::new(),
             drained: Condvar::new(),
-            limit,
+            limit: limit / 2,
         });
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()

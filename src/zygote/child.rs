@@ -10,7 +10,7 @@ use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::control::{self, ASSIGN, Launch, Packet};
+use crate::control::{self, ASSIGN, Launch, Packet, WarmUp};
 use crate::worker;
 
 /// The functions of `child.py`, loaded before the fork.
@@ -62,6 +62,11 @@ fn live_through(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<
         habits.call_method1("leave", (0,))?;
         return Err(PySystemExit::new_err(0));
     };
+    if launch.warm_up == WarmUp::Never && crate::seam::is_wanted() && launch.serves_tasks() {
+        // The zygote has not imported PySpark's worker, so it could not be hooked there.
+        py.import(launch.worker_module())?;
+        crate::seam::install_lazily(py)?;
+    }
     let guard = habits.call_method0("begin")?;
     let code = worker::serve(py, connection, launch.worker_module());
     habits.call_method1("end", (guard, code))?;

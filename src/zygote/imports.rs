@@ -43,6 +43,15 @@ pub(super) fn import(py: Python<'_>, module: &str) {
     }
 }
 
+/// Whether pandas is among what has been imported.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub(super) fn has_pandas(py: Python<'_>) -> PyResult<bool> {
+    py.import("sys")?.getattr("modules")?.contains("pandas")
+}
+
 /// Keeps PySpark's `importlib.invalidate_caches`, once a task, from reading unchanged archives again.
 ///
 /// # Errors

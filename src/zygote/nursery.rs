@@ -1,7 +1,6 @@
 //! The zygote's loop: import, fork, reap.
 
 use std::collections::HashMap;
-use std::env;
 use std::io;
 use std::num::NonZeroI32;
 use std::os::fd::{AsFd, OwnedFd};
@@ -131,9 +130,17 @@ impl Nursery {
             }
             WarmUp::ThenFork | WarmUp::WhileForking => {
                 py.import(module)?;
+                if self.native() {
+                    crate::seam::install_lazily(py)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether tasks may take a native path.
+    fn native(&self) -> bool {
+        crate::seam::is_wanted() && self.launch.serves_tasks()
     }
 
     fn report_unusable(&self, py: Python<'_>, error: &PyErr) -> PyResult<()> {
@@ -199,12 +206,9 @@ impl Nursery {
         if self.launch.warm_up == WarmUp::Never {
             return Ok(());
         }
-        let native = env::var_os("BOWSTRING_NATIVE").is_none_or(|value| value != "off");
-        if native && self.launch.serves_tasks() {
-            // The only place where native paths are switched on.
-            if let Err(error) = crate::seam::install(py) {
-                tracing::warn!("run PySpark's own code: {error}");
-            }
+        // Without pandas in advance the first grouped task installs it, in its worker.
+        if self.native() && imports::has_pandas(py)? {
+            crate::seam::install(py)?;
         }
         if let Err(error) = imports::remember_archives(py) {
             tracing::debug!("archives are read again in every task: {error}");

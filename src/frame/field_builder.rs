@@ -1,0 +1,226 @@
+//! A growing Arrow array of a declared result type.
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::{
+    ArrayBuilder, BinaryBuilder, BooleanBuilder, Decimal128Builder, LargeBinaryBuilder,
+    LargeStringBuilder, PrimitiveBuilder, StringBuilder,
+};
+use arrow_array::types::{
+    Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType,
+};
+use arrow_schema::{DataType, TimeUnit};
+use pyo3::prelude::*;
+
+use super::from_pandas::{
+    Rules, append_all, append_binary, append_booleans, append_dates, append_decimals,
+    append_floats, append_integers, append_strings, instants, intervals, narrow, room,
+};
+use super::output::Names;
+
+/// A growing Arrow array of a declared type.
+#[derive(Debug)]
+pub enum FieldBuilder {
+    /// `boolean`
+    Boolean(BooleanBuilder),
+    /// `byte`
+    Byte(PrimitiveBuilder<Int8Type>),
+    /// `short`
+    Short(PrimitiveBuilder<Int16Type>),
+    /// `int`
+    Int(PrimitiveBuilder<Int32Type>),
+    /// `long`
+    Long(PrimitiveBuilder<Int64Type>),
+    /// `float`
+    Float(PrimitiveBuilder<Float32Type>),
+    /// `double`
+    Double(PrimitiveBuilder<Float64Type>),
+    /// `string`
+    String(StringBuilder),
+    /// `string` with 64-bit offsets
+    LargeString(LargeStringBuilder),
+    /// `binary`
+    Binary(BinaryBuilder),
+    /// `binary` with 64-bit offsets
+    LargeBinary(LargeBinaryBuilder),
+    /// `date`
+    Date(PrimitiveBuilder<Date32Type>),
+    /// `timestamp`
+    Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
+    /// `timestamp_ntz`
+    TimestampNtz(PrimitiveBuilder<TimestampMicrosecondType>),
+    /// day-time interval
+    Interval(PrimitiveBuilder<DurationMicrosecondType>),
+    /// `decimal`
+    Decimal(Decimal128Builder, u8, i8),
+    /// Every other type: only stock converts it.
+    Stock,
+}
+
+impl FieldBuilder {
+    /// A builder of `data_type`, as stock's `to_arrow_type` gives it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "an allow-list: what is not on it goes to stock"
+    )]
+    pub fn new(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
+            DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
+            DataType::Int16 => Self::Short(PrimitiveBuilder::new()),
+            DataType::Int32 => Self::Int(PrimitiveBuilder::new()),
+            DataType::Int64 => Self::Long(PrimitiveBuilder::new()),
+            DataType::Float32 => Self::Float(PrimitiveBuilder::new()),
+            DataType::Float64 => Self::Double(PrimitiveBuilder::new()),
+            DataType::Utf8 => Self::String(StringBuilder::new()),
+            DataType::LargeUtf8 => Self::LargeString(LargeStringBuilder::new()),
+            DataType::Binary => Self::Binary(BinaryBuilder::new()),
+            DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
+            DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
+            DataType::Timestamp(TimeUnit::Microsecond, None) => {
+                Self::TimestampNtz(PrimitiveBuilder::new())
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                Self::Timestamp(PrimitiveBuilder::new().with_data_type(data_type.clone()))
+            }
+            DataType::Duration(TimeUnit::Microsecond) => Self::Interval(PrimitiveBuilder::new()),
+            DataType::Decimal128(precision, scale) if *scale >= 0 => Self::Decimal(
+                Decimal128Builder::new().with_data_type(data_type.clone()),
+                *precision,
+                *scale,
+            ),
+            _ => Self::Stock,
+        }
+    }
+
+    /// Spark's name of the type, as [`super::kind::InputKind::name`] spells it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Boolean(_) => "boolean",
+            Self::Byte(_) => "byte",
+            Self::Short(_) => "short",
+            Self::Int(_) => "int",
+            Self::Long(_) => "long",
+            Self::Float(_) => "float",
+            Self::Double(_) => "double",
+            Self::String(_) | Self::LargeString(_) => "string",
+            Self::Binary(_) | Self::LargeBinary(_) => "binary",
+            Self::Date(_) => "date",
+            Self::Timestamp(_) => "timestamp",
+            Self::TimestampNtz(_) => "timestamp_ntz",
+            Self::Interval(_) => "interval",
+            Self::Decimal(..) => "decimal",
+            Self::Stock => "stock",
+        }
+    }
+
+    /// Takes what was built. `None` if that is nothing.
+    pub fn finish(&mut self) -> Option<ArrayRef> {
+        let builder: &mut dyn ArrayBuilder = match self {
+            Self::Boolean(builder) => builder,
+            Self::Byte(builder) => builder,
+            Self::Short(builder) => builder,
+            Self::Int(builder) => builder,
+            Self::Long(builder) => builder,
+            Self::Float(builder) => builder,
+            Self::Double(builder) => builder,
+            Self::String(builder) => builder,
+            Self::LargeString(builder) => builder,
+            Self::Binary(builder) => builder,
+            Self::LargeBinary(builder) => builder,
+            Self::Date(builder) => builder,
+            Self::Timestamp(builder) | Self::TimestampNtz(builder) => builder,
+            Self::Interval(builder) => builder,
+            Self::Decimal(builder, ..) => builder,
+            Self::Stock => return None,
+        };
+        (!builder.is_empty()).then(|| builder.finish())
+    }
+
+    /// Bytes of text and binary values held, which the number of rows says nothing about.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other type has a fixed width"
+    )]
+    pub fn variable_bytes(&self) -> usize {
+        match self {
+            Self::String(builder) => builder.values_slice().len(),
+            Self::LargeString(builder) => builder.values_slice().len(),
+            Self::Binary(builder) => builder.values_slice().len(),
+            Self::LargeBinary(builder) => builder.values_slice().len(),
+            _ => 0,
+        }
+    }
+
+    /// Appends a column: a 1-D NumPy array or a pandas extension array. `false` if only stock may
+    /// convert it; then nothing was appended.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn append(
+        &mut self,
+        values: &Bound<'_, PyAny>,
+        names: &Names,
+        rules: &Rules,
+    ) -> PyResult<bool> {
+        Ok(match self {
+            Self::Boolean(builder) => append_booleans(builder, values, names),
+            Self::Byte(builder) => append_integers(builder, values),
+            Self::Short(builder) => append_integers(builder, values),
+            Self::Int(builder) => append_integers(builder, values),
+            Self::Long(builder) => append_integers(builder, values),
+            Self::Float(builder) => {
+                append_floats(builder, values, f32::MANTISSA_DIGITS, narrow, |value| value)
+            }
+            Self::Double(builder) => append_floats(
+                builder,
+                values,
+                f64::MANTISSA_DIGITS,
+                |value| value,
+                f64::from,
+            ),
+            Self::String(builder) => {
+                let room = room(builder.values_slice().len());
+                append_strings(values, names, |value| builder.append_option(value), room)?
+            }
+            Self::LargeString(builder) => append_strings(
+                values,
+                names,
+                |value| builder.append_option(value),
+                usize::MAX,
+            )?,
+            Self::Binary(builder) => {
+                let room = room(builder.values_slice().len());
+                append_binary(values, names, |value| builder.append_option(value), room)
+            }
+            Self::LargeBinary(builder) => append_binary(
+                values,
+                names,
+                |value| builder.append_option(value),
+                usize::MAX,
+            ),
+            Self::Date(builder) => append_dates(builder, values, names)?,
+            Self::Timestamp(builder) => match instants(values, names, rules)? {
+                Some((true, values)) => append_all(builder, values, Some),
+                Some((false, values)) => match rules.zone_offset {
+                    Some(offset) => append_all(builder, values, |local| local.checked_sub(offset)),
+                    None => false,
+                },
+                None => false,
+            },
+            Self::TimestampNtz(builder) => match instants(values, names, rules)? {
+                Some((_, values)) => append_all(builder, values, Some),
+                None => false,
+            },
+            Self::Interval(builder) => match intervals(values, names, rules)? {
+                Some(values) => append_all(builder, values, Some),
+                None => false,
+            },
+            Self::Decimal(builder, precision, scale) => {
+                append_decimals(builder, values, names, *precision, *scale)?
+            }
+            Self::Stock => false,
+        })
+    }
+}

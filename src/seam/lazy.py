@@ -1,0 +1,28 @@
+"""Puts off the hook until the first task that has a native path.
+
+For daemons that do not import pandas in advance: a worker that only runs RDD functions must not
+pay for it, and one that gets a grouped task needs it anyway.
+"""
+
+from pyspark import worker
+
+_original = worker.read_udfs
+_GROUPED_MAP = worker.PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF
+
+
+def hook(install):
+    """Calls `install` when the first grouped task arrives."""
+
+    def read_udfs(*args):
+        if args[2] != _GROUPED_MAP:
+            return _original(*args)
+        unhook()
+        install()
+        return worker.read_udfs(*args)
+
+    worker.read_udfs = read_udfs
+
+
+def unhook():
+    """Makes way for the real hook."""
+    worker.read_udfs = _original
