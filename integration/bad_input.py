@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent / "benches"))
 
 import pyarrow as pa
 import pyspark
+
 from frames import spark_schema
 from jvm_client import ConnectionLost, Daemon, ProtocolViolation, spark_environment
 from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from environments import ENVIRONMENTS, Environment
+from environments import ENVIRONMENTS, Environment, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios
 
 COMPLETE = ("spark-3.5.9", "spark-4.3.0")
@@ -48,7 +48,8 @@ def chosen_environments(config: pytest.Config) -> list[Environment]:
     unknown = set(named) - set(ENVIRONMENTS)
     if unknown:
         raise pytest.UsageError(f"unknown environments: {', '.join(sorted(unknown))}")
-    return [ENVIRONMENTS[name] for name in named or ENVIRONMENTS if name != "tools"]
+    wanted = [ENVIRONMENTS[name] for name in named or ENVIRONMENTS if name != "tools"]
+    return [environment for environment in wanted if not is_extra(environment)]
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -21,13 +21,17 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE / ".venvs"
 
 
+PYTHON = "3.11"
+"""The CPython that the tests need; others are tried where they are installed."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """A venv with one Spark release, one pandas and one pyarrow on one CPython minor version."""
 
     name: str
     requirements: str
-    python: str = "3.11"
+    python: str = PYTHON
 
     @property
     def path(self) -> Path:
@@ -68,6 +72,11 @@ def find_python(version: str) -> Path | None:
         if found.returncode == 0 and found.stdout.split()[:2] == [version, "1"]:
             return Path(found.stdout.split(maxsplit=2)[2].strip())
     return None
+
+
+def is_extra(environment: Environment) -> bool:
+    """Whether the environment wants another Python than the tests need, and that is not here."""
+    return environment.python != PYTHON and find_python(environment.python) is None
 
 
 def make(environment: Environment) -> Path:
@@ -114,7 +123,8 @@ def main(arguments: list[str]) -> None:
     """Makes the named environments, builds bowstring for Pythons, says where a Python is, or what there is."""
     if arguments[:1] == ["build"] and len(arguments) > 1:
         for python in arguments[1:]:
-            print(build_bowstring(python))
+            if python == PYTHON or find_python(python):
+                print(build_bowstring(python))
         return
     if arguments[:1] == ["find"] and len(arguments) == 2:
         print(find_python(arguments[1]) or "")
@@ -125,6 +135,9 @@ def main(arguments: list[str]) -> None:
         known = ", ".join(ENVIRONMENTS)
         raise SystemExit(f"usage: environments.py NAME… | all | build PYTHON… | find PYTHON  (known names: {known})")
     for name in names:
+        if arguments == ["all"] and is_extra(ENVIRONMENTS[name]):
+            print(f"{name}: LEFT OUT, no Python {ENVIRONMENTS[name].python} with a shared libpython here", flush=True)
+            continue
         make(ENVIRONMENTS[name])
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from environments import ENVIRONMENTS, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "bad_input.py"
@@ -39,7 +40,9 @@ def test_a_cut_stream_is_reported_with_what_was_expected(answers: list[dict[str,
     """Wherever it is cut in the data, the error names the missing part."""
     errors = [answer["text"] for answer in answers if answer["defect"].startswith("cut") and answer["kind"] == "error"]
     assert len(errors) > 20
-    assert all(re.search(r"EOFError: bowstring [\d.]+: the stream ended while .+ was expected", text) for text in errors)
+    assert all(
+        re.search(r"EOFError: bowstring [\d.]+: the stream ended while .+ was expected", text) for text in errors
+    )
 
 
 def test_a_whole_but_malformed_stream_is_never_taken_for_data(answers: list[dict[str, str]]) -> None:

@@ -238,3 +238,20 @@ def map_as_list_of_pairs(spark: Any) -> Any:
 @scenario(kind="other", expect="either")
 def numbers_of_the_other_byte_order(spark: Any) -> Any:
     return pairs(spark).groupBy("k").applyInPandas(lambda pdf: pd.DataFrame({"n": np.arange(3, dtype=">i4")}), "n int")
+
+
+@scenario()
+def instants_just_before_midnight_for_dates(spark: Any) -> Any:
+    def before(pdf: pd.DataFrame) -> pd.DataFrame:
+        nanos = np.array([-1, 0, 86_400_000_000_000 - 1, -86_400_000_000_001], dtype="datetime64[ns]")
+        return pd.DataFrame({"d": nanos})
+
+    return pairs(spark).groupBy("k").applyInPandas(before, "d date")
+
+
+@scenario()
+def booleans_with_every_kind_of_null(spark: Any) -> Any:
+    def nulls(pdf: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"b": pd.Series([True, None, False, float("nan"), pd.NA, pd.NaT], dtype=object)})
+
+    return pairs(spark).groupBy("k").applyInPandas(nulls, "b boolean")
