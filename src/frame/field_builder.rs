@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 
 use super::from_pandas::{
     Rules, append_all, append_binary, append_booleans, append_dates, append_decimals,
-    append_floats, append_integers, append_strings, instants, intervals, narrow, room,
+    append_floats, append_integers, append_strings, instants, intervals, narrow, room, to_instant,
 };
 use super::output::Names;
 
@@ -204,7 +204,7 @@ impl FieldBuilder {
             Self::Timestamp(builder) => match instants(values, names, rules)? {
                 Some((true, values)) => append_all(builder, values, Some),
                 Some((false, values)) => match rules.zone_offset {
-                    Some(offset) => append_all(builder, values, |local| local.checked_sub(offset)),
+                    Some(offset) => append_all(builder, values, |local| to_instant(local, offset)),
                     None => false,
                 },
                 None => false,

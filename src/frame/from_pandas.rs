@@ -14,7 +14,7 @@ use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
 
-use super::calendar::{days_from_civil, fixed_offset};
+use super::calendar::days_from_civil;
 use super::output::Names;
 
 /// Microseconds of a day.
@@ -29,14 +29,12 @@ pub struct Rules {
     pub zone_offset: Option<i64>,
 }
 
-impl Rules {
-    /// The rules of a task.
-    pub fn new(safe: bool, session_zone: Option<&str>) -> Self {
-        Self {
-            safe,
-            zone_offset: session_zone.and_then(fixed_offset),
-        }
-    }
+/// The instant of a local time. `None` where the sum may not fit pandas' nanoseconds, in which
+/// stock computes it.
+pub(super) fn to_instant(local: i64, offset: i64) -> Option<i64> {
+    let instant = local.checked_sub(offset)?;
+    let fits = offset == 0 || instant.checked_mul(1_000).is_some();
+    fits.then_some(instant)
 }
 
 /// A 1-D array of exactly this dtype, in native byte order.

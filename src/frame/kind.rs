@@ -28,6 +28,9 @@ pub struct Traits {
     pub unproven: HashSet<String>,
 }
 
+/// Name of timestamps in a zone of the form `±HH:MM`, which some versions of pyarrow refuse.
+pub const OFFSET_TIMESTAMP: &str = "timestamp_offset";
+
 /// A column type with a native path from Arrow to pandas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
@@ -117,7 +120,8 @@ impl InputKind {
             Self::String | Self::LargeString => "string",
             Self::Binary | Self::LargeBinary => "binary",
             Self::Date => "date",
-            Self::Timestamp(_) => "timestamp",
+            Self::Timestamp(0) => "timestamp",
+            Self::Timestamp(_) => OFFSET_TIMESTAMP,
             Self::TimestampNtz => "timestamp_ntz",
             Self::Interval => "interval",
             Self::Decimal(_) => "decimal",

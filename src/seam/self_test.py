@@ -28,6 +28,7 @@ _KINDS = {
     "binary": (pa.binary(), T.BinaryType(), [b"a", b"\xff\0", b""]),
     "date": (pa.date32(), T.DateType(), [_DAY, datetime.date(1, 1, 1), datetime.date(9999, 12, 31)]),
     "timestamp": (pa.timestamp("us", _UTC), T.TimestampType(), [_INSTANT, -1, 0]),
+    "timestamp_offset": (pa.timestamp("us", "+05:30"), T.TimestampType(), [_INSTANT, -1, 0]),
     "timestamp_ntz": (pa.timestamp("us"), T.TimestampNTZType(), [_INSTANT, -1, 0]),
     "interval": (pa.duration("us"), T.DayTimeIntervalType(), [1_500_000, -1, 86_400_000_000]),
     "decimal": (
@@ -74,7 +75,13 @@ def _run(native, line, stock_classes, task_class):
     proven = Proven(dtype_of("string") == "str", _unit(dtype_of("timestamp")), _unit(dtype_of("interval")))
     for name, (_, _, values) in _KINDS.items():
         for sample in (values, [values[0], None, values[2]], [None, None], values[:1]):
-            stock, table, expected = frame_of(name, sample)
+            try:
+                stock, table, expected = frame_of(name, sample)
+            except (pa.ArrowException, ValueError):
+                # Such as "+05:30" with a pyarrow that knows only named zones.
+                proven.unproven_input.add(name)
+                proven.unproven_output.add(name)
+                break
             # Two values, no keys: [length, number of keys, value offsets…].
             task = native.GroupedMap(task_class(stock, None, [3, 0, 0, 1], False), line.framing, proven)
             batch = table.combine_chunks().to_batches()[0]
@@ -91,11 +98,12 @@ def _unit(dtype):
 
 
 def _stock(line, stock_classes, name):
-    spark = _KINDS[name][1]
+    arrow, spark, _ = _KINDS[name]
+    zone = getattr(arrow, "tz", None) or _UTC
     return_type = T.StructType([T.StructField("a", spark), T.StructField("b", spark)])
     if line.wraps is None:
         conf = types.SimpleNamespace(
-            timezone=_UTC,
+            timezone=zone,
             safecheck=True,
             assign_cols_by_name=True,
             use_large_var_types=False,
@@ -106,9 +114,9 @@ def _stock(line, stock_classes, name):
     from pyspark.sql.pandas import serializers
 
     if line.framing == "stream":
-        serializer = serializers.GroupPandasUDFSerializer(_UTC, True, True, False)
+        serializer = serializers.GroupPandasUDFSerializer(zone, True, True, False)
     else:
-        serializer = serializers.ArrowStreamPandasUDFSerializer(_UTC, True, True)
+        serializer = serializers.ArrowStreamPandasUDFSerializer(zone, True, True)
     return getattr(stock_classes, line.wraps)(serializer, return_type, False)
 
 

@@ -5,8 +5,9 @@ use arrow_schema::{Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::frame::calendar::fixed_offset;
 use crate::frame::from_pandas::Rules;
-use crate::frame::kind::{InputKind, Traits, Unit};
+use crate::frame::kind::{InputKind, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::frame::output::{Names, Output};
 use crate::worker::group_reader::Projection;
 
@@ -61,11 +62,16 @@ impl Conversions {
         let classes = frames.getattr("classes")?.call0()?;
         let class = |index: usize| classes.get_item(index);
         let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;
+        let unproven_output = unproven("unproven_output")?;
+        let offsets_proven = !unproven_output.iter().any(|name| name == OFFSET_TIMESTAMP);
         Ok(Self {
-            rules: Rules::new(
-                stock.getattr("safecheck")?.extract()?,
-                session_zone.as_deref(),
-            ),
+            rules: Rules {
+                safe: stock.getattr("safecheck")?.extract()?,
+                zone_offset: session_zone
+                    .as_deref()
+                    .and_then(fixed_offset)
+                    .filter(|offset| *offset == 0 || offsets_proven),
+            },
             session_zone,
             traits: Traits {
                 arrow_strings: proven.getattr("arrow_strings")?.extract()?,
@@ -73,7 +79,7 @@ impl Conversions {
                 interval_unit: unit("interval_unit")?,
                 unproven: unproven("unproven_input")?.into_iter().collect(),
             },
-            unproven_output: unproven("unproven_output")?,
+            unproven_output,
             fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
             by_name: stock.getattr("by_name")?.extract()?,
             stock: stock.clone().unbind(),

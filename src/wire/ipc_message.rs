@@ -9,7 +9,7 @@ use byteorder::{ByteOrder, LittleEndian};
 use super::{MAX_METADATA_BYTES, MAX_ROWS, WireError};
 
 /// What every message of an IPC stream starts with.
-pub(crate) const CONTINUATION: u32 = 0xFFFF_FFFF;
+pub const CONTINUATION: u32 = 0xFFFF_FFFF;
 
 /// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
 /// some ten thousand.

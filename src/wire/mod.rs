@@ -10,8 +10,7 @@ mod error;
 mod ipc_message;
 
 pub use error::WireError;
-pub(crate) use ipc_message::CONTINUATION;
-pub use ipc_message::{BodyLength, MessageHeader, MessagePrefix};
+pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
 
 /// Longest Arrow IPC metadata accepted, in bytes.
 ///
