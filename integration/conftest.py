@@ -72,6 +72,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif "lifecycle" in metafunc.fixturenames:
         complete = [environment for environment in environments if environment.name in COMPLETE]
         metafunc.parametrize("lifecycle", complete, ids=lambda environment: environment.name, scope="module")
+    elif "environment" in metafunc.fixturenames:
+        metafunc.parametrize("environment", environments, ids=lambda environment: environment.name)
 
 
 @pytest.fixture(scope="session")

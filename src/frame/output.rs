@@ -7,6 +7,7 @@ use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use arrow_select::concat::concat;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -153,6 +154,15 @@ impl Output {
     /// Fails if the array has another type than the field, or cannot be imported.
     pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<()> {
         let array = make_array(ArrayData::from_pyarrow_bound(array)?);
+        if let DataType::Struct(types) = self.schema.field(0).data_type()
+            && let Some(declared) = types.get(index)
+            && array.data_type() != declared.data_type()
+        {
+            let (name, wanted, made) = (declared.name(), declared.data_type(), array.data_type());
+            return Err(PyTypeError::new_err(format!(
+                "bowstring: PySpark has converted the column '{name}' to {made}, not to the declared {wanted}"
+            )));
+        }
         self.stock_bytes += array.get_buffer_memory_size();
         if let Some(field) = self.fields.get_mut(index) {
             field.pieces.extend(field.builder.finish());

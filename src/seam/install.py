@@ -42,6 +42,10 @@ _LINES = {
 _GROUPED_MAP = worker.PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF
 
 
+# (native module, line, what the self-test found) once installed; the parity tests ask for it.
+INSTALLED = None
+
+
 class Refused(Exception):
     """Why the native path is not taken."""
 
@@ -70,6 +74,8 @@ def install(native, stock_classes, self_test):
             raise Refused(f"pyspark.worker.{name} has the signature {found}, expected {expected}")
     proven = self_test(native, line, stock_classes, GroupedMap)
     _hook(native, line, stock_classes, proven)
+    global INSTALLED
+    INSTALLED = native, line, proven
     return proven
 
 
