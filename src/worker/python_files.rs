@@ -46,6 +46,11 @@ impl SharedInput {
         *self.lock() = Some(input);
     }
 
+    /// Runs `peek` at once; `None` too if another thread is reading, for which the GIL must be free.
+    fn at_hand<T>(&self, peek: impl FnOnce(&mut Input) -> Option<T>) -> Option<T> {
+        self.0.try_lock().ok()?.as_mut().and_then(peek)
+    }
+
     /// Runs `read` without the GIL.
     fn with<T: Send>(
         &self,
@@ -85,7 +90,7 @@ impl InputFile {
     fn read<'py>(&self, py: Python<'py>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let limit = usize::try_from(size).unwrap_or(usize::MAX);
         if limit <= DIRECT_READ {
-            let here = self.input.lock().as_mut().and_then(|input| {
+            let here = self.input.at_hand(|input| {
                 let bytes = PyBytes::new(py, input.buffered().get(..limit)?);
                 input.consume(limit);
                 Some(bytes)
