@@ -54,7 +54,6 @@ def rows(spark: SparkSession) -> list[Any]:
 
 VARIABLES = (
     {"BOWSTRING_NATIVE": "off"},
-    {"BOWSTRING_NATIVE": "verify"},
     {"BOWSTRING_DISABLE": "1"},
     {"BOWSTRING_LOG": "debug"},
 )
