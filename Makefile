@@ -41,7 +41,7 @@ check: ## formatting, lints, docs, licences, Python lint
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .
 
-bench: ## the benchmark table; takes about half an hour, let nothing else run
+bench: ## the benchmark table; takes most of an hour, let nothing else run
 	$(PYTHON) benches/run.py
 
 clean: ## remove everything that was built, environments included

@@ -1,6 +1,6 @@
 """Benchmarks: bowstring beside stock PySpark, with the worker alone and through Spark. See README.md beside this file.
 
-python3 benches/run.py                       everything, about half an hour
+python3 benches/run.py                       everything, most of an hour
 python3 benches/run.py --quick               every case once, small; says that it works, not how fast
 python3 benches/run.py --spark 4.3.0 --only worker/identity
 
