@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from environments import ENVIRONMENTS, Environment, is_extra
+from environments import ENVIRONMENTS, PYTHON, Environment, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios
 
 COMPLETE = ("spark-3.5.9", "spark-4.3.0")
@@ -73,7 +73,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         complete = [environment for environment in environments if environment.name in COMPLETE]
         metafunc.parametrize("lifecycle", complete, ids=lambda environment: environment.name, scope="module")
     elif "environment" in metafunc.fixturenames:
-        metafunc.parametrize("environment", environments, ids=lambda environment: environment.name)
+        # The conversions depend on Spark, pandas and pyarrow, which one Python for each line covers.
+        lines = [environment for environment in environments if environment.python == PYTHON]
+        metafunc.parametrize("environment", lines, ids=lambda environment: environment.name)
 
 
 @pytest.fixture(scope="session")
