@@ -93,29 +93,6 @@ def same(left: tuple[str, Any], right: tuple[str, Any]) -> bool:
     return len(ours) == len(stocks) and (ours.equals(stocks) or str(ours) == str(stocks))
 
 
-def make_stock(stock: Any, line: Any, return_type: Any, zone: str, safe: bool) -> Any:
-    """The adapter that a task with these settings would get."""
-    import types
-
-    if line.wraps is None:
-        conf = types.SimpleNamespace(
-            timezone=zone,
-            safecheck=safe,
-            assign_cols_by_name=True,
-            use_large_var_types=False,
-            prefer_int_ext_dtype=False,
-            int_to_decimal_coercion_enabled=False,
-        )
-        return stock.ConversionStock(conf, return_type)
-    from pyspark.sql.pandas import serializers
-
-    if line.framing == "stream":
-        serializer = serializers.GroupPandasUDFSerializer(zone, safe, True, False)
-    else:
-        serializer = serializers.ArrowStreamPandasUDFSerializer(zone, safe, True)
-    return getattr(stock, line.wraps)(serializer, return_type, False)
-
-
 def fields() -> dict[str, Any]:
     """The declared types."""
     from pyspark.sql import types as T
@@ -153,6 +130,7 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
 
     warnings.simplefilter("ignore")
     install, stock = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
+    make_stock = sys.modules["_bowstring_self_test"].make_stock
     native, line, proven = install.INSTALLED
     known, tried, impossible, differences = names(), 0, set(), []
 
@@ -172,7 +150,7 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
                     frames = [column(name, expression), column(name, expression)]
                     if frames[0] is None:
                         continue
-                    adapters = [make_stock(stock, line, return_type, zone, safe) for _ in frames]
+                    adapters = [make_stock(line, stock, return_type, zone, safe) for _ in frames]
                     task = native.GroupedMap(
                         install.GroupedMap(adapters[0], None, [2, 0, 0], False), line.framing, proven
                     )

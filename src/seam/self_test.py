@@ -99,12 +99,16 @@ def _unit(dtype):
 
 def _stock(line, stock_classes, name):
     arrow, spark, _ = _KINDS[name]
-    zone = getattr(arrow, "tz", None) or _UTC
     return_type = T.StructType([T.StructField("a", spark), T.StructField("b", spark)])
+    return make_stock(line, stock_classes, return_type, getattr(arrow, "tz", None) or _UTC, True)
+
+
+def make_stock(line, stock_classes, return_type, zone, safe):
+    """The adapter that a task with this session zone and safe check would get."""
     if line.wraps is None:
         conf = types.SimpleNamespace(
             timezone=zone,
-            safecheck=True,
+            safecheck=safe,
             assign_cols_by_name=True,
             use_large_var_types=False,
             prefer_int_ext_dtype=False,
@@ -114,9 +118,9 @@ def _stock(line, stock_classes, name):
     from pyspark.sql.pandas import serializers
 
     if line.framing == "stream":
-        serializer = serializers.GroupPandasUDFSerializer(zone, True, True, False)
+        serializer = serializers.GroupPandasUDFSerializer(zone, safe, True, False)
     else:
-        serializer = serializers.ArrowStreamPandasUDFSerializer(zone, True, True)
+        serializer = serializers.ArrowStreamPandasUDFSerializer(zone, safe, True)
     return getattr(stock_classes, line.wraps)(serializer, return_type, False)
 
 
