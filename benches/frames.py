@@ -125,6 +125,36 @@ def _mixed(random: np.random.Generator, groups: int, rows: int) -> pa.Table:
     return pa.table(columns)
 
 
+def _nested(random: np.random.Generator, groups: int, rows: int) -> pa.Table:
+    """A struct, an array and a map, each null in some rows and with null leaves in others."""
+    total = groups * rows
+    numbers = random.integers(0, 1_000_000, total)
+
+    def offsets(most: int) -> pa.Array:
+        ends = np.concatenate([[0], np.cumsum(random.integers(0, most + 1, total))]).astype(np.int32)
+        return pa.array(ends, mask=np.append(random.random(total) < NULL_SHARE, False))
+
+    def leaves(values: Any) -> pa.Array:
+        return pa.array(values, mask=random.random(len(values)) < NULL_SHARE)
+
+    array, entries = offsets(6), offsets(4)
+    points = pa.StructArray.from_arrays(
+        [leaves(numbers), leaves(random.normal(size=total)), leaves(np.array([f"text {n}" for n in numbers]))],
+        names=["id", "weight", "label"],
+        mask=pa.array(random.random(total) < NULL_SHARE),
+    )
+    count = array[-1].as_py()
+    keys = pa.array([f"key {number}" for number in range(entries[-1].as_py())])
+    return pa.table(
+        {
+            "k": _keys(groups, rows),
+            "point": points,
+            "path": pa.ListArray.from_arrays(array, leaves(random.normal(size=count))),
+            "scores": pa.MapArray.from_arrays(entries, keys, leaves(random.integers(0, 100, len(keys)))),
+        }
+    )
+
+
 def _keys(groups: int, rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.repeat(np.arange(groups, dtype=np.int64), rows)
 
@@ -133,4 +163,5 @@ LAYOUTS: dict[str, Callable[[np.random.Generator, int, int], pa.Table]] = {
     "numeric": _numeric,
     "strings": _strings,
     "mixed": _mixed,
+    "nested": _nested,
 }

@@ -66,7 +66,16 @@ CASES = (
     _task("worker/znorm-20x100000", "worker alone, z-norm", 20, 100_000, 4, function="znorm"),
     _task("worker/strings-10000x10", "worker alone, identity, 4 strings", 10_000, 10, 500, layout="strings"),
     _task(
-        "worker/mixed-2000x25", "worker alone, identity, 20 mixed columns", 2_000, 25, 100, layout="mixed", target=10.0
+        "worker/mixed-2000x25", "worker alone, identity, 20 mixed columns", 2_000, 25, 100, layout="mixed", target=15.0
+    ),
+    _task(
+        "worker/nested-2000x25",
+        "worker alone, identity, a struct, an array and a map",
+        2_000,
+        25,
+        100,
+        layout="nested",
+        target=5.0,
     ),
     Case("worker/cold", "latency", "cold worker: connect to end of a tiny task", "ms", 1, target=8.0),
     Case("worker/warm", "latency", "warm worker: one tiny task", "ms", 2, target=4.0),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use arrow_schema::{DataType, Field, TimeUnit};
 
 use super::calendar::fixed_offset;
+use super::nested;
 
 /// Unit of a pandas datetime or timedelta column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +25,9 @@ pub struct Traits {
     pub timestamp_unit: Unit,
     /// Unit in which a day-time interval arrives: ns with pandas 2, µs with pandas 3.
     pub interval_unit: Unit,
+    /// Integers with nulls are Python objects inside arrays, structs and maps, and the batches of
+    /// a group are joined before they are converted: Spark 4.2 on. Otherwise they are float64.
+    pub nested_integer_objects: bool,
     /// Names of the kinds ([`InputKind::name`]) whose self-test failed.
     pub unproven: HashSet<String>,
 }
@@ -66,6 +70,12 @@ pub enum InputKind {
     Interval,
     /// Object of `decimal.Decimal` with this scale.
     Decimal(i8),
+    /// Object of NumPy arrays, see [`super::nested`].
+    Array,
+    /// Object of dicts.
+    Struct,
+    /// Object of dicts.
+    Map,
     /// Object of `None`.
     Null,
 }
@@ -102,9 +112,17 @@ impl InputKind {
             DataType::Duration(TimeUnit::Microsecond) => Self::Interval,
             DataType::Decimal128(_, scale) if *scale >= 0 => Self::Decimal(*scale),
             DataType::Null => Self::Null,
+            DataType::List(_) if nested::is_native(field.data_type(), traits) => Self::Array,
+            DataType::Struct(_) if nested::is_native(field.data_type(), traits) => Self::Struct,
+            DataType::Map(..) if nested::is_native(field.data_type(), traits) => Self::Map,
             _ => return None,
         };
         (!traits.unproven.contains(kind.name())).then_some(kind)
+    }
+
+    /// Whether the values are arrays, structs or maps.
+    pub fn is_nested(self) -> bool {
+        matches!(self, Self::Array | Self::Struct | Self::Map)
     }
 
     /// Spark's name of the type, as the self-test and the log use it.
@@ -125,6 +143,9 @@ impl InputKind {
             Self::TimestampNtz => "timestamp_ntz",
             Self::Interval => "interval",
             Self::Decimal(_) => "decimal",
+            Self::Array => "array",
+            Self::Struct => "struct",
+            Self::Map => "map",
             Self::Null => "null",
         }
     }

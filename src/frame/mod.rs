@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod field_builder;
 pub mod from_pandas;
 pub mod kind;
+pub mod nested;
 pub mod objects;
 pub mod output;
 pub mod to_pandas;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use arrow_array::types::{ByteArrayType, Date32Type, Decimal128Type};
+use arrow_array::types::{ArrowPrimitiveType, ByteArrayType, Date32Type, Decimal128Type};
 use arrow_array::{BooleanArray, GenericByteArray, PrimitiveArray};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyString};
 
@@ -49,6 +50,30 @@ pub fn fill_booleans(py: Python<'_>, arrays: &[&BooleanArray], target: &mut [Py<
             None => py.None(),
         };
     }
+}
+
+/// `int` objects: integers with nulls inside arrays, structs and maps.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn fill_integers<T>(
+    py: Python<'_>,
+    arrays: &[&PrimitiveArray<T>],
+    target: &mut [Py<PyAny>],
+) -> PyResult<()>
+where
+    T: ArrowPrimitiveType,
+    T::Native: for<'a> IntoPyObjectExt<'a>,
+{
+    let values = arrays.iter().flat_map(|array| array.iter());
+    for (slot, value) in target.iter_mut().zip(values) {
+        *slot = match value {
+            Some(value) => value.into_py_any(py)?,
+            None => py.None(),
+        };
+    }
+    Ok(())
 }
 
 /// `str` objects of UTF-8 text, or `bytes` objects.

@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 
 use super::calendar::PYTHON_DATES;
 use super::kind::{Dtype, InputKind, Traits, Unit};
-use super::objects;
+use super::{nested, objects};
 
 /// Largest number of microseconds that has nanoseconds in an `i64`.
 const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
@@ -47,6 +47,23 @@ impl<'a> Column<'a> {
             arrays,
             nulls,
         }
+    }
+
+    /// An array that is all of a column.
+    pub(super) fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+        Column {
+            kind,
+            nulls: array.null_count(),
+            arrays: vec![Cow::Owned(array)],
+        }
+    }
+
+    /// Whether the values are integers.
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(
+            self.kind,
+            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long
+        )
     }
 
     /// The first row alone.
@@ -105,6 +122,11 @@ impl<'a> Column<'a> {
             | InputKind::LargeBinary
             | InputKind::Decimal(_)
             | InputKind::Null => Some(Dtype::Object),
+            InputKind::Array | InputKind::Struct | InputKind::Map => {
+                let joined = self.arrays.len() == 1 || traits.nested_integer_objects;
+                let fits = self.arrays.iter().all(|array| nested::fits(array, traits));
+                (joined && fits).then_some(Dtype::Object)
+            }
             InputKind::Date => self
                 .all::<Date32Type>(|days| PYTHON_DATES.contains(&days))
                 .then_some(Dtype::Object),
@@ -163,6 +185,8 @@ pub struct Builder<'a, 'py> {
     pub py: Python<'py>,
     /// `decimal.Decimal`.
     pub decimal: &'a Bound<'py, PyAny>,
+    /// What the self-test has observed.
+    pub traits: &'a Traits,
     /// Rows of the group.
     pub rows: usize,
 }
@@ -268,7 +292,11 @@ impl<'py> Builder<'_, 'py> {
         Ok(array.into_any())
     }
 
-    fn fill_objects(&self, column: &Column<'_>, target: &mut [Py<PyAny>]) -> PyResult<()> {
+    pub(super) fn fill_objects(
+        &self,
+        column: &Column<'_>,
+        target: &mut [Py<PyAny>],
+    ) -> PyResult<()> {
         let py = self.py;
         match column.kind {
             InputKind::Boolean => {
@@ -314,11 +342,24 @@ impl<'py> Builder<'_, 'py> {
                 }
                 Ok(())
             }
-            InputKind::Byte
-            | InputKind::Short
-            | InputKind::Int
-            | InputKind::Long
-            | InputKind::Float
+            InputKind::Byte => objects::fill_integers(py, &column.primitive::<Int8Type>(), target),
+            InputKind::Short => {
+                objects::fill_integers(py, &column.primitive::<Int16Type>(), target)
+            }
+            InputKind::Int => objects::fill_integers(py, &column.primitive::<Int32Type>(), target),
+            InputKind::Long => objects::fill_integers(py, &column.primitive::<Int64Type>(), target),
+            InputKind::Array | InputKind::Struct | InputKind::Map => {
+                let batches: Vec<&dyn Array> = column
+                    .arrays
+                    .iter()
+                    .map(|array| array.as_ref().as_ref())
+                    .collect();
+                for (slot, object) in target.iter_mut().zip(self.nested(&batches)?) {
+                    *slot = object;
+                }
+                Ok(())
+            }
+            InputKind::Float
             | InputKind::Double
             | InputKind::Timestamp(_)
             | InputKind::TimestampNtz
@@ -403,7 +444,7 @@ fn fill_float64(column: &Column<'_>, target: &mut [f64]) {
     clippy::cast_precision_loss,
     reason = "an integer column with nulls is float64 in stock, rounded to nearest"
 )]
-fn round_to_f64(value: i64) -> f64 {
+pub(super) fn round_to_f64(value: i64) -> f64 {
     value as f64
 }
 

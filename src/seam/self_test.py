@@ -8,6 +8,7 @@ import decimal
 import types
 import warnings
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import types as T
 
@@ -39,6 +40,17 @@ _KINDS = {
             for text in ("1.500000000000000000", "0E-18", "-12345678901234567890.123456789012345678")
         ],
     ),
+    "array": (pa.list_(pa.field("element", pa.int32())), T.ArrayType(T.IntegerType()), [[1, -(2**31)], [], [3]]),
+    "struct": (
+        pa.struct([pa.field("i", pa.int64()), pa.field("s", pa.string())]),
+        T.StructType([T.StructField("i", T.LongType()), T.StructField("s", T.StringType())]),
+        [{"i": 1, "s": "a"}, {"i": -1, "s": ""}, {"i": 2, "s": "é😀"}],
+    ),
+    "map": (
+        pa.map_(pa.string(), pa.float64()),
+        T.MapType(T.StringType(), T.DoubleType()),
+        [[("a", 1.5), ("b", -0.0)], [], [("a", 1e300)]],
+    ),
     "null": (pa.null(), T.NullType(), [None, None, None]),
 }
 
@@ -46,10 +58,11 @@ _KINDS = {
 class Proven:
     """What the self-test found; the native half reads the attributes."""
 
-    def __init__(self, arrow_strings, timestamp_unit, interval_unit):
+    def __init__(self, arrow_strings, timestamp_unit, interval_unit, nested_integer_objects):
         self.arrow_strings = arrow_strings
         self.timestamp_unit = timestamp_unit
         self.interval_unit = interval_unit
+        self.nested_integer_objects = nested_integer_objects
         self.unproven_input = set()
         self.unproven_output = set()
 
@@ -72,9 +85,15 @@ def _run(native, line, stock_classes, task_class):
     def dtype_of(name):
         return str(frame_of(name, _KINDS[name][2])[2].dtypes.iloc[0])
 
-    proven = Proven(dtype_of("string") == "str", _unit(dtype_of("timestamp")), _unit(dtype_of("interval")))
+    nested = frame_of("array", [[1, None]])[2].iloc[0, 0]
+    proven = Proven(
+        dtype_of("string") == "str",
+        _unit(dtype_of("timestamp")),
+        _unit(dtype_of("interval")),
+        nested.dtype == object,
+    )
     for name, (_, _, values) in _KINDS.items():
-        for sample in (values, [values[0], None, values[2]], [None, None], values[:1]):
+        for sample in (values, [values[0], None, values[2]], [None, None], values[:1], _with_null_parts(values)):
             try:
                 stock, table, expected = frame_of(name, sample)
             except (pa.ArrowException, ValueError):
@@ -91,6 +110,17 @@ def _run(native, line, stock_classes, task_class):
             if name != "null" and not task.convert(expected).equals(stock.batch(expected)):
                 proven.unproven_output.add(name)
     return proven
+
+
+def _with_null_parts(values):
+    """The same, but for arrays, structs and maps with nulls inside."""
+    first = values[0]
+    if type(first) is dict:
+        return [dict.fromkeys(first), *values[1:]]
+    if type(first) is list:
+        inner = first[0]
+        return [[None if type(inner) is not tuple else (inner[0], None), *first[1:]], *values[1:]]
+    return values
 
 
 def _unit(dtype):
@@ -133,7 +163,19 @@ def _same_frames(expected, actual):
     if layouts[0] != layouts[1]:
         return False
     return all(
-        type(left) is type(right) and (left is right or left == right or (left != left and right != right))
-        for name in expected.columns
-        for left, right in zip(expected[name], actual[name])
+        _same(left, right) for name in expected.columns for left, right in zip(expected[name], actual[name])
     )
+
+
+def _same(left, right):
+    """Whether two cells are of one type and equal, parts included."""
+    if type(left) is not type(right):
+        return False
+    if type(left) is dict:
+        return len(left) == len(right) and all(_same(*pair) for pair in zip(left.items(), right.items()))
+    if type(left) is tuple:
+        return all(_same(*pair) for pair in zip(left, right))
+    if type(left) is np.ndarray:
+        alike = left.dtype == right.dtype and left.shape == right.shape and left.flags.writeable == right.flags.writeable
+        return alike and all(_same(*pair) for pair in zip(left, right))
+    return left is right or left == right or (left != left and right != right)

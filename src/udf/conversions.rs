@@ -77,6 +77,7 @@ impl Conversions {
                 arrow_strings: proven.getattr("arrow_strings")?.extract()?,
                 timestamp_unit: unit("timestamp_unit")?,
                 interval_unit: unit("interval_unit")?,
+                nested_integer_objects: proven.getattr("nested_integer_objects")?.extract()?,
                 unproven: unproven("unproven_input")?.into_iter().collect(),
             },
             unproven_output,

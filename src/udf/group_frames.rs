@@ -170,6 +170,10 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     ) -> Option<(Column<'g>, Dtype)> {
         group.batches.as_ref()?;
         let kind = (*self.kinds.get(index)?)?;
+        // The key is made of its first row alone, which may look different from the whole column.
+        if kind.is_nested() && self.offsets.with_key && self.offsets.keys.contains(&index) {
+            return None;
+        }
         let column = Column::new(kind, batches, *self.decoded.get(&index)?);
         let dtype = column.dtype(&self.conversions.traits)?;
         Some((column, dtype))
@@ -239,6 +243,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         let builder = Builder {
             py: self.py,
             decimal: &self.decimal,
+            traits: &self.conversions.traits,
             rows: group.rows,
         };
         let arrays = PyList::empty(self.py);
@@ -331,6 +336,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                         let builder = Builder {
                             py: self.py,
                             decimal: &self.decimal,
+                            traits: &self.conversions.traits,
                             rows: first.rows().min(1),
                         };
                         let array = if *dtype == Dtype::String {
