@@ -9,13 +9,14 @@ use arrow_array::types::{
     Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, TimestampMicrosecondType,
 };
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use pyo3::prelude::*;
 
 use super::from_pandas::{
     Rules, append_all, append_binary, append_booleans, append_dates, append_decimals,
     append_floats, append_integers, append_strings, instants, intervals, narrow, room, to_instant,
 };
+use super::nested_output::NestedBuilder;
 use super::output::Names;
 
 /// A growing Arrow array of a declared type.
@@ -53,6 +54,8 @@ pub enum FieldBuilder {
     Interval(PrimitiveBuilder<DurationMicrosecondType>),
     /// `decimal`
     Decimal(Decimal128Builder, u8, i8),
+    /// An array, struct or map.
+    Nested(Box<NestedBuilder>),
     /// Every other type: only stock converts it.
     Stock,
 }
@@ -89,6 +92,10 @@ impl FieldBuilder {
                 *precision,
                 *scale,
             ),
+            DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => {
+                NestedBuilder::new(data_type)
+                    .map_or(Self::Stock, |builder| Self::Nested(Box::new(builder)))
+            }
             _ => Self::Stock,
         }
     }
@@ -110,13 +117,29 @@ impl FieldBuilder {
             Self::TimestampNtz(_) => "timestamp_ntz",
             Self::Interval(_) => "interval",
             Self::Decimal(..) => "decimal",
+            Self::Nested(builder) => builder.name(),
             Self::Stock => "stock",
         }
     }
 
     /// Takes what was built. `None` if that is nothing.
-    pub fn finish(&mut self) -> Option<ArrayRef> {
-        let builder: &mut dyn ArrayBuilder = match self {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the parts of a nested type do not fit together, which is a bug.
+    pub fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
+        if let Self::Nested(builder) = self {
+            return builder.finish();
+        }
+        Ok(self
+            .flat()
+            .filter(|builder| !builder.is_empty())
+            .map(ArrayBuilder::finish))
+    }
+
+    /// The builder of a type that is not nested.
+    fn flat(&mut self) -> Option<&mut dyn ArrayBuilder> {
+        Some(match self {
             Self::Boolean(builder) => builder,
             Self::Byte(builder) => builder,
             Self::Short(builder) => builder,
@@ -132,9 +155,8 @@ impl FieldBuilder {
             Self::Timestamp(builder) | Self::TimestampNtz(builder) => builder,
             Self::Interval(builder) => builder,
             Self::Decimal(builder, ..) => builder,
-            Self::Stock => return None,
-        };
-        (!builder.is_empty()).then(|| builder.finish())
+            Self::Nested(_) | Self::Stock => return None,
+        })
     }
 
     /// Bytes of text and binary values held, which the number of rows says nothing about.
@@ -148,6 +170,7 @@ impl FieldBuilder {
             Self::LargeString(builder) => builder.values_slice().len(),
             Self::Binary(builder) => builder.values_slice().len(),
             Self::LargeBinary(builder) => builder.values_slice().len(),
+            Self::Nested(builder) => builder.variable_bytes(),
             _ => 0,
         }
     }
@@ -220,6 +243,7 @@ impl FieldBuilder {
             Self::Decimal(builder, precision, scale) => {
                 append_decimals(builder, values, names, *precision, *scale)?
             }
+            Self::Nested(builder) => builder.append(values, names)?,
             Self::Stock => false,
         })
     }

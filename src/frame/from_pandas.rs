@@ -83,7 +83,7 @@ pub(super) fn append_booleans(
     true
 }
 
-fn exact_bool(object: &Bound<'_, PyAny>) -> Option<bool> {
+pub(super) fn exact_bool(object: &Bound<'_, PyAny>) -> Option<bool> {
     Some(object.cast_exact::<PyBool>().ok()?.is_true())
 }
 
@@ -230,7 +230,8 @@ fn objects<'a, 'py, T>(
         .collect()
 }
 
-fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+/// The objects of an object column.
+pub(super) fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     let array = column::<Py<PyAny>>(values)?;
     let py = values.py();
     Some(
@@ -291,7 +292,7 @@ pub(super) fn append_strings(
     Ok(true)
 }
 
-fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+pub(super) fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     // A lone surrogate has no UTF-8.
     object.cast_exact::<PyString>().ok()?.to_str().ok()
 }
@@ -322,7 +323,7 @@ pub(super) fn append_binary(
     true
 }
 
-fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+pub(super) fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     Some(object.cast_exact::<PyBytes>().ok()?.as_bytes())
 }
 
@@ -332,14 +333,7 @@ pub(super) fn append_dates(
     names: &Names,
 ) -> PyResult<bool> {
     if let Some(elements) = elements(values) {
-        let dates = objects(&elements, names, |object| {
-            let date = object.cast_exact::<PyDate>().ok()?;
-            Some(days_from_civil(
-                date.get_year(),
-                date.get_month(),
-                date.get_day(),
-            ))
-        });
+        let dates = objects(&elements, names, |object| exact_date(object));
         return Ok(dates.is_some_and(|dates| {
             for date in dates {
                 builder.append_option(date);
@@ -369,6 +363,15 @@ pub(super) fn append_dates(
         }
         true
     }))
+}
+
+pub(super) fn exact_date(object: &Bound<'_, PyAny>) -> Option<i32> {
+    let date = object.cast_exact::<PyDate>().ok()?;
+    Some(days_from_civil(
+        date.get_year(),
+        date.get_month(),
+        date.get_day(),
+    ))
 }
 
 /// Microseconds of a datetime column and whether they are instants (tz-aware) instead of local
@@ -482,10 +485,7 @@ pub(super) fn append_decimals(
             decimals.push(None);
             continue;
         }
-        if !names.is_decimal(object) {
-            return Ok(false);
-        }
-        let Some(value) = parse_decimal(object.str()?.to_str()?, precision, scale) else {
+        let Some(value) = exact_decimal(object, names, precision, scale)? else {
             return Ok(false);
         };
         decimals.push(Some(value));
@@ -494,6 +494,19 @@ pub(super) fn append_decimals(
         builder.append_option(value);
     }
     Ok(true)
+}
+
+/// The unscaled value of exactly a `decimal.Decimal`, if it fits without rounding.
+pub(super) fn exact_decimal(
+    object: &Bound<'_, PyAny>,
+    names: &Names,
+    precision: u8,
+    scale: i8,
+) -> PyResult<Option<i128>> {
+    if !names.is_decimal(object) {
+        return Ok(None);
+    }
+    Ok(parse_decimal(object.str()?.to_str()?, precision, scale))
 }
 
 /// The unscaled value of a finite decimal's text, if it fits without rounding.

@@ -98,11 +98,13 @@ pub struct Output {
 }
 
 impl Output {
-    /// For results of the struct type `fields`, native except for the types named in `unproven`.
-    pub fn new(fields: Fields, rules: Rules, unproven: &[String]) -> Self {
-        let outputs = fields.iter().map(|field| {
+    /// For results of the struct type `fields`, native except for the types named in `unproven`
+    /// and the fields at the positions `opaque`.
+    pub fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
+        let outputs = fields.iter().enumerate().map(|(index, field)| {
             let builder = FieldBuilder::new(field.data_type());
-            let proven = !unproven.iter().any(|name| name == builder.name());
+            let proven =
+                !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
             FieldOutput {
                 builder: if proven { builder } else { FieldBuilder::Stock },
                 pieces: Vec::new(),
@@ -165,7 +167,9 @@ impl Output {
         }
         self.stock_bytes += array.get_buffer_memory_size();
         if let Some(field) = self.fields.get_mut(index) {
-            field.pieces.extend(field.builder.finish());
+            field.pieces.extend(field.builder.finish().map_err(|error| {
+                PyTypeError::new_err(format!("bowstring: finish a column: {error}"))
+            })?);
             field.pieces.push(array);
         }
         Ok(())
@@ -203,7 +207,7 @@ impl Output {
         };
         let mut columns = Vec::with_capacity(self.fields.len());
         for (field, declared) in self.fields.iter_mut().zip(types) {
-            field.pieces.extend(field.builder.finish());
+            field.pieces.extend(field.builder.finish()?);
             columns.push(match field.pieces.as_slice() {
                 [] => arrow_array::new_empty_array(declared.data_type()),
                 [piece] => Arc::clone(piece),

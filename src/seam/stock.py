@@ -10,6 +10,25 @@ from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import StructField, StructType
 
 
+_PLAIN = {
+    *("NullType", "BooleanType", "ByteType", "ShortType", "IntegerType", "LongType", "FloatType", "DoubleType"),
+    *("DecimalType", "StringType", "CharType", "VarcharType", "BinaryType", "DateType", "TimestampType"),
+    *("TimestampNTZType", "DayTimeIntervalType", "TimeType"),
+}
+
+
+def _is_plain(data_type):
+    """Whether the Arrow type says all about a value: not so for user-defined types, variants and geometries."""
+    name = type(data_type).__name__
+    if name == "ArrayType":
+        return _is_plain(data_type.elementType)
+    if name == "MapType":
+        return _is_plain(data_type.keyType) and _is_plain(data_type.valueType)
+    if name == "StructType":
+        return all(_is_plain(field.dataType) for field in data_type.fields)
+    return name in _PLAIN
+
+
 class Stock:
     """What all lines share. One object per task."""
 
@@ -40,6 +59,10 @@ class Stock:
         return pa.schema(
             [pa.field(field.name, self.arrow_type(field.dataType), True) for field in self.return_type.fields]
         )
+
+    def opaque_fields(self):
+        """Positions of the result's fields that only stock may convert."""
+        return [index for index, field in enumerate(self.return_type.fields) if not _is_plain(field.dataType)]
 
     def whole(self, result, started):
         """Checks and converts a whole result: its struct column, and whether the task's first schema is odd.

@@ -33,6 +33,7 @@ pub struct Conversions {
     /// `frames.py`'s `block_values`.
     pub block_values: Py<PyAny>,
     unproven_output: Vec<String>,
+    opaque_fields: Vec<usize>,
     rules: Rules,
 }
 
@@ -81,6 +82,7 @@ impl Conversions {
                 unproven: unproven("unproven_input")?.into_iter().collect(),
             },
             unproven_output,
+            opaque_fields: stock.call_method0("opaque_fields")?.extract()?,
             fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
             by_name: stock.getattr("by_name")?.extract()?,
             stock: stock.clone().unbind(),
@@ -126,6 +128,7 @@ impl Conversions {
             self.fields.clone(),
             self.rules.clone(),
             &self.unproven_output,
+            &self.opaque_fields,
         )
     }
 
