@@ -60,9 +60,13 @@ def _strings(values, placement):
 
 
 def _stock(values, placement):
-    # A one-dimensional column of NumPy's is a block of one row.
+    # A one-dimensional column of NumPy's is a block of one row, be it wrapped.
     if isinstance(values, np.ndarray) and values.ndim == 1:
         values = values.reshape(1, -1)
+        if values.dtype.kind == "M":
+            values = DatetimeArray._simple_new(values, dtype=values.dtype)
+        elif values.dtype.kind == "m":
+            values = TimedeltaArray._simple_new(values, dtype=values.dtype)
     return new_block(values, placement=placement, ndim=2)
 
 

@@ -154,7 +154,7 @@ where
     clippy::option_option,
     reason = "the outer None leaves the column to stock, the inner one is null"
 )]
-fn integral(value: f64) -> Option<Option<i64>> {
+pub(super) fn integral(value: f64) -> Option<Option<i64>> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.is_nan() {
         return Some(None);
@@ -207,7 +207,7 @@ where
     clippy::cast_precision_loss,
     reason = "the caller has checked that the mantissa holds the value"
 )]
-fn exact_double(value: i64) -> f64 {
+pub(super) fn exact_double(value: i64) -> f64 {
     value as f64
 }
 

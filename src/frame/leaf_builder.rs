@@ -17,7 +17,7 @@ use pyo3::types::{PyFloat, PyInt};
 
 use super::from_pandas::{
     append_integers, column, elements, exact_bool, exact_bytes, exact_date, exact_decimal,
-    exact_string, narrow, room,
+    exact_double, exact_string, integral, narrow, room,
 };
 use super::output::Names;
 
@@ -119,10 +119,12 @@ impl LeafBuilder {
             Self::Short(builder) => push_integer(builder, value),
             Self::Int(builder) => push_integer(builder, value),
             Self::Long(builder) => push_integer(builder, value),
-            Self::Float(builder) => take(exact_float(value), |value| {
+            Self::Float(builder) => take(exact_number(value, f32::MANTISSA_DIGITS), |value| {
                 builder.append_value(narrow(value));
             }),
-            Self::Double(builder) => take(exact_float(value), |value| builder.append_value(value)),
+            Self::Double(builder) => take(exact_number(value, f64::MANTISSA_DIGITS), |value| {
+                builder.append_value(value);
+            }),
             Self::String(builder) => {
                 let room = room(builder.values_slice().len());
                 let text = exact_string(value).filter(|text| text.len() <= room);
@@ -173,11 +175,16 @@ impl LeafBuilder {
                     .iter()
                     .for_each(|value| builder.append_value(*value));
             }),
+            // PARITY: a NaN of float32 is no Python float, so stock does not take it for a null.
+            Self::Byte(_) | Self::Short(_) | Self::Int(_) | Self::Long(_)
+                if column::<f32>(array).is_some() =>
+            {
+                false
+            }
             Self::Byte(builder) => append_integers(builder, array),
             Self::Short(builder) => append_integers(builder, array),
             Self::Int(builder) => append_integers(builder, array),
             Self::Long(builder) => append_integers(builder, array),
-            // PARITY: a NaN of float32 is no Python float, so stock keeps it.
             Self::Float(builder) => take(column::<f32>(array), |array| {
                 array
                     .as_array()
@@ -242,8 +249,14 @@ fn take<T>(value: Option<T>, append: impl FnOnce(T)) -> bool {
     value.map(append).is_some()
 }
 
-fn exact_float(value: &Bound<'_, PyAny>) -> Option<f64> {
-    Some(value.cast_exact::<PyFloat>().ok()?.value())
+/// A `float`, or an `int` that so many bits hold exactly.
+fn exact_number(value: &Bound<'_, PyAny>, mantissa: u32) -> Option<f64> {
+    if let Ok(float) = value.cast_exact::<PyFloat>() {
+        return Some(float.value());
+    }
+    let integer = value.cast_exact::<PyInt>().ok()?.extract::<i64>().ok()?;
+    let fits = integer.unsigned_abs() <= 1_u64 << mantissa;
+    fits.then(|| exact_double(integer))
 }
 
 fn push_integer<T>(builder: &mut PrimitiveBuilder<T>, value: &Bound<'_, PyAny>) -> bool
@@ -251,8 +264,14 @@ where
     T: ArrowPrimitiveType,
     T::Native: TryFrom<i64>,
 {
-    let integer = value.cast_exact::<PyInt>().ok();
-    let integer = integer.and_then(|integer| integer.extract::<i64>().ok());
+    // Spark 3.5 to 4.1 give integers with nulls as floats.
+    let integer = match value.cast_exact::<PyFloat>() {
+        Ok(float) => integral(float.value()).flatten(),
+        Err(_) => value
+            .cast_exact::<PyInt>()
+            .ok()
+            .and_then(|integer| integer.extract::<i64>().ok()),
+    };
     let native = integer.and_then(|integer| T::Native::try_from(integer).ok());
     take(native, |native| builder.append_value(native))
 }

@@ -225,13 +225,15 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // pandas 3.
+        let one_per_column = self.conversions.traits.arrow_strings;
         let slots: Vec<Slot> = self
             .offsets
             .values
             .iter()
-            .map(|offset| slot(*offset, native, stock))
+            .map(|offset| slot(*offset, native, stock, one_per_column))
             .collect();
-        let blocks = blocks(&slots, self.conversions.traits.arrow_strings);
+        let blocks = blocks(&slots, one_per_column);
         if !self.layouts.contains_key(&slots) {
             let described: Vec<(&str, Vec<usize>)> = blocks
                 .iter()
@@ -396,8 +398,13 @@ fn dtype_maker(dtype: Dtype) -> &'static str {
 }
 
 /// Where the column at `offset` comes from. A column of stock's whose dtype has native blocks
-/// joins them, as it does in stock's frame.
-fn slot(offset: usize, native: &NativeColumns<'_>, stock: &[Option<StockColumn<'_>>]) -> Slot {
+/// joins them if stock's frame does that; otherwise its array is used as it is, be it read-only.
+fn slot(
+    offset: usize,
+    native: &NativeColumns<'_>,
+    stock: &[Option<StockColumn<'_>>],
+    one_per_column: bool,
+) -> Slot {
     if let Some((column, dtype)) = native.get(offset).and_then(Option::as_ref) {
         return Slot::Native {
             dtype: *dtype,
@@ -424,11 +431,11 @@ fn slot(offset: usize, native: &NativeColumns<'_>, stock: &[Option<StockColumn<'
         _ => None,
     };
     match joined {
-        Some(dtype) => Slot::Native {
+        Some(dtype) if !one_per_column => Slot::Native {
             dtype,
             zero_copy_in_stock: false,
         },
-        None => Slot::Stock {
+        Some(_) | None => Slot::Stock {
             dtype: dtype.to_owned(),
         },
     }
