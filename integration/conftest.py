@@ -35,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         + " and ".join(COMPLETE),
     )
     group.addoption(
+        "--all-zones",
+        action="store_true",
+        help="convert timestamps of every time zone there is, which takes minutes; default a sample",
+    )
+    group.addoption(
         "--runners",
         type=int,
         default=int(os.environ.get("BOWSTRING_RUNNERS", "2")),

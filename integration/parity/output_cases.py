@@ -13,16 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "benches"))
-
 import pyarrow as pa
-import pyspark
-from pyspark.sql.types import StringType, StructField, StructType
+from in_worker import run_in_worker
 
-from jvm_client import Daemon, spark_environment
-from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
-
+HERE = Path(__file__).resolve().parent
 ZONES = ("UTC", "+05:30", "America/New_York")
 
 
@@ -163,22 +157,9 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def main(bowstring: str) -> None:
-    """Sends one task with one group to a daemon and prints what its function found."""
-    dialect, cases = DIALECTS[pyspark.__version__], read_cases()
-
-    def function(pdf: Any) -> Any:
-        import pandas as pd
-
-        return pd.DataFrame({"s": [json.dumps(compare(cases))]})
-
-    task = Task(pickle_command(function, StructType([StructField("s", StringType())])), grouped_offsets(1, [0]))
-    data = encode_groups(dialect, [[pa.record_batch({"k": pa.array([1])})]])
-    environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable)
-    with Daemon([bowstring, *dialect.daemon], environment, timeout=240) as daemon, daemon.connect() as worker:
-        reply = worker.run(encode_preamble(dialect, task), data, timing_longs=dialect.timing_longs)
-    if reply.traceback:
-        raise SystemExit(reply.traceback)
-    print(pa.ipc.open_stream(bytes(reply.arrow)).read_all().column(0).combine_chunks().field(0)[0].as_py())
+    """Prints what a worker has found."""
+    cases = read_cases()
+    print(run_in_worker(bowstring, lambda: json.dumps(compare(cases))))
 
 
 if __name__ == "__main__":

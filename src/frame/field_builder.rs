@@ -14,10 +14,11 @@ use pyo3::prelude::*;
 
 use super::from_pandas::{
     Rules, append_all, append_binary, append_booleans, append_dates, append_decimals,
-    append_floats, append_integers, append_strings, instants, intervals, narrow, room, to_instant,
+    append_floats, append_integers, append_strings, instants, intervals, narrow, room,
 };
 use super::nested_output::NestedBuilder;
 use super::output::Names;
+use super::timestamps::append_timestamps;
 
 /// A growing Arrow array of a declared type.
 #[derive(Debug)]
@@ -224,14 +225,7 @@ impl FieldBuilder {
                 usize::MAX,
             ),
             Self::Date(builder) => append_dates(builder, values, names)?,
-            Self::Timestamp(builder) => match instants(values, names, rules)? {
-                Some((true, values)) => append_all(builder, values, Some),
-                Some((false, values)) => match rules.zone_offset {
-                    Some(offset) => append_all(builder, values, |local| to_instant(local, offset)),
-                    None => false,
-                },
-                None => false,
-            },
+            Self::Timestamp(builder) => append_timestamps(builder, values, names, rules)?,
             Self::TimestampNtz(builder) => match instants(values, names, rules)? {
                 Some((_, values)) => append_all(builder, values, Some),
                 None => false,

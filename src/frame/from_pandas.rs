@@ -16,6 +16,7 @@ use pyo3::types::{PyBool, PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
 
 use super::calendar::days_from_civil;
 use super::output::Names;
+use super::zone::Zone;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -25,16 +26,8 @@ const DAY: i64 = 86_400_000_000;
 pub struct Rules {
     /// `spark.sql.execution.pandas.convertToArrowArraySafely`.
     pub safe: bool,
-    /// Offset of the session zone in microseconds; `None` for zones with rules.
-    pub zone_offset: Option<i64>,
-}
-
-/// The instant of a local time. `None` where the sum may not fit pandas' nanoseconds, in which
-/// stock computes it.
-pub(super) fn to_instant(local: i64, offset: i64) -> Option<i64> {
-    let instant = local.checked_sub(offset)?;
-    let fits = offset == 0 || instant.checked_mul(1_000).is_some();
-    fits.then_some(instant)
+    /// Time zone of the session.
+    pub zone: Zone,
 }
 
 /// A 1-D array of exactly this dtype, in native byte order.
@@ -344,7 +337,7 @@ pub(super) fn append_dates(
     // Stock floors from nanoseconds; with digits below a microsecond it has to do that itself.
     let whole_micros = Rules {
         safe: true,
-        zone_offset: None,
+        zone: Zone::Stock,
     };
     let Some((false, micros)) = instants(values, names, &whole_micros)? else {
         return Ok(false);
@@ -600,11 +593,11 @@ mod tests {
     fn lost_digits_are_left_to_stock_when_checked() {
         let safe = Rules {
             safe: true,
-            zone_offset: None,
+            zone: Zone::Stock,
         };
         let lossy = Rules {
             safe: false,
-            zone_offset: None,
+            zone: Zone::Stock,
         };
         assert_eq!(safe.micros(1_500, Ratio::Divide(1_000)), None);
         assert_eq!(lossy.micros(-1_500, Ratio::Divide(1_000)), Some(Some(-1)));

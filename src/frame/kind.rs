@@ -35,6 +35,9 @@ pub struct Traits {
 /// Name of timestamps in a zone of the form `±HH:MM`, which some versions of pyarrow refuse.
 pub const OFFSET_TIMESTAMP: &str = "timestamp_offset";
 
+/// Name of timestamps in a zone with rules, whose offsets are observed.
+pub const NAMED_TIMESTAMP: &str = "timestamp_named";
+
 /// A column type with a native path from Arrow to pandas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
@@ -64,6 +67,8 @@ pub enum InputKind {
     Date,
     /// `datetime64` of the local time, at this offset in microseconds.
     Timestamp(i64),
+    /// The same at the offsets of the session's zone, which has rules.
+    NamedTimestamp,
     /// `datetime64[ns]`.
     TimestampNtz,
     /// `timedelta64`.
@@ -107,7 +112,7 @@ impl InputKind {
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone))
                 if session_zone == Some(zone) =>
             {
-                Self::Timestamp(fixed_offset(zone)?)
+                fixed_offset(zone).map_or(Self::NamedTimestamp, Self::Timestamp)
             }
             DataType::Duration(TimeUnit::Microsecond) => Self::Interval,
             DataType::Decimal128(_, scale) if *scale >= 0 => Self::Decimal(*scale),
@@ -140,6 +145,7 @@ impl InputKind {
             Self::Date => "date",
             Self::Timestamp(0) => "timestamp",
             Self::Timestamp(_) => OFFSET_TIMESTAMP,
+            Self::NamedTimestamp => NAMED_TIMESTAMP,
             Self::TimestampNtz => "timestamp_ntz",
             Self::Interval => "interval",
             Self::Decimal(_) => "decimal",

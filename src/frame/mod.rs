@@ -15,4 +15,6 @@ pub mod nested;
 pub mod nested_output;
 pub mod objects;
 pub mod output;
+pub mod timestamps;
 pub mod to_pandas;
+pub mod zone;

@@ -202,6 +202,7 @@ impl<'py> Builder<'_, 'py> {
             | InputKind::LargeBinary
             | InputKind::Date
             | InputKind::Timestamp(_)
+            | InputKind::NamedTimestamp
             | InputKind::TimestampNtz
             | InputKind::Interval
             | InputKind::Decimal(_)

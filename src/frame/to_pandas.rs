@@ -1,6 +1,7 @@
 //! Arrow columns of one group → the arrays that pandas blocks are made of.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 
 use super::calendar::PYTHON_DATES;
 use super::kind::{Dtype, InputKind, Traits, Unit};
+use super::zone::Offsets;
 use super::{nested, objects};
 
 /// Largest number of microseconds that has nanoseconds in an `i64`.
@@ -32,6 +34,8 @@ pub struct Column<'a> {
     kind: InputKind,
     arrays: Vec<Cow<'a, ArrayRef>>,
     nulls: usize,
+    /// Of the session's zone, for [`InputKind::NamedTimestamp`].
+    offsets: Option<Arc<Offsets>>,
 }
 
 impl<'a> Column<'a> {
@@ -46,6 +50,16 @@ impl<'a> Column<'a> {
             kind,
             arrays,
             nulls,
+            offsets: None,
+        }
+    }
+
+    /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
+    #[must_use]
+    pub fn in_zone(self, offsets: &Arc<Offsets>) -> Self {
+        Self {
+            offsets: Some(Arc::clone(offsets)),
+            ..self
         }
     }
 
@@ -54,6 +68,7 @@ impl<'a> Column<'a> {
         Column {
             kind,
             nulls: array.null_count(),
+            offsets: None,
             arrays: vec![Cow::Owned(array)],
         }
     }
@@ -78,6 +93,7 @@ impl<'a> Column<'a> {
             kind: self.kind,
             arrays: first.map(Cow::Owned).into_iter().collect(),
             nulls,
+            offsets: self.offsets.clone(),
         }
     }
 
@@ -136,6 +152,12 @@ impl<'a> Column<'a> {
                     local_time(value, offset, unit).is_some()
                 });
                 fits.then_some(Dtype::Datetime(unit))
+            }
+            InputKind::NamedTimestamp => {
+                // What they cover has nanoseconds in 64 bits.
+                let offsets = self.offsets.as_ref()?;
+                let fits = self.all::<TimestampMicrosecondType>(|value| offsets.cover(value));
+                fits.then_some(Dtype::Datetime(traits.timestamp_unit))
             }
             InputKind::TimestampNtz => {
                 let fits =
@@ -362,6 +384,7 @@ impl<'py> Builder<'_, 'py> {
             InputKind::Float
             | InputKind::Double
             | InputKind::Timestamp(_)
+            | InputKind::NamedTimestamp
             | InputKind::TimestampNtz
             | InputKind::Interval => Err(PyRuntimeError::new_err(format!(
                 "bowstring: {} columns hold no objects",
@@ -449,12 +472,23 @@ pub(super) fn round_to_f64(value: i64) -> f64 {
 }
 
 fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], unit: Unit) {
+    let nat = i64::MIN;
+    if let Some(offsets) = &column.offsets {
+        let lookup = offsets.lookup();
+        convert::<TimestampMicrosecondType, _>(column, target, nat.into(), |value| {
+            let offset = lookup.offset(value);
+            offset
+                .and_then(|offset| local_time(value, offset, unit))
+                .unwrap_or(nat)
+                .into()
+        });
+        return;
+    }
     let offset = if let InputKind::Timestamp(offset) = column.kind {
         offset
     } else {
         0
     };
-    let nat = i64::MIN;
     convert::<TimestampMicrosecondType, _>(column, target, nat.into(), |value| {
         local_time(value, offset, unit).unwrap_or(nat).into()
     });

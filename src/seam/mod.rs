@@ -2,7 +2,7 @@
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
 //! `install.py` has one row per Spark line, `stock.py` calls PySpark's own conversions,
-//! `self_test.py` compares them with ours. They run under file names below PySpark's own folder,
+//! `self_test.py` compares them with ours, `zones.py` observes their time zones. They run under file names below PySpark's own folder,
 //! so that tracebacks which leave out PySpark's frames leave out these too.
 
 use std::ffi::CString;
@@ -73,6 +73,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     let stock = load(py, "stock", include_str!("stock.py"))?;
+    load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?

@@ -6,7 +6,7 @@ that is not as it should be: what they return or raise is stock's word.
 
 import pyarrow as pa
 from pyspark import worker
-from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.pandas.types import _check_series_convert_timestamps_internal, to_arrow_type
 from pyspark.sql.types import StructField, StructType
 
 
@@ -63,6 +63,20 @@ class Stock:
     def opaque_fields(self):
         """Positions of the result's fields that only stock may convert."""
         return [index for index, field in enumerate(self.return_type.fields) if not _is_plain(field.dataType)]
+
+    def local_times(self, instants):
+        """What the function is given for instants in the session's zone; microseconds."""
+        column = pa.array(instants, pa.timestamp("us", self.timezone))
+        series = self.column(pa.table({"a": column}), 0)
+        return series.to_numpy().astype("datetime64[us]").astype("int64")
+
+    def instants(self, local_times, unit):
+        """What `datetime64` of this unit without a time zone becomes; microseconds. Raises in a gap."""
+        import pandas as pd
+
+        series = pd.Series(local_times.astype("datetime64[us]").astype(f"datetime64[{unit}]"))
+        utc = _check_series_convert_timestamps_internal(series, self.timezone)
+        return utc.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype("int64")
 
     def whole(self, result, started):
         """Checks and converts a whole result: its struct column, and whether the task's first schema is odd.

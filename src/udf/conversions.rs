@@ -5,10 +5,10 @@ use arrow_schema::{Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::frame::calendar::fixed_offset;
 use crate::frame::from_pandas::Rules;
-use crate::frame::kind::{InputKind, OFFSET_TIMESTAMP, Traits, Unit};
+use crate::frame::kind::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::frame::output::{Names, Output};
+use crate::frame::zone::Zone;
 use crate::worker::group_reader::Projection;
 
 /// One task's conversions, both native and stock.
@@ -20,6 +20,8 @@ pub struct Conversions {
     pub traits: Traits,
     /// `spark.sql.session.timeZone`.
     pub session_zone: Option<String>,
+    /// Its offsets.
+    pub zone: Zone,
     /// Fields of the declared result, as stock's Arrow types.
     pub fields: Fields,
     /// Whether columns are matched by name.
@@ -64,15 +66,26 @@ impl Conversions {
         let class = |index: usize| classes.get_item(index);
         let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;
         let unproven_output = unproven("unproven_output")?;
-        let offsets_proven = !unproven_output.iter().any(|name| name == OFFSET_TIMESTAMP);
+        let zone = session_zone
+            .as_deref()
+            .map_or(Zone::Stock, |name| Zone::new(name, stock));
+        let kind = match zone {
+            Zone::Fixed(0) | Zone::Stock => None,
+            Zone::Fixed(_) => Some(OFFSET_TIMESTAMP),
+            Zone::Named(_) => Some(NAMED_TIMESTAMP),
+        };
+        let proven_output =
+            kind.is_none_or(|kind| !unproven_output.iter().any(|name| name == kind));
         Ok(Self {
             rules: Rules {
                 safe: stock.getattr("safecheck")?.extract()?,
-                zone_offset: session_zone
-                    .as_deref()
-                    .and_then(fixed_offset)
-                    .filter(|offset| *offset == 0 || offsets_proven),
+                zone: if proven_output {
+                    zone.clone()
+                } else {
+                    Zone::Stock
+                },
             },
+            zone,
             session_zone,
             traits: Traits {
                 arrow_strings: proven.getattr("arrow_strings")?.extract()?,

@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use super::conversions::Conversions;
 use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::{Builder, Column};
+use crate::frame::zone::Zone;
 use crate::worker::group_reader::{Group, InputSchema};
 
 /// Which columns of the Arrow data are the key, and which the frame.
@@ -96,7 +97,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         let width = self.kinds.len();
         let mut native: Vec<Option<(Column<'_>, Dtype)>> = Vec::with_capacity(width);
         for index in 0..width {
-            native.push(self.native_column(group, batches, index));
+            native.push(self.native_column(group, batches, index)?);
         }
         let all_native = native.iter().all(Option::is_some);
         let stock = if all_native {
@@ -167,16 +168,26 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         group: &Group,
         batches: &'g [RecordBatch],
         index: usize,
-    ) -> Option<(Column<'g>, Dtype)> {
-        group.batches.as_ref()?;
-        let kind = (*self.kinds.get(index)?)?;
+    ) -> PyResult<Option<(Column<'g>, Dtype)>> {
+        let kind = self.kinds.get(index).copied().flatten();
+        let (Some(_), Some(kind), Some(position)) =
+            (&group.batches, kind, self.decoded.get(&index))
+        else {
+            return Ok(None);
+        };
         // The key is made of its first row alone, which may look different from the whole column.
         if kind.is_nested() && self.offsets.with_key && self.offsets.keys.contains(&index) {
-            return None;
+            return Ok(None);
         }
-        let column = Column::new(kind, batches, *self.decoded.get(&index)?);
-        let dtype = column.dtype(&self.conversions.traits)?;
-        Some((column, dtype))
+        let mut column = Column::new(kind, batches, *position);
+        if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &self.conversions.zone) {
+            match zone.input(self.py)? {
+                Some(offsets) => column = column.in_zone(offsets),
+                None => return Ok(None),
+            }
+        }
+        let dtype = column.dtype(&self.conversions.traits);
+        Ok(dtype.map(|dtype| (column, dtype)))
     }
 
     /// Has stock convert every column without a native one, in order, so that the first error is

@@ -1,0 +1,39 @@
+"""Runs a function inside a bowstring worker, where the native conversions and PySpark's own can be asked side by side.
+
+Runs on the interpreter of an environment; starts a daemon and sends it one task with one group.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "benches"))
+
+import pyarrow as pa
+import pyspark
+from pyspark.sql.types import StringType, StructField, StructType
+
+from jvm_client import Daemon, spark_environment
+from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+
+
+def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 240) -> str:
+    """What `answer` returns in a worker. Pickled by value, so it has to be defined in `__main__`."""
+    dialect = DIALECTS[pyspark.__version__]
+
+    def function(pdf: object) -> object:
+        import pandas as pd
+
+        return pd.DataFrame({"s": [answer()]})
+
+    function.__module__ = "__main__"
+    task = Task(pickle_command(function, StructType([StructField("s", StringType())])), grouped_offsets(1, [0]))
+    data = encode_groups(dialect, [[pa.record_batch({"k": pa.array([1])})]])
+    environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable)
+    with Daemon([bowstring, *dialect.daemon], environment, timeout=timeout) as daemon, daemon.connect() as worker:
+        reply = worker.run(encode_preamble(dialect, task), data, timing_longs=dialect.timing_longs)
+    if reply.traceback:
+        raise SystemExit(reply.traceback)
+    return pa.ipc.open_stream(bytes(reply.arrow)).read_all().column(0).combine_chunks().field(0)[0].as_py()

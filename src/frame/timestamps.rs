@@ -1,0 +1,71 @@
+//! Results for timestamp fields.
+
+use arrow_array::builder::PrimitiveBuilder;
+use arrow_array::types::TimestampMicrosecondType;
+use pyo3::prelude::*;
+
+use super::from_pandas::{Rules, append_all, instants};
+use super::output::Names;
+use super::zone::Zone;
+
+/// Appends a column of `datetime64`: instants if it has a time zone, else local times of the
+/// session's zone. `false` if only stock may convert it.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub(super) fn append_timestamps(
+    builder: &mut PrimitiveBuilder<TimestampMicrosecondType>,
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    rules: &Rules,
+) -> PyResult<bool> {
+    // Stock finds the instant before it cuts digits below a microsecond, and may round to the
+    // other side; so those are left to it.
+    let shifted = !matches!(rules.zone, Zone::Fixed(0)) && !names.is_aware(values)?;
+    let rules = Rules {
+        safe: rules.safe || shifted,
+        zone: rules.zone.clone(),
+    };
+    let py = values.py();
+    let Some((aware, values)) = instants(values, names, &rules)? else {
+        return Ok(false);
+    };
+    if aware {
+        return Ok(append_all(builder, values, Some));
+    }
+    Ok(match &rules.zone {
+        Zone::Fixed(offset) => append_all(builder, values, |local| to_instant(local, *offset)),
+        Zone::Named(zone) => match zone.output(py)? {
+            Some(offsets) => {
+                let lookup = offsets.lookup();
+                append_all(builder, values, |local| {
+                    local.checked_sub(lookup.offset(local)?)
+                })
+            }
+            None => false,
+        },
+        Zone::Stock => false,
+    })
+}
+
+/// The instant of a local time. `None` where the sum may not fit pandas' nanoseconds, in which
+/// stock computes it.
+fn to_instant(local: i64, offset: i64) -> Option<i64> {
+    let instant = local.checked_sub(offset)?;
+    let fits = offset == 0 || instant.checked_mul(1_000).is_some();
+    fits.then_some(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_instant;
+
+    #[test]
+    fn instants_that_pandas_may_not_hold_are_left_to_stock() {
+        assert_eq!(to_instant(7, 0), Some(7));
+        assert_eq!(to_instant(i64::MAX, 0), Some(i64::MAX));
+        assert_eq!(to_instant(7, -3), Some(10));
+        assert_eq!(to_instant(i64::MAX / 1_000, -1_000), None);
+    }
+}
