@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--environments",
         default=os.environ.get("BOWSTRING_ENVIRONMENTS", ""),
-        help="comma-separated environments; default all (or BOWSTRING_ENVIRONMENTS)",
+        help="comma-separated environments, or matrix: all of them; default those of every run (or BOWSTRING_ENVIRONMENTS)",
     )
     group.addoption(
         "--kinds",
@@ -49,11 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def chosen_environments(config: pytest.Config) -> list[Environment]:
     """The environments with Spark that this run covers."""
-    named = [name for name in config.getoption("--environments").split(",") if name]
+    option = config.getoption("--environments")
+    usual = [name for name, environment in ENVIRONMENTS.items() if option == "matrix" or not environment.matrix]
+    named = [] if option == "matrix" else [name for name in option.split(",") if name]
     unknown = set(named) - set(ENVIRONMENTS)
     if unknown:
         raise pytest.UsageError(f"unknown environments: {', '.join(sorted(unknown))}")
-    wanted = [ENVIRONMENTS[name] for name in named or ENVIRONMENTS if name != "tools"]
+    wanted = [ENVIRONMENTS[name] for name in named or usual if name.startswith("spark-")]
     return [environment for environment in wanted if not is_extra(environment)]
 
 

@@ -32,6 +32,8 @@ class Environment:
     name: str
     requirements: str
     python: str = PYTHON
+    matrix: bool = False
+    """Only for the table of compatibility, not for every test run."""
 
     @property
     def path(self) -> Path:
@@ -43,7 +45,7 @@ class Environment:
 
     @property
     def spark(self) -> str:
-        return self.requirements.removeprefix("spark-")
+        return self.requirements.removeprefix("spark-").partition("-")[0]
 
 
 ENVIRONMENTS = {
@@ -56,6 +58,12 @@ ENVIRONMENTS = {
         Environment("spark-4.2.1", "spark-4.2.1"),
         Environment("spark-4.3.0", "spark-4.3.0"),
         Environment("spark-4.3.0-py313", "spark-4.3.0", python="3.13"),
+        Environment("spark-4.3.0-pandas-2.3", "spark-4.3.0-pandas-2.3", matrix=True),
+        Environment("spark-3.5.9-oldest", "spark-3.5.9-oldest", matrix=True),
+        Environment("spark-4.0.5-oldest", "spark-4.0.5-oldest", matrix=True),
+        Environment("spark-4.1.4-oldest", "spark-4.1.4-oldest", matrix=True),
+        Environment("spark-4.2.1-oldest", "spark-4.2.1-oldest", matrix=True),
+        Environment("spark-4.3.0-oldest", "spark-4.3.0-oldest", matrix=True),
     )
 }
 
@@ -129,13 +137,15 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["find"] and len(arguments) == 2:
         print(find_python(arguments[1]) or "")
         return
-    names = list(ENVIRONMENTS) if arguments == ["all"] else arguments
+    names = arguments
+    if arguments in (["all"], ["matrix"]):
+        names = [name for name, known in ENVIRONMENTS.items() if arguments == ["matrix"] or not known.matrix]
     unknown = [name for name in names if name not in ENVIRONMENTS]
     if unknown or not names:
         known = ", ".join(ENVIRONMENTS)
-        raise SystemExit(f"usage: environments.py NAME… | all | build PYTHON… | find PYTHON  (known names: {known})")
+        raise SystemExit(f"usage: environments.py NAME… | all | matrix | build PYTHON… | find PYTHON  (known names: {known})")
     for name in names:
-        if arguments == ["all"] and is_extra(ENVIRONMENTS[name]):
+        if names is not arguments and is_extra(ENVIRONMENTS[name]):
             print(f"{name}: LEFT OUT, no Python {ENVIRONMENTS[name].python} with a shared libpython here", flush=True)
             continue
         make(ENVIRONMENTS[name])

@@ -52,7 +52,9 @@ def _read_only(make):
 
 
 def _string_array(values):
-    return ArrowStringArray(pa.chunked_array([values]), dtype=_STR)
+    # PARITY: stock's column without rows has no chunk at all.
+    chunks = pa.chunked_array([values]) if len(values) else _NO_STRINGS
+    return ArrowStringArray(chunks, dtype=_STR)
 
 
 def _strings(values, placement):
@@ -71,6 +73,7 @@ def _stock(values, placement):
 
 
 _STR = pd.StringDtype(na_value=float("nan")) if PANDAS_3 else None
+_NO_STRINGS = pa.chunked_array([], pa.large_string())
 
 _MAKERS = {
     "plain": _plain,
