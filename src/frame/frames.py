@@ -97,6 +97,7 @@ class Frames:
         """`names`: labels of the input columns; `fields`: of the declared result."""
         # The Index that stock's concat makes for these names: its class and dtype depend on pandas.
         self._columns = pd.concat([pd.Series([], dtype=object, name=name) for name in names], axis=1).columns
+        self._own_labels = self._columns.dtype == object
         self._fields = list(fields)
         self._ambiguous = len(set(self._fields)) != len(self._fields)
         self._by_name = by_name
@@ -114,8 +115,10 @@ class Frames:
         if PANDAS_3:
             for block in blocks:
                 block.refs.add_reference(_SHARED)
-        # A view: a name that the user gives to one frame's labels must not appear in the next.
-        axes = [self._columns.view(), pd.RangeIndex(rows)]
+        # What the user does to one frame's labels must not appear in the next: a view has a name of
+        # its own, and an array of objects, into which one can write, is copied.
+        columns = pd.Index._simple_new(self._columns._values.copy()) if self._own_labels else self._columns.view()
+        axes = [columns, pd.RangeIndex(rows)]
         manager = BlockManager(blocks, axes, verify_integrity=False)
         return pd.DataFrame._from_mgr(manager, manager.axes)
 

@@ -223,8 +223,8 @@ fn objects<'a, 'py, T>(
         .collect()
 }
 
-/// The objects of an object column.
-pub(super) fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+/// The objects of a one-dimensional object array; `None` if it is anything else.
+pub fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     let array = column::<Py<PyAny>>(values)?;
     let py = values.py();
     Some(

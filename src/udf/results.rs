@@ -1,8 +1,10 @@
 //! What the user's function returned → the output of the task.
 
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use super::conversions::Conversions;
+use crate::frame::from_pandas::elements;
 use crate::frame::output::Output;
 
 /// Takes the results of one task apart.
@@ -15,8 +17,8 @@ pub struct Results<'a, 'py> {
     conversions: &'a Conversions,
     /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
     frames: Bound<'py, PyAny>,
-    /// Identity of the last result's labels, and where the fields are among them.
-    matched: Option<(Bound<'py, PyAny>, Vec<usize>)>,
+    /// The last result's labels, and where the fields are among them.
+    matched: Option<(Labels<'py>, Vec<usize>)>,
     /// The first result had another schema than stock usually makes, so stock refuses every later
     /// result with the usual one and has to look at all of them.
     odd_schema: bool,
@@ -98,19 +100,53 @@ impl<'a, 'py> Results<'a, 'py> {
 
     /// Positions of the declared fields in a result, or `None` if stock has to judge its labels.
     fn positions(&mut self, result: &Bound<'py, PyAny>) -> PyResult<Option<Vec<usize>>> {
-        let labels = result.getattr("columns")?;
-        // Views of one Index, as all input frames have, share this token; their labels are equal.
-        let token = labels.getattr("_id")?;
+        let columns = result.getattr("columns")?;
+        let labels = Labels::of(&columns)?;
         if let Some((last, positions)) = &self.matched
-            && token.is(last)
+            && labels.are(last)
         {
             return Ok(Some(positions.clone()));
         }
         let positions: Option<Vec<usize>> =
-            self.frames.call_method1("match", (&labels,))?.extract()?;
+            self.frames.call_method1("match", (&columns,))?.extract()?;
         if let Some(positions) = &positions {
-            self.matched = Some((token, positions.clone()));
+            self.matched = Some((labels, positions.clone()));
         }
         Ok(positions)
+    }
+}
+
+/// The labels of a result, to compare with those of the next one.
+struct Labels<'py> {
+    class: Bound<'py, PyType>,
+    /// Views of one Index share it.
+    token: Option<Bound<'py, PyAny>>,
+    /// The labels themselves where the Index is made of objects, which users overwrite.
+    objects: Option<Vec<Bound<'py, PyAny>>>,
+}
+
+impl<'py> Labels<'py> {
+    fn of(columns: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            class: columns.get_type(),
+            token: columns.getattr_opt("_id")?,
+            objects: columns.getattr_opt("_data")?.as_ref().and_then(elements),
+        })
+    }
+
+    /// Whether both are known to be the same.
+    fn are(&self, last: &Self) -> bool {
+        let same = match (&self.objects, &last.objects) {
+            (Some(objects), Some(last)) => {
+                objects.len() == last.len()
+                    && objects.iter().zip(last).all(|(label, last)| label.is(last))
+            }
+            (None, None) => match (&self.token, &last.token) {
+                (Some(token), Some(last)) => token.is(last),
+                _ => false,
+            },
+            _ => false,
+        };
+        same && self.class.is(&last.class)
     }
 }
