@@ -11,6 +11,21 @@ from environments import Environment, build_bowstring, make
 PROGRAM = Path(__file__).resolve().parent / "parity" / "output_cases.py"
 CASES = 10_000
 """At least so many of the combinations exist with every pandas."""
+NATIVE = {
+    "boolean": "bool bool_obj_None boolean_ext_NA bool_arrowdtype_sliced",
+    "int": "int32 float64_nan int_obj_None mixed_obj_int_float Int64_NA Float64_integral int32_arrowdtype",
+    "long": "int64 int_obj_max Int64_max UInt64_NA int64_pyarrow_null",
+    "float": "float32 float_obj_fine Float64_fine float_arrowdtype",
+    "double": "float64_nan float_obj_None int_obj_None Float64_nan Int64_NA double_pyarrow_nan",
+    "string": "str_obj_None string_python string_pyarrow string_arrowdtype cat_str_null",
+    "binary": "bytes_obj_None binary_arrowdtype",
+    "date": "date_obj_None date32_arrowdtype",
+    "timestamp": "dt64ns dt64us datetime_obj_None datetime_obj_fold",
+    "timestamp_ntz": "dt64us datetime_obj_year1 timestamp_arrowdtype_us",
+    "interval": "td64ns timedelta_obj duration_arrowdtype",
+    "decimal(10,2)": "decimal_arrowdtype",
+}
+"""Results that have a native path with every version of pandas and Spark, by declared type."""
 
 
 def is_known(difference: list[str]) -> bool:
@@ -29,3 +44,5 @@ def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment
     outcome = json.loads(done.stdout)
     assert outcome["tried"] > CASES
     assert [difference for difference in outcome["differences"] if not is_known(difference)] == []
+    native = {tuple(pair) for pair in outcome["native"]}
+    assert {(field, series) for field, names in NATIVE.items() for series in names.split()} - native == set()

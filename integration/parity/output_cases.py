@@ -126,7 +126,7 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
     install, stock = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
     make_stock = sys.modules["_bowstring_self_test"].make_stock
     native, line, proven = install.INSTALLED
-    known, tried, impossible, differences = names(), 0, set(), []
+    known, tried, impossible, differences, converted = names(), 0, set(), [], set()
 
     def column(name: str, expression: str) -> Any:
         try:
@@ -145,15 +145,21 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
                     if frames[0] is None:
                         continue
                     adapters = [make_stock(line, stock, return_type, zone, safe) for _ in frames]
+                    asked = []
+                    for method in ("field", "whole"):
+                        original = getattr(adapters[0], method)
+                        setattr(adapters[0], method, lambda *a, m=original, n=asked: n.append(m) or m(*a))
                     task = native.GroupedMap(
                         install.GroupedMap(adapters[0], None, [2, 0, 0], False), line.framing, proven
                     )
                     ours = outcome(lambda t=task, f=frames[0]: t.convert(f))
                     stocks = outcome(lambda a=adapters[1], f=frames[1]: a.batch(f))
                     tried += 1
+                    if not asked:
+                        converted.add((field, name))
                     if not same(ours, stocks):
                         differences.append([field, zone, safe, name, str(ours[1])[:300], str(stocks[1])[:300]])
-    return {"tried": tried, "impossible": sorted(impossible), "differences": differences}
+    return {"tried": tried, "native": sorted(converted), "impossible": sorted(impossible), "differences": differences}
 
 
 def main(bowstring: str) -> None:

@@ -13,10 +13,11 @@ use arrow_schema::{ArrowError, DataType, TimeUnit};
 use pyo3::prelude::*;
 
 use super::from_pandas::{
-    Rules, append_all, append_binary, append_booleans, append_dates, append_decimals,
-    append_floats, append_integers, append_strings, instants, intervals, narrow, room,
+    Rules, append_all, append_binary, append_dates, append_decimals, append_strings, instants,
+    intervals, narrow, room,
 };
 use super::nested_output::NestedBuilder;
+use super::numbers::{booleans, floats, integers};
 use super::output::Names;
 use super::timestamps::append_timestamps;
 
@@ -123,6 +124,28 @@ impl FieldBuilder {
         }
     }
 
+    /// Whether values of the type are neither text nor nested, so that arrays of exactly the type
+    /// may stand beside those that are built.
+    pub fn is_flat(&self) -> bool {
+        match self {
+            Self::Boolean(_)
+            | Self::Byte(_)
+            | Self::Short(_)
+            | Self::Int(_)
+            | Self::Long(_)
+            | Self::Float(_)
+            | Self::Double(_)
+            | Self::Binary(_)
+            | Self::LargeBinary(_)
+            | Self::Date(_)
+            | Self::Timestamp(_)
+            | Self::TimestampNtz(_)
+            | Self::Interval(_)
+            | Self::Decimal(..) => true,
+            Self::String(_) | Self::LargeString(_) | Self::Nested(_) | Self::Stock => false,
+        }
+    }
+
     /// Takes what was built. `None` if that is nothing.
     ///
     /// # Errors
@@ -189,21 +212,27 @@ impl FieldBuilder {
         rules: &Rules,
     ) -> PyResult<bool> {
         Ok(match self {
-            Self::Boolean(builder) => append_booleans(builder, values, names),
-            Self::Byte(builder) => append_integers(builder, values),
-            Self::Short(builder) => append_integers(builder, values),
-            Self::Int(builder) => append_integers(builder, values),
-            Self::Long(builder) => append_integers(builder, values),
-            Self::Float(builder) => {
-                append_floats(builder, values, f32::MANTISSA_DIGITS, narrow, |value| value)
-            }
-            Self::Double(builder) => append_floats(
+            Self::Boolean(builder) => booleans(builder, values, names)?,
+            Self::Byte(builder) => integers(builder, values, names)?,
+            Self::Short(builder) => integers(builder, values, names)?,
+            Self::Int(builder) => integers(builder, values, names)?,
+            Self::Long(builder) => integers(builder, values, names)?,
+            Self::Float(builder) => floats(
                 builder,
                 values,
+                names,
+                f32::MANTISSA_DIGITS,
+                narrow,
+                |value| value,
+            )?,
+            Self::Double(builder) => floats(
+                builder,
+                values,
+                names,
                 f64::MANTISSA_DIGITS,
                 |value| value,
                 f64::from,
-            ),
+            )?,
             Self::String(builder) => {
                 let room = room(builder.values_slice().len());
                 append_strings(values, names, |value| builder.append_option(value), room)?

@@ -166,7 +166,20 @@ class Frames:
 
 def classes():
     """What the native half compares result columns with."""
-    return pd.DataFrame, pd.NA, pd.NaT, DatetimeArray, TimedeltaArray, ArrowStringArray
+    arrays = pd.arrays
+    masked = [arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray]
+    return {
+        "data_frame": pd.DataFrame,
+        "na": pd.NA,
+        "nat": pd.NaT,
+        "datetime_array": DatetimeArray,
+        "timedelta_array": TimedeltaArray,
+        "arrow_string_array": ArrowStringArray,
+        "arrow_extension_array": arrays.ArrowExtensionArray,
+        "string_array": arrays.StringArray,
+        "categorical": pd.Categorical,
+        "masked_arrays": masked,
+    }
 
 
 def block_values(series):

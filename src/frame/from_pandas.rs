@@ -5,10 +5,7 @@
 
 use arrow_array::Array;
 use arrow_array::builder::{BooleanBuilder, Decimal128Builder, PrimitiveBuilder};
-use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type};
-use arrow_data::ArrayData;
-use arrow_pyarrow::FromPyArrow;
 use numpy::datetime::{Datetime, Timedelta, units};
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -16,10 +13,12 @@ use pyo3::types::{PyBool, PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
 
 use super::calendar::days_from_civil;
 use super::output::Names;
+use super::text::{append_array, append_categories, arrow_chunk};
+use super::timestamps::{datetimes, timedeltas};
 use super::zone::Zone;
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// What decides between equal-looking conversions.
 #[derive(Clone, Debug)]
@@ -179,16 +178,14 @@ where
             .for_each(|value| builder.append_option((!value.is_nan()).then(|| from_float(*value))));
         return true;
     }
-    let exact = 1_i64 << mantissa;
     macro_rules! try_integers {
         ($($native:ty),*) => {$(
             if let Some(array) = column::<$native>(values) {
-                let view = array.as_array();
-                let fits = view.iter().all(|value| i64::from(*value).checked_abs().is_some_and(|value| value <= exact));
-                if fits {
-                    view.iter().for_each(|value| builder.append_value(from_double(exact_double(i64::from(*value)))));
-                }
-                return fits;
+                let doubles = array.as_array().iter().map(|value| exact_double(i64::from(*value), mantissa)).collect::<Option<Vec<_>>>();
+                return doubles.is_some_and(|doubles| {
+                    for value in doubles { builder.append_value(from_double(value)); }
+                    true
+                });
             }
         )*};
     }
@@ -196,17 +193,16 @@ where
     false
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the caller has checked that the mantissa holds the value"
-)]
-pub(super) fn exact_double(value: i64) -> f64 {
-    value as f64
+/// The float of an integer, if so many bits of mantissa hold it exactly.
+#[expect(clippy::cast_precision_loss, reason = "the size was checked")]
+pub(super) fn exact_double(value: i64, mantissa: u32) -> Option<f64> {
+    let fits = value.unsigned_abs() <= 1_u64 << mantissa;
+    fits.then_some(value as f64)
 }
 
 /// The elements of an object column, `None` for what stock's mask calls null. `None` in all if
 /// any other element is not accepted.
-fn objects<'a, 'py, T>(
+pub(super) fn objects<'a, 'py, T>(
     array: &'a [Bound<'py, PyAny>],
     names: &Names,
     accept: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
@@ -242,7 +238,7 @@ pub(super) fn append_strings(
     append: impl FnMut(Option<&str>),
     room: usize,
 ) -> PyResult<bool> {
-    if let Some(elements) = elements(values) {
+    if let Some(elements) = elements(&names.unwrap_strings(values)?) {
         let exact = |object| exact_string(object);
         let Some(strings) = objects(&elements, names, exact) else {
             return Ok(false);
@@ -259,30 +255,13 @@ pub(super) fn append_strings(
         strings.into_iter().for_each(append);
         return Ok(true);
     }
-    if !names.is_arrow_strings(values) {
-        return Ok(false);
+    if names.is_categorical(values) {
+        return append_categories(values, names, append, room);
     }
-    // PARITY: stock refuses a column that is not in one piece, such as pandas' concat makes.
-    let chunks = values.getattr("_pa_array")?.getattr("chunks")?;
-    if chunks.len()? != 1 {
-        return Ok(false);
-    }
-    // Validated: the text may come from anywhere.
-    let Ok(data) = ArrayData::from_pyarrow_bound(&chunks.get_item(0)?) else {
+    let Some(array) = arrow_chunk(values, names)? else {
         return Ok(false);
     };
-    let array = arrow_array::make_array(data);
-    if array.get_buffer_memory_size() > room {
-        return Ok(false);
-    }
-    if let Some(array) = array.as_string_opt::<i64>() {
-        array.iter().for_each(append);
-    } else if let Some(array) = array.as_string_opt::<i32>() {
-        array.iter().for_each(append);
-    } else {
-        return Ok(false);
-    }
-    Ok(true)
+    Ok(array.get_buffer_memory_size() <= room && append_array(&array, append))
 }
 
 pub(super) fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
@@ -374,6 +353,10 @@ pub(super) fn instants(
     names: &Names,
     rules: &Rules,
 ) -> PyResult<Option<(bool, Vec<Option<i64>>)>> {
+    if let Some(elements) = elements(values) {
+        // PARITY: a naive `datetime` object is UTC.
+        return Ok(datetimes(&elements, names).map(|micros| (true, micros)));
+    }
     let aware = names.is_aware(values)?;
     let values = names.unwrap_temporal(values)?;
     macro_rules! try_units {
@@ -396,6 +379,9 @@ pub(super) fn intervals(
     names: &Names,
     rules: &Rules,
 ) -> PyResult<Option<Vec<Option<i64>>>> {
+    if let Some(elements) = elements(values) {
+        return Ok(timedeltas(&elements, names));
+    }
     let values = names.unwrap_temporal(values)?;
     macro_rules! try_units {
         ($($unit:ty => $ratio:expr),*) => {$(

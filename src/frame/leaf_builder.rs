@@ -254,9 +254,7 @@ fn exact_number(value: &Bound<'_, PyAny>, mantissa: u32) -> Option<f64> {
     if let Ok(float) = value.cast_exact::<PyFloat>() {
         return Some(float.value());
     }
-    let integer = value.cast_exact::<PyInt>().ok()?.extract::<i64>().ok()?;
-    let fits = integer.unsigned_abs() <= 1_u64 << mantissa;
-    fits.then(|| exact_double(integer))
+    exact_double(value.cast_exact::<PyInt>().ok()?.extract().ok()?, mantissa)
 }
 
 fn push_integer<T>(builder: &mut PrimitiveBuilder<T>, value: &Bound<'_, PyAny>) -> bool

@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::field_builder::FieldBuilder;
-use super::from_pandas::{Rules, is_nan};
+use super::from_pandas::{Rules, is_nan, room};
+use super::text::arrow_chunk;
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
 const MAX_ROWS: usize = 10_000;
@@ -35,6 +36,14 @@ pub struct Names {
     pub timedelta_array: Py<PyType>,
     /// `pandas.arrays.ArrowStringArray`
     pub arrow_string_array: Py<PyType>,
+    /// `pandas.arrays.ArrowExtensionArray`
+    pub arrow_extension_array: Py<PyType>,
+    /// `pandas.arrays.StringArray`
+    pub string_array: Py<PyType>,
+    /// `pandas.Categorical`
+    pub categorical: Py<PyType>,
+    /// `pandas.arrays.IntegerArray`, `FloatingArray` and `BooleanArray`
+    pub masked_arrays: Vec<Py<PyType>>,
 }
 
 impl Names {
@@ -51,6 +60,35 @@ impl Names {
     /// Exactly an `ArrowStringArray`.
     pub fn is_arrow_strings(&self, values: &Bound<'_, PyAny>) -> bool {
         values.get_type().is(&self.arrow_string_array)
+    }
+
+    /// Exactly an `ArrowExtensionArray`, of a dtype like `int64[pyarrow]`.
+    pub fn is_arrow_backed(&self, values: &Bound<'_, PyAny>) -> bool {
+        values.get_type().is(&self.arrow_extension_array)
+    }
+
+    /// Exactly a `Categorical`.
+    pub fn is_categorical(&self, values: &Bound<'_, PyAny>) -> bool {
+        values.get_type().is(&self.categorical)
+    }
+
+    /// Exactly an array of `Int8` to `UInt64`, `Float32`, `Float64` or `boolean`.
+    pub fn is_masked(&self, values: &Bound<'_, PyAny>) -> bool {
+        let class = values.get_type();
+        self.masked_arrays.iter().any(|masked| class.is(masked))
+    }
+
+    /// The array of objects inside a `StringArray`; anything else as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn unwrap_strings<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if values.get_type().is(&self.string_array) {
+            values.getattr("_ndarray")
+        } else {
+            Ok(values.clone())
+        }
     }
 
     /// A `DatetimeArray` with a time zone.
@@ -81,8 +119,44 @@ impl Names {
 #[derive(Debug)]
 struct FieldOutput {
     builder: FieldBuilder,
+    /// The type of Arrow-backed columns that are taken as they are. Text is copied by the builder,
+    /// and nested types are for stock.
+    arrow_backed: Option<DataType>,
     /// Finished pieces, in order, before what is in the builder.
     pieces: Vec<ArrayRef>,
+}
+
+impl FieldOutput {
+    /// Takes an Arrow-backed column of exactly the declared type as it is and returns its size in
+    /// bytes; `None` if it is not one.
+    fn append_arrow(
+        &mut self,
+        values: &Bound<'_, PyAny>,
+        names: &Names,
+    ) -> PyResult<Option<usize>> {
+        let Some(declared) = &self.arrow_backed else {
+            return Ok(None);
+        };
+        let Some(array) = arrow_chunk(values, names)? else {
+            return Ok(None);
+        };
+        let bytes = array.get_buffer_memory_size();
+        if array.data_type() != declared || bytes > room(self.builder.variable_bytes()) {
+            return Ok(None);
+        }
+        self.push(array)?;
+        Ok(Some(bytes))
+    }
+
+    /// Appends a finished array behind what the builder holds.
+    fn push(&mut self, array: ArrayRef) -> PyResult<()> {
+        let built = self.builder.finish().map_err(|error| {
+            PyTypeError::new_err(format!("bowstring: finish a column: {error}"))
+        })?;
+        self.pieces.extend(built);
+        self.pieces.push(array);
+        Ok(())
+    }
 }
 
 /// The columns of the groups that are finished but not written yet.
@@ -94,7 +168,8 @@ pub struct Output {
     rows: usize,
     groups: usize,
     started: bool,
-    stock_bytes: usize,
+    /// Bytes of the pieces that no builder has made.
+    piece_bytes: usize,
 }
 
 impl Output {
@@ -105,8 +180,10 @@ impl Output {
             let builder = FieldBuilder::new(field.data_type());
             let proven =
                 !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
+            let builder = if proven { builder } else { FieldBuilder::Stock };
             FieldOutput {
-                builder: if proven { builder } else { FieldBuilder::Stock },
+                arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
+                builder,
                 pieces: Vec::new(),
             }
         });
@@ -123,7 +200,7 @@ impl Output {
             rows: 0,
             groups: 0,
             started: false,
-            stock_bytes: 0,
+            piece_bytes: 0,
         }
     }
 
@@ -143,10 +220,16 @@ impl Output {
         values: &Bound<'_, PyAny>,
         names: &Names,
     ) -> PyResult<bool> {
-        match self.fields.get_mut(index) {
-            Some(field) => field.builder.append(values, names, &self.rules),
-            None => Ok(false),
+        let Some(field) = self.fields.get_mut(index) else {
+            return Ok(false);
+        };
+        if names.is_arrow_backed(values)
+            && let Some(bytes) = field.append_arrow(values, names)?
+        {
+            self.piece_bytes += bytes;
+            return Ok(true);
         }
+        field.builder.append(values, names, &self.rules)
     }
 
     /// Appends a `pyarrow.Array` that stock has made for field `index`.
@@ -165,12 +248,9 @@ impl Output {
                 "bowstring: PySpark has converted the column '{name}' to {made}, not to the declared {wanted}"
             )));
         }
-        self.stock_bytes += array.get_buffer_memory_size();
+        self.piece_bytes += array.get_buffer_memory_size();
         if let Some(field) = self.fields.get_mut(index) {
-            field.pieces.extend(field.builder.finish().map_err(|error| {
-                PyTypeError::new_err(format!("bowstring: finish a column: {error}"))
-            })?);
-            field.pieces.push(array);
+            field.push(array)?;
         }
         Ok(())
     }
@@ -186,7 +266,7 @@ impl Output {
             .iter()
             .map(|field| field.builder.variable_bytes())
             .sum();
-        self.rows >= MAX_ROWS || fixed + variable + self.stock_bytes >= MAX_BYTES
+        self.rows >= MAX_ROWS || fixed + variable + self.piece_bytes >= MAX_BYTES
     }
 
     /// Whether groups wait to be written, be they without rows.
@@ -218,7 +298,7 @@ impl Output {
         let column = StructArray::try_new_with_length(types.clone(), columns, None, self.rows)?;
         self.rows = 0;
         self.groups = 0;
-        self.stock_bytes = 0;
+        self.piece_bytes = 0;
         RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(column)])
     }
 }

@@ -1,10 +1,12 @@
-//! Results for timestamp fields.
+//! Results for timestamp and interval fields.
 
 use arrow_array::builder::PrimitiveBuilder;
 use arrow_array::types::TimestampMicrosecondType;
 use pyo3::prelude::*;
+use pyo3::types::{PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyTimeAccess, PyTzInfoAccess};
 
-use super::from_pandas::{Rules, append_all, instants};
+use super::calendar::days_from_civil;
+use super::from_pandas::{DAY, Rules, append_all, instants, objects};
 use super::output::Names;
 use super::zone::Zone;
 
@@ -46,6 +48,32 @@ pub(super) fn append_timestamps(
             None => false,
         },
         Zone::Stock => false,
+    })
+}
+
+/// Microseconds of `datetime.datetime` objects without time zone. `None` if there is anything else.
+pub(super) fn datetimes(elements: &[Bound<'_, PyAny>], names: &Names) -> Option<Vec<Option<i64>>> {
+    objects(elements, names, |object| {
+        let time = object.cast_exact::<PyDateTime>().ok()?;
+        if time.get_tzinfo().is_some() {
+            return None;
+        }
+        let days = days_from_civil(time.get_year(), time.get_month(), time.get_day());
+        let minutes = i64::from(time.get_hour()) * 60 + i64::from(time.get_minute());
+        let seconds = minutes * 60 + i64::from(time.get_second());
+        Some(i64::from(days) * DAY + seconds * 1_000_000 + i64::from(time.get_microsecond()))
+    })
+}
+
+/// Microseconds of `datetime.timedelta` objects. `None` if there is anything else, or too much.
+pub(super) fn timedeltas(elements: &[Bound<'_, PyAny>], names: &Names) -> Option<Vec<Option<i64>>> {
+    objects(elements, names, |object| {
+        let delta = object.cast_exact::<PyDelta>().ok()?;
+        let micros =
+            i64::from(delta.get_seconds()) * 1_000_000 + i64::from(delta.get_microseconds());
+        i64::from(delta.get_days())
+            .checked_mul(DAY)?
+            .checked_add(micros)
     })
 }
 

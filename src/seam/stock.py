@@ -131,7 +131,11 @@ class SerializerStock(Stock):
             series = frame[field.name]
         else:
             series = frame[frame.columns[position]].rename(field.name)
-        return self._serializer._create_array(series, field.type, arrow_cast=self._serializer._arrow_cast)
+        array = self._serializer._create_array(series, field.type, arrow_cast=self._serializer._arrow_cast)
+        if isinstance(array, pa.ChunkedArray):
+            # An Arrow-backed column in pieces, which stock refuses after the last column.
+            return self.batch(frame).column(0).field(index)
+        return array
 
 
 class SerializerStock40(SerializerStock):

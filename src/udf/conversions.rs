@@ -63,7 +63,7 @@ impl Conversions {
         };
         let frames = py.import("_bowstring_frames")?;
         let classes = frames.getattr("classes")?.call0()?;
-        let class = |index: usize| classes.get_item(index);
+        let class = |name: &str| classes.get_item(name);
         let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;
         let unproven_output = unproven("unproven_output")?;
         let zone = session_zone
@@ -100,18 +100,22 @@ impl Conversions {
             by_name: stock.getattr("by_name")?.extract()?,
             stock: stock.clone().unbind(),
             names: Names {
-                na: class(1)?.unbind(),
-                nat: class(2)?.unbind(),
+                na: class("na")?.unbind(),
+                nat: class("nat")?.unbind(),
                 decimal: py
                     .import("decimal")?
                     .getattr("Decimal")?
                     .cast_into()?
                     .unbind(),
-                datetime_array: class(3)?.cast_into()?.unbind(),
-                timedelta_array: class(4)?.cast_into()?.unbind(),
-                arrow_string_array: class(5)?.cast_into()?.unbind(),
+                datetime_array: class("datetime_array")?.cast_into()?.unbind(),
+                timedelta_array: class("timedelta_array")?.cast_into()?.unbind(),
+                arrow_string_array: class("arrow_string_array")?.cast_into()?.unbind(),
+                arrow_extension_array: class("arrow_extension_array")?.cast_into()?.unbind(),
+                string_array: class("string_array")?.cast_into()?.unbind(),
+                categorical: class("categorical")?.cast_into()?.unbind(),
+                masked_arrays: class("masked_arrays")?.extract()?,
             },
-            data_frame: class(0)?.unbind(),
+            data_frame: class("data_frame")?.unbind(),
             frames_class: frames.getattr("Frames")?.unbind(),
             block_values: frames.getattr("block_values")?.unbind(),
         })

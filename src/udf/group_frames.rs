@@ -42,6 +42,9 @@ pub struct GroupFrames<'a, 'py> {
     /// Position among the decoded columns, by position in the schema.
     decoded: HashMap<usize, usize>,
     layouts: HashMap<Vec<Slot>, Bound<'py, PyAny>>,
+    /// The columns of a frame that stock has made: while they live, its blocks are shared, and
+    /// pandas copies them on writing if it is told to. Stock keeps them as long.
+    shared: Option<Bound<'py, PyDict>>,
 }
 
 /// Where a column of the frame comes from, and which block it belongs to.
@@ -78,6 +81,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             kinds: Vec::new(),
             decoded: HashMap::new(),
             layouts: HashMap::new(),
+            shared: None,
         }
     }
 
@@ -125,11 +129,11 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         for (index, column) in stock.iter().enumerate() {
             columns.set_item(index, column.as_ref().map(|column| &column.series))?;
         }
-        Ok((
-            self.stock()
-                .call_method1("frame", (columns, self.offsets.values.clone()))?,
-            key,
-        ))
+        let frame = self
+            .stock()
+            .call_method1("frame", (&columns, self.offsets.values.clone()))?;
+        self.shared = Some(columns);
+        Ok((frame, key))
     }
 
     fn stock(&self) -> &'a Bound<'py, PyAny> {
