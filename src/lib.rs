@@ -21,7 +21,6 @@ pub mod supervisor;
 #[cfg(feature = "python")]
 pub mod udf;
 pub mod wire;
-#[cfg(feature = "python")]
 pub mod worker;
 #[cfg(feature = "python")]
 pub mod zygote;

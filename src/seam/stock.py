@@ -43,10 +43,13 @@ class Stock:
 
     def table(self, schema, messages):
         """The Arrow table of one group from its IPC messages."""
+        return self.join(self.batches(schema, messages))
+
+    def batches(self, schema, messages):
+        """Reads the messages, and looks at no value."""
         if self._schema is None:
             self._schema = pa.ipc.read_schema(pa.py_buffer(schema))
-        batches = [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
-        return self.join(batches)
+        return [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
 
     def frame(self, columns, value_offsets):
         """The frame that stock gives to the user's function."""

@@ -11,7 +11,8 @@ use super::conversions::Conversions;
 use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::{Builder, Column};
 use crate::frame::zone::Zone;
-use crate::worker::group_reader::{Group, InputSchema};
+use crate::wire::Fault;
+use crate::worker::group_reader::{Columns, Group, InputSchema};
 
 /// Which columns of the Arrow data are the key, and which the frame.
 ///
@@ -97,12 +98,14 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         if self.frames.is_none() {
             self.start(&group.schema)?;
         }
-        let batches = group.batches.as_deref().unwrap_or_default();
         let width = self.kinds.len();
-        let mut native: Vec<Option<(Column<'_>, Dtype)>> = Vec::with_capacity(width);
-        for index in 0..width {
-            native.push(self.native_column(group, batches, index)?);
-        }
+        let native: Vec<Option<(Column<'_>, Dtype)>> = match &group.columns {
+            Columns::Decoded(batches) => (0..width)
+                .map(|index| self.native_column(batches, index))
+                .collect::<PyResult<_>>()?,
+            Columns::Stock => (0..width).map(|_| None).collect(),
+            Columns::Malformed(fault) => return Err(self.malformed(group, fault)?),
+        };
         let all_native = native.iter().all(Option::is_some);
         let stock = if all_native {
             Vec::new()
@@ -169,14 +172,11 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
 
     fn native_column<'g>(
         &self,
-        group: &Group,
         batches: &'g [RecordBatch],
         index: usize,
     ) -> PyResult<Option<(Column<'g>, Dtype)>> {
         let kind = self.kinds.get(index).copied().flatten();
-        let (Some(_), Some(kind), Some(position)) =
-            (&group.batches, kind, self.decoded.get(&index))
-        else {
+        let (Some(kind), Some(position)) = (kind, self.decoded.get(&index)) else {
             return Ok(None);
         };
         // The key is made of its first row alone, which may look different from the whole column.
@@ -194,6 +194,25 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         Ok(dtype.map(|dtype| (column, dtype)))
     }
 
+    /// Calls a method of `Stock` that takes a group's messages.
+    fn ask_stock(&self, method: &str, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
+        let schema = PyBytes::new(py, &group.schema.message);
+        let messages = group.encoded.iter().map(|batch| batch.message());
+        let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
+        self.stock().call_method1(method, (schema, messages))
+    }
+
+    /// The error for a group that nobody may follow: stock's, where its reader notices something.
+    /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
+    fn malformed(&self, group: &Group, fault: &Fault) -> PyResult<PyErr> {
+        self.ask_stock("batches", group)?;
+        Ok(PyRuntimeError::new_err(format!(
+            "bowstring {}: {fault}",
+            env!("CARGO_PKG_VERSION")
+        )))
+    }
+
     /// Has stock convert every column without a native one, in order, so that the first error is
     /// stock's first error.
     fn stock_columns(
@@ -201,16 +220,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         group: &Group,
         native: &NativeColumns<'_>,
     ) -> PyResult<Vec<Option<StockColumn<'py>>>> {
-        let py = self.py;
-        let schema = PyBytes::new(py, &group.schema.message);
-        let messages = PyList::new(
-            py,
-            group
-                .encoded
-                .iter()
-                .map(|batch| PyBytes::new(py, &batch.message())),
-        )?;
-        let table = self.stock().call_method1("table", (schema, messages))?;
+        let table = self.ask_stock("table", group)?;
         let mut columns = Vec::with_capacity(native.len());
         for (index, native) in native.iter().enumerate() {
             columns.push(if native.is_some() {
@@ -220,7 +230,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                 let (values, dtype) = self
                     .conversions
                     .block_values
-                    .bind(py)
+                    .bind(self.py)
                     .call1((&series,))?
                     .extract()?;
                 Some(StockColumn {

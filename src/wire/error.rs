@@ -49,37 +49,9 @@ pub enum WireError {
         /// Number of the group in this task, from 0.
         group: u64,
     },
-    /// A buffer of a record batch points outside the batch's body.
-    #[error(
-        "buffer {index} of a record batch lies at {offset}+{length}, outside its body of {body} bytes"
-    )]
-    BufferOutOfBounds {
-        /// Position in the batch's list of buffers.
-        index: usize,
-        /// Offset in the body as sent, in bytes.
-        offset: i64,
-        /// Length as sent, in bytes.
-        length: i64,
-        /// Length of the body, in bytes.
-        body: usize,
-    },
-    /// A compressed buffer that claims an absurd size.
-    #[error(
-        "buffer {index} of a record batch claims {claimed} bytes after decompression of {compressed}"
-    )]
-    Decompression {
-        /// Position in the batch's list of buffers.
-        index: usize,
-        /// Size after decompression as sent.
-        claimed: i64,
-        /// Size before decompression.
-        compressed: usize,
-    },
-    /// The data of a group do not fit the schema.
-    #[error("the Arrow data of group {group} do not fit their schema: {source}")]
-    Data {
-        /// Number of the group in this task, from 0.
-        group: u64,
+    /// A schema that Arrow does not know.
+    #[error("the schema of the groups is not one of Arrow's: {source}")]
+    Schema {
         /// The decoder's words.
         #[source]
         source: ArrowError,

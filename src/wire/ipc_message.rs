@@ -11,10 +11,6 @@ use super::{MAX_METADATA_BYTES, MAX_ROWS, WireError};
 /// What every message of an IPC stream starts with.
 pub const CONTINUATION: u32 = 0xFFFF_FFFF;
 
-/// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
-/// some ten thousand.
-const MAX_EXPANSION: i64 = 1 << 16;
-
 /// The eight bytes before a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessagePrefix {
@@ -143,55 +139,6 @@ impl<'a> MessageHeader<'a> {
     fn kind(&self) -> String {
         let kind: Kind = self.message.header_type();
         kind.variant_name().unwrap_or("unknown").to_owned()
-    }
-
-    /// Checks that every buffer of `batch` lies inside `body`, so that slicing cannot fail.
-    ///
-    /// # Errors
-    ///
-    /// Fails on the first buffer that points outside, and on compressed buffers that claim to
-    /// grow beyond what their codec can do.
-    pub fn check_buffers(batch: arrow_ipc::RecordBatch<'_>, body: &[u8]) -> Result<(), WireError> {
-        let compressed = batch.compression().is_some();
-        for (index, buffer) in batch.buffers().into_iter().flatten().enumerate() {
-            let (offset, length) = (buffer.offset(), buffer.length());
-            let slice = usize::try_from(offset)
-                .ok()
-                .zip(usize::try_from(length).ok())
-                .and_then(|(offset, length)| Some(offset..offset.checked_add(length)?))
-                .and_then(|range| body.get(range))
-                .ok_or(WireError::BufferOutOfBounds {
-                    index,
-                    offset,
-                    length,
-                    body: body.len(),
-                })?;
-            if compressed && !slice.is_empty() {
-                let claimed = slice
-                    .first_chunk::<8>()
-                    .map_or(i64::MIN, |bytes| LittleEndian::read_i64(bytes));
-                let limit = length.saturating_mul(MAX_EXPANSION).saturating_add(1 << 20);
-                // -1 announces a buffer that was left uncompressed.
-                if claimed < -1 || claimed > limit {
-                    return Err(WireError::Decompression {
-                        index,
-                        claimed,
-                        compressed: slice.len(),
-                    });
-                }
-            }
-        }
-        for node in batch.nodes().into_iter().flatten() {
-            let length = node.length();
-            if !(0..=MAX_ROWS).contains(&length) || !(0..=length).contains(&node.null_count()) {
-                return Err(WireError::Length {
-                    what: "an Arrow array",
-                    length,
-                    limit: MAX_ROWS,
-                });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -7,10 +7,16 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod error;
+mod fault;
+mod inflate;
 mod ipc_message;
+mod soundness;
 
 pub use error::WireError;
+pub use fault::{Fault, Lie};
+pub use inflate::inflate;
 pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
+pub use soundness::{Found, Soundness, check, owner};
 
 /// Longest Arrow IPC metadata accepted, in bytes.
 ///

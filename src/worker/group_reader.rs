@@ -7,12 +7,15 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use byteorder::{BigEndian, ByteOrder};
 use bytes::BufMut;
 
 use super::input::Input;
-use crate::wire::{CONTINUATION, MessageHeader, MessagePrefix, WireError};
+use crate::wire::{
+    CONTINUATION, Fault, Found, Lie, MessageHeader, MessagePrefix, Soundness, WireError, check,
+    inflate, owner,
+};
 
 /// How groups lie in the data section.
 ///
@@ -38,13 +41,20 @@ pub struct InputSchema {
     pub projection: Vec<usize>,
     /// The encapsulated IPC message, for `pyarrow.ipc.read_schema`.
     pub message: Vec<u8>,
+    /// `schema` with every field nullable.
+    ///
+    /// PARITY: Spark marks fields that have nulls all the same, where the user's schema says so,
+    /// and pyarrow does not look.
+    nullable: SchemaRef,
 }
 
-/// One record batch as it came, for the columns that only stock can convert.
+/// One record batch as it came, but without compression, for the columns that only stock can
+/// convert.
 #[derive(Debug)]
 pub struct EncodedBatch {
     metadata: Vec<u8>,
     body: Buffer,
+    compressed: bool,
 }
 
 impl EncodedBatch {
@@ -54,6 +64,23 @@ impl EncodedBatch {
         message.extend_from_slice(&self.body);
         message
     }
+
+    /// Whether it came compressed, so that [`Self::message`] is not what was sent.
+    pub fn was_compressed(&self) -> bool {
+        self.compressed
+    }
+}
+
+/// What became of a group's columns.
+#[derive(Debug)]
+pub enum Columns {
+    /// The projected columns of each batch.
+    Decoded(Vec<RecordBatch>),
+    /// They are sound, but stock has its own way with them: text that is not UTF-8, or a null
+    /// count that was left open.
+    Stock,
+    /// Nobody may follow them.
+    Malformed(Box<Fault>),
 }
 
 /// One group of rows.
@@ -61,9 +88,8 @@ impl EncodedBatch {
 pub struct Group {
     /// The schema, shared by all groups of a task.
     pub schema: Arc<InputSchema>,
-    /// The projected columns of each batch. `None` if they hold text that is not UTF-8, which
-    /// stock treats in its own way.
-    pub batches: Option<Vec<RecordBatch>>,
+    /// The projected columns of each batch.
+    pub columns: Columns,
     /// Every batch as it came.
     pub encoded: Vec<EncodedBatch>,
     /// Number of rows in all batches.
@@ -86,7 +112,7 @@ impl Group {
         let schema = reader.schema.clone().ok_or(WireError::Truncated {
             expected: "a schema",
         })?;
-        let mut encoded = Vec::with_capacity(batches.len());
+        let mut encoded: Vec<EncodedBatch> = Vec::with_capacity(batches.len());
         for message in batches {
             let prefix = message.first_chunk::<8>().ok_or(WireError::Truncated {
                 expected: "a record batch",
@@ -103,12 +129,13 @@ impl Group {
             encoded.push(EncodedBatch {
                 metadata: metadata.get(8..).unwrap_or_default().to_vec(),
                 body: Buffer::from(body),
+                compressed: false,
             });
         }
-        let (batches, rows) = reader.decode(&schema, &encoded)?;
+        let (columns, rows) = reader.decode(&schema, &mut encoded)?;
         Ok(Self {
             schema,
-            batches,
+            columns,
             encoded,
             rows,
         })
@@ -164,14 +191,14 @@ impl GroupReader {
             Framing::BatchPerGroup => self.next_batch_of_task(input)?.map(|batch| vec![batch]),
             Framing::StreamPerGroup => self.next_stream(input)?,
         };
-        let (Some(encoded), Some(schema)) = (encoded, self.schema.clone()) else {
+        let (Some(mut encoded), Some(schema)) = (encoded, self.schema.clone()) else {
             return Ok(None);
         };
-        let (batches, rows) = self.decode(&schema, &encoded)?;
+        let (columns, rows) = self.decode(&schema, &mut encoded)?;
         self.groups += 1;
         Ok(Some(Group {
             schema,
-            batches,
+            columns,
             encoded,
             rows,
         }))
@@ -223,15 +250,13 @@ impl GroupReader {
 
     fn learn_schema(&mut self, metadata: &[u8]) -> Result<(), WireError> {
         let schema = MessageHeader::decode(metadata, "a schema")?.schema()?;
-        let schema =
-            guarded(|| arrow_ipc::convert::try_fb_to_schema(schema)).map_err(|source| {
-                WireError::Data {
-                    group: self.groups,
-                    source,
-                }
-            })?;
+        let schema = guarded(|| arrow_ipc::convert::try_fb_to_schema(schema))
+            .map_err(|source| WireError::Schema { source })?;
         let projection = (self.project)(&schema);
         self.schema = Some(Arc::new(InputSchema {
+            nullable: Arc::new(Schema::new(
+                schema.fields().iter().map(nullable).collect::<Vec<_>>(),
+            )),
             schema: Arc::new(schema),
             projection,
             message: encapsulate(metadata, 0),
@@ -242,51 +267,119 @@ impl GroupReader {
     fn decode(
         &self,
         schema: &InputSchema,
-        encoded: &[EncodedBatch],
-    ) -> Result<(Option<Vec<RecordBatch>>, usize), WireError> {
-        let no_dictionaries = HashMap::new();
+        encoded: &mut [EncodedBatch],
+    ) -> Result<(Columns, usize), WireError> {
         let mut rows = 0;
-        let mut batches = Some(Vec::with_capacity(encoded.len()));
-        for EncodedBatch { metadata, body } in encoded {
-            let header = MessageHeader::decode(metadata, "a record batch")?;
-            let batch = header.record_batch()?;
-            MessageHeader::check_buffers(batch, body)?;
-            rows += usize::try_from(batch.length()).unwrap_or_default();
-            let decoded = guarded(|| {
-                let schema = Arc::clone(&schema.schema);
-                read_record_batch(
-                    body,
-                    batch,
-                    schema,
-                    &no_dictionaries,
-                    self.schema_projection(),
-                    &header.version(),
-                )
-            });
-            match decoded {
-                Ok(decoded) => {
-                    batches = batches.map(|mut batches| {
-                        batches.push(decoded);
-                        batches
-                    });
+        let mut decoded = Vec::with_capacity(encoded.len());
+        let mut all_decoded = true;
+        for batch in encoded {
+            match batch.decode(schema)? {
+                Ok(Decoded::Columns(columns)) => {
+                    rows += columns.num_rows();
+                    decoded.push(columns);
                 }
-                Err(error) if is_invalid_utf8(&error) => batches = None,
-                Err(source) => {
-                    return Err(WireError::Data {
+                Ok(Decoded::Stock { rows: more }) => {
+                    rows += more;
+                    all_decoded = false;
+                }
+                Err(Found { column, row, lie }) => {
+                    let fault = Fault {
                         group: self.groups,
-                        source,
-                    });
+                        column,
+                        row: row.map(|row| rows.saturating_add(row)),
+                        lie,
+                    };
+                    return Ok((Columns::Malformed(Box::new(fault)), rows));
                 }
             }
         }
-        Ok((batches, rows))
+        let columns = if all_decoded {
+            Columns::Decoded(decoded)
+        } else {
+            Columns::Stock
+        };
+        Ok((columns, rows))
     }
+}
 
-    fn schema_projection(&self) -> Option<&[usize]> {
-        self.schema
-            .as_deref()
-            .map(|schema| schema.projection.as_slice())
+/// What became of one batch.
+enum Decoded {
+    Columns(RecordBatch),
+    Stock { rows: usize },
+}
+
+impl EncodedBatch {
+    /// Checks every column and decodes the projected ones. Compression is gone afterwards, unless
+    /// there is something wrong with it.
+    ///
+    /// The outer error is of the message, the inner one of its data.
+    fn decode(&mut self, schema: &InputSchema) -> Result<Result<Decoded, Found>, WireError> {
+        const EXPECTED: &str = "a record batch";
+        let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
+        match inflate(header.version(), header.record_batch()?, &self.body) {
+            Ok(None) => {}
+            Ok(Some((metadata, body))) => {
+                *self = Self {
+                    metadata,
+                    body,
+                    compressed: true,
+                };
+            }
+            Err((buffer, lie)) => {
+                return Ok(Err(Found {
+                    column: owner(&schema.schema, buffer),
+                    row: None,
+                    lie,
+                }));
+            }
+        }
+        let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
+        let batch = header.record_batch()?;
+        let rows = usize::try_from(batch.length()).unwrap_or_default();
+        match check(&schema.schema, batch, &self.body) {
+            Ok(Soundness::Sound) => {}
+            Ok(Soundness::Uncounted) => return Ok(Ok(Decoded::Stock { rows })),
+            Err(found) => return Ok(Err(*found)),
+        }
+        let columns = guarded(|| {
+            read_record_batch(
+                &self.body,
+                batch,
+                Arc::clone(&schema.nullable),
+                &HashMap::new(),
+                Some(&schema.projection),
+                &header.version(),
+            )
+        });
+        Ok(match columns {
+            Ok(columns) => Ok(Decoded::Columns(columns)),
+            Err(error) if is_invalid_utf8(&error) => Ok(Decoded::Stock { rows }),
+            Err(error) => Err(Found {
+                column: "?".to_owned(),
+                row: None,
+                lie: Lie::Other {
+                    reason: error.to_string(),
+                },
+            }),
+        })
     }
+}
+
+/// The field with null allowed, in it and in what it holds; keys of maps may never be null.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "all other types hold no fields that Spark sends"
+)]
+fn nullable(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::List(child) => DataType::List(nullable(child)),
+        DataType::LargeList(child) => DataType::LargeList(nullable(child)),
+        DataType::FixedSizeList(child, size) => DataType::FixedSizeList(nullable(child), *size),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(nullable).collect()),
+        other => other.clone(),
+    };
+    let field = Field::clone(field);
+    Arc::new(field.with_data_type(data_type).with_nullable(true))
 }
 
 fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
@@ -297,7 +390,11 @@ fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
     let metadata = read_metadata(input, length, EXPECTED)?;
     let body = MessageHeader::decode(&metadata, EXPECTED)?.body_length()?;
     let body = input.aligned(body, "the body of a record batch")?.into();
-    Ok(Some(EncodedBatch { metadata, body }))
+    Ok(Some(EncodedBatch {
+        metadata,
+        body,
+        compressed: false,
+    }))
 }
 
 fn read_metadata(

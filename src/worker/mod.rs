@@ -7,9 +7,12 @@
 
 pub mod group_reader;
 pub mod input;
+#[cfg(feature = "python")]
 pub mod python_files;
 pub mod read_ahead;
+#[cfg(feature = "python")]
 mod serve;
 pub mod write_behind;
 
+#[cfg(feature = "python")]
 pub use serve::serve;
