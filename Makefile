@@ -6,7 +6,7 @@ VENVS = integration/.venvs
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark check bench build clean
+.PHONY: help demo test test-rust test-spark check fuzz bench build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ test: test-rust test-spark ## every test, those on real Spark included
 
 test-rust:
 	$(ENVIRONMENTS) tools spark-4.3.0
-	cargo test --no-default-features --lib
+	cargo test --no-default-features --lib --test fuzz_corpus
 	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/spark-4.3.0/bin/python cargo test
 
 test-spark:
@@ -40,6 +40,18 @@ check: ## formatting, lints, docs, licences, Python lint
 	$(PYTHON) .ci/licences.py
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .
+
+# Seconds for each target. What is found lies in fuzz/artifacts, new inputs in fuzz/grown.
+FUZZ_SECONDS ?= 60
+
+fuzz: ## the fuzz targets, a minute each; needs a nightly compiler
+	@rustup run nightly rustc --version || { echo "needs: rustup toolchain install nightly"; exit 1; }
+	@cargo fuzz --version || cargo install cargo-fuzz --locked
+	for target in decoder group_splitter; do \
+	    mkdir -p fuzz/grown/$$target && \
+	    cargo +nightly fuzz run $$target fuzz/grown/$$target fuzz/corpus/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -malloc_limit_mb=256 || exit 1; \
+	done
 
 bench: ## the benchmark table; takes most of an hour, let nothing else run
 	$(PYTHON) benches/run.py

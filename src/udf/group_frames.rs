@@ -12,7 +12,7 @@ use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::{Builder, Column};
 use crate::frame::zone::Zone;
 use crate::wire::Fault;
-use crate::worker::group_reader::{Columns, Group, InputSchema};
+use crate::worker::group_reader::{Columns, EncodedBatch, Group, InputSchema};
 
 /// Which columns of the Arrow data are the key, and which the frame.
 ///
@@ -198,7 +198,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     fn ask_stock(&self, method: &str, group: &Group) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let schema = PyBytes::new(py, &group.schema.message);
-        let messages = group.encoded.iter().map(|batch| batch.message());
+        let messages = group.encoded.iter().map(EncodedBatch::message);
         let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
         self.stock().call_method1(method, (schema, messages))
     }

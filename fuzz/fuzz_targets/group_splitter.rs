@@ -1,0 +1,9 @@
+#![no_main]
+
+#[path = "../oracles.rs"]
+mod oracles;
+
+libfuzzer_sys::fuzz_target!(
+    init: oracles::let_guarded_panics_pass(),
+    |data: &[u8]| oracles::group_splitter(data)
+);
