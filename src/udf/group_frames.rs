@@ -103,7 +103,10 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             Columns::Decoded(batches) => (0..width)
                 .map(|index| self.native_column(batches, index))
                 .collect::<PyResult<_>>()?,
-            Columns::Stock => (0..width).map(|_| None).collect(),
+            Columns::Stock(why) => {
+                tracing::debug!(?why, "PySpark converts every column of a group");
+                (0..width).map(|_| None).collect()
+            }
             Columns::Malformed(fault) => return Err(self.malformed(group, fault)?),
         };
         let all_native = native.iter().all(Option::is_some);

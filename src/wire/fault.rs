@@ -113,10 +113,4 @@ pub enum Lie {
         /// The decoder's words.
         reason: String,
     },
-    /// The Arrow library finds something that is not on this list.
-    #[error("{reason}")]
-    Other {
-        /// The library's words.
-        reason: String,
-    },
 }

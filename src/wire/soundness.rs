@@ -17,8 +17,12 @@ use super::fault::Lie;
 pub enum Soundness {
     /// By everybody.
     Sound,
-    /// A null count is left open, which pyarrow counts itself and arrow-rs takes for none.
-    Uncounted,
+    /// By pyarrow alone. A null count is left open, which arrow-rs takes for none; or a buffer of
+    /// offsets ends inside one, which arrow-rs panics about.
+    Unusual,
+    /// A column has a type that Spark never sends (views, unions, dictionaries, run ends, maps of
+    /// something else than pairs); neither it nor what follows it was looked at.
+    UnknownLayout,
 }
 
 /// A lie on its way out of the column that it is in.
@@ -34,9 +38,6 @@ pub struct Found {
 
 /// Checks every column of an uncompressed batch.
 ///
-/// Columns from the first one on whose layout Spark never sends (views, unions, dictionaries,
-/// run ends) are not looked at.
-///
 /// # Errors
 ///
 /// The first lie, in the order of the columns.
@@ -50,17 +51,17 @@ pub fn check(
         nodes: batch.nodes().into_iter().flatten(),
         buffers: batch.buffers().into_iter().flatten().enumerate(),
         body,
-        uncounted: false,
+        unusual: false,
     };
     for field in schema.fields() {
         match walk.field(field, Some(rows)) {
             Ok(_) => {}
-            Err(Stop::Unknown) => break,
+            Err(Stop::Unknown) => return Ok(Soundness::UnknownLayout),
             Err(Stop::Lie(found)) => return Err(found),
         }
     }
-    Ok(if walk.uncounted {
-        Soundness::Uncounted
+    Ok(if walk.unusual {
+        Soundness::Unusual
     } else {
         Soundness::Sound
     })
@@ -106,7 +107,11 @@ impl Layout<'_> {
             DataType::Boolean => Layout::Bits,
             DataType::Utf8 | DataType::Binary => Layout::Bytes(Width::Four),
             DataType::LargeUtf8 | DataType::LargeBinary => Layout::Bytes(Width::Eight),
-            DataType::List(child) | DataType::Map(child, _) => Layout::List(Width::Four, child),
+            DataType::List(child) => Layout::List(Width::Four, child),
+            DataType::Map(entries, _) => match entries.data_type() {
+                DataType::Struct(fields) if fields.len() == 2 => Layout::List(Width::Four, entries),
+                _ => Layout::Unknown,
+            },
             DataType::LargeList(child) => Layout::List(Width::Eight, child),
             DataType::FixedSizeList(child, size) => usize::try_from(*size)
                 .map_or(Layout::Unknown, |size| Layout::FixedList(size, child)),
@@ -161,7 +166,7 @@ struct Walk<'a, N, B> {
     nodes: N,
     buffers: B,
     body: &'a [u8],
-    uncounted: bool,
+    unusual: bool,
 }
 
 type Outcome<T> = Result<T, (Option<usize>, Lie)>;
@@ -183,7 +188,7 @@ where
         };
         let (rows, nulls) = self.node(expected).map_err(found)?;
         match Layout::of(field.data_type()) {
-            Layout::Null if nulls == -1 => self.uncounted = true,
+            Layout::Null if nulls == -1 => self.unusual = true,
             Layout::Null => check_nulls(nulls, rows, rows, || Some(0)).map_err(found)?,
             Layout::Bits => {
                 self.validity(rows, nulls).map_err(found)?;
@@ -265,7 +270,7 @@ where
             }));
         }
         if nulls == -1 {
-            self.uncounted = true;
+            self.unusual = true;
             return Ok(());
         }
         let known = rows.min(bitmap.len().saturating_mul(8));
@@ -296,6 +301,7 @@ where
     fn offsets(&mut self, rows: usize, width: Width) -> Outcome<Offsets<'a>> {
         let bytes = self.buffer("offsets")?;
         let size = width.bytes();
+        self.unusual |= !bytes.len().is_multiple_of(size);
         // An array without rows may have no offset at all; Java writes it so.
         let count = if rows == 0 && bytes.is_empty() {
             0

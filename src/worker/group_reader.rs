@@ -13,8 +13,8 @@ use bytes::BufMut;
 
 use super::input::Input;
 use crate::wire::{
-    CONTINUATION, Fault, Found, Lie, MessageHeader, MessagePrefix, Soundness, WireError, check,
-    inflate, owner,
+    CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
+    owner,
 };
 
 /// How groups lie in the data section.
@@ -76,11 +76,22 @@ impl EncodedBatch {
 pub enum Columns {
     /// The projected columns of each batch.
     Decoded(Vec<RecordBatch>),
-    /// They are sound, but stock has its own way with them: text that is not UTF-8, or a null
-    /// count that was left open.
-    Stock,
+    /// They are sound, but stock has its own way with them.
+    Stock(Why),
     /// Nobody may follow them.
     Malformed(Box<Fault>),
+}
+
+/// Why stock has to convert every column of a group.
+#[derive(Debug)]
+pub enum Why {
+    /// It is sound in a way that the Arrow library does not know, see [`Soundness::Unusual`].
+    Unusual,
+    /// There is a type that Spark never sends.
+    UnknownLayout,
+    /// The Arrow library asks for more than soundness: for text that is UTF-8, or that the keys of
+    /// maps are never null.
+    Refused(ArrowError),
 }
 
 /// One group of rows.
@@ -271,16 +282,16 @@ impl GroupReader {
     ) -> Result<(Columns, usize), WireError> {
         let mut rows = 0;
         let mut decoded = Vec::with_capacity(encoded.len());
-        let mut all_decoded = true;
+        let mut stock = None;
         for batch in encoded {
             match batch.decode(schema)? {
                 Ok(Decoded::Columns(columns)) => {
                     rows += columns.num_rows();
                     decoded.push(columns);
                 }
-                Ok(Decoded::Stock { rows: more }) => {
+                Ok(Decoded::Stock { rows: more, why }) => {
                     rows += more;
-                    all_decoded = false;
+                    stock = Some(why);
                 }
                 Err(Found { column, row, lie }) => {
                     let fault = Fault {
@@ -293,19 +304,17 @@ impl GroupReader {
                 }
             }
         }
-        let columns = if all_decoded {
-            Columns::Decoded(decoded)
-        } else {
-            Columns::Stock
-        };
-        Ok((columns, rows))
+        Ok((
+            stock.map_or(Columns::Decoded(decoded), Columns::Stock),
+            rows,
+        ))
     }
 }
 
 /// What became of one batch.
 enum Decoded {
     Columns(RecordBatch),
-    Stock { rows: usize },
+    Stock { rows: usize, why: Why },
 }
 
 impl EncodedBatch {
@@ -336,9 +345,11 @@ impl EncodedBatch {
         let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
         let batch = header.record_batch()?;
         let rows = usize::try_from(batch.length()).unwrap_or_default();
+        let stock = |why| Ok(Ok(Decoded::Stock { rows, why }));
         match check(&schema.schema, batch, &self.body) {
             Ok(Soundness::Sound) => {}
-            Ok(Soundness::Uncounted) => return Ok(Ok(Decoded::Stock { rows })),
+            Ok(Soundness::Unusual) => return stock(Why::Unusual),
+            Ok(Soundness::UnknownLayout) => return stock(Why::UnknownLayout),
             Err(found) => return Ok(Err(*found)),
         }
         let columns = guarded(|| {
@@ -351,35 +362,48 @@ impl EncodedBatch {
                 &header.version(),
             )
         });
-        Ok(match columns {
-            Ok(columns) => Ok(Decoded::Columns(columns)),
-            Err(error) if is_invalid_utf8(&error) => Ok(Decoded::Stock { rows }),
-            Err(error) => Err(Found {
-                column: "?".to_owned(),
-                row: None,
-                lie: Lie::Other {
-                    reason: error.to_string(),
-                },
-            }),
-        })
+        match columns {
+            Ok(columns) => Ok(Ok(Decoded::Columns(columns))),
+            Err(error) => stock(Why::Refused(error)),
+        }
     }
 }
 
-/// The field with null allowed, in it and in what it holds; keys of maps may never be null.
+/// The field with null allowed, in it and in what it holds; only the entries of maps and their keys
+/// may never be null.
+fn nullable(field: &FieldRef) -> FieldRef {
+    let field = Field::clone(field);
+    let data_type = nullable_inside(field.data_type());
+    Arc::new(field.with_data_type(data_type).with_nullable(true))
+}
+
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "all other types hold no fields that Spark sends"
 )]
-fn nullable(field: &FieldRef) -> FieldRef {
-    let data_type = match field.data_type() {
+fn nullable_inside(data_type: &DataType) -> DataType {
+    match data_type {
         DataType::List(child) => DataType::List(nullable(child)),
         DataType::LargeList(child) => DataType::LargeList(nullable(child)),
         DataType::FixedSizeList(child, size) => DataType::FixedSizeList(nullable(child), *size),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(nullable).collect()),
+        DataType::Map(entries, sorted) => {
+            let fields = match entries.data_type() {
+                DataType::Struct(fields) => fields.iter().enumerate(),
+                _ => return data_type.clone(),
+            };
+            let fields = fields.map(|(position, field)| match position {
+                0 => field.clone(),
+                _ => nullable(field),
+            });
+            let fields = DataType::Struct(fields.collect());
+            DataType::Map(
+                Arc::new(Field::clone(entries).with_data_type(fields)),
+                *sorted,
+            )
+        }
         other => other.clone(),
-    };
-    let field = Field::clone(field);
-    Arc::new(field.with_data_type(data_type).with_nullable(true))
+    }
 }
 
 fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
@@ -429,9 +453,4 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, Arrow
             reason.unwrap_or_else(|| "the decoder gave up".to_owned()),
         ))
     })
-}
-
-/// arrow-rs has no variant of its own for text that is not UTF-8.
-fn is_invalid_utf8(error: &ArrowError) -> bool {
-    matches!(error, ArrowError::InvalidArgumentError(text) if text.contains("UTF-8") || text.contains("UTF8"))
 }
