@@ -6,9 +6,11 @@
 //! `zygote`.
 
 mod channel;
+mod conversions;
 mod launch;
 mod message;
 
 pub use channel::{Packet, pair, receive, send};
+pub use conversions::{ErrorNotes, Native};
 pub use launch::{Launch, WarmUp, ZYGOTE_NAME};
 pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, Unreadable};

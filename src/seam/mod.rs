@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
+use crate::control::Native;
 use crate::udf::grouped_map::GroupedMap;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
@@ -39,7 +40,7 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
 
 /// Whether the user wants native paths: `BOWSTRING_NATIVE` is not `off`.
 pub fn is_wanted() -> bool {
-    std::env::var_os("BOWSTRING_NATIVE").is_none_or(|value| value != "off")
+    Native::from_environment().unwrap_or_default() != Native::Off
 }
 
 /// Puts [`install`] off until the first task that has a native path. Cheap: it needs only
@@ -72,6 +73,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<GroupedMap>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
+    load(py, "notes", include_str!("../udf/notes.py"))?;
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use subtle::ConstantTimeEq;
 
-use crate::control::{Launch, WarmUp};
+use crate::control::{ErrorNotes, Launch, Native, WarmUp};
 use crate::interpreter::Environment;
 
 /// Spare workers unless `BOWSTRING_SPARE_WORKERS` says otherwise: the JVM creates workers one by one,
@@ -68,6 +68,9 @@ impl Settings {
     /// Names the variable that is missing or makes no sense.
     pub(super) fn from_environment(arguments: Vec<OsString>) -> anyhow::Result<Self> {
         let program = Environment::choose()?.program;
+        // Workers read these for themselves, too late for an error that says what is wrong.
+        Native::from_environment()?;
+        ErrorNotes::from_environment()?;
         // SQL runners set it, RDD runners do not. The former will need pandas and pyarrow, the latter
         // hardly ever.
         let sql = env::var_os("SPARK_SIMPLIFIED_TRACEBACK").is_some_and(|value| !value.is_empty());

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::conversions::Conversions;
+use super::error_notes::Reminder;
 use super::group_frames::{GroupFrames, Offsets};
 use super::results::Results;
 use crate::frame::output::Output;
@@ -44,6 +45,8 @@ pub struct GroupedMap {
 struct Run<'a, 'py> {
     py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
+    /// Columns of the key.
+    keys: &'a [usize],
     frames: GroupFrames<'a, 'py>,
     results: Results<'a, 'py>,
 }
@@ -96,6 +99,7 @@ impl GroupedMap {
         let mut run = Run {
             py,
             function,
+            keys: &self.offsets.keys,
             frames: GroupFrames::new(py, &self.conversions, &self.offsets),
             results: Results::new(py, &self.conversions)?,
         };
@@ -185,14 +189,16 @@ impl Run<'_, '_> {
 
     /// Calls the function for one group. Returns the number of rows of its result.
     fn group(&mut self, group: Group, output: &mut Output) -> PyResult<usize> {
-        let (frame, key) = self.frames.frame(&group)?;
-        // The frame has copies of all that it shows, so the group's memory is free for the call.
-        drop(group);
-        let result = match key {
-            Some(key) => self.function.call1((key, frame))?,
-            None => self.function.call1((frame,))?,
-        };
-        self.results.take_apart(&result, output)
+        let input = self.frames.frame(&group);
+        // The frame has copies of all that it shows, so a large group's memory is free for the call.
+        let reminder = Reminder::of(group, self.keys);
+        input
+            .and_then(|(frame, key)| match key {
+                Some(key) => self.function.call1((key, frame)),
+                None => self.function.call1((frame,)),
+            })
+            .and_then(|result| self.results.take_apart(&result, output))
+            .map_err(|error| reminder.annotate(self.py, self.keys, error))
     }
 }
 

@@ -2,6 +2,7 @@
 //! `worker`.
 
 pub mod conversions;
+pub mod error_notes;
 pub mod group_frames;
 pub mod grouped_map;
 pub mod results;

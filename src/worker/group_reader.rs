@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, UInt32Array};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_select::take::take_record_batch;
 use byteorder::{BigEndian, ByteOrder};
 use bytes::BufMut;
 
@@ -149,6 +150,35 @@ impl Group {
             columns,
             encoded,
             rows,
+        })
+    }
+
+    /// The first row of the columns at these positions in the schema, decoded and copied.
+    ///
+    /// # Errors
+    ///
+    /// Any [`WireError`] that decoding the columns gives. A group without rows has no first one.
+    pub fn first_row(&self, columns: &[usize]) -> Result<RecordBatch, WireError> {
+        for EncodedBatch { metadata, body, .. } in &self.encoded {
+            let header = MessageHeader::decode(metadata, "a record batch")?;
+            let batch = header.record_batch()?;
+            if batch.length() < 1 {
+                continue;
+            }
+            return guarded(|| {
+                let (schema, none) = (Arc::clone(&self.schema.schema), HashMap::new());
+                let version = header.version();
+                let decoded =
+                    read_record_batch(body, batch, schema, &none, Some(columns), &version)?;
+                take_record_batch(&decoded, &UInt32Array::from(vec![0]))
+            })
+            .map_err(|source| WireError::Metadata {
+                expected: "the first row of a group",
+                reason: source.to_string(),
+            });
+        }
+        Err(WireError::Truncated {
+            expected: "the first row of a group",
         })
     }
 

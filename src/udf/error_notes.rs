@@ -1,0 +1,76 @@
+//! An error → the same error with a line that names the group it was raised for.
+
+use std::sync::OnceLock;
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::ToPyArrow;
+use pyo3::prelude::*;
+
+use crate::control::ErrorNotes;
+use crate::worker::group_reader::Group;
+
+/// A group up to this size is kept while the user's function runs; of a larger one only the key is,
+/// which has to be decoded and copied for it.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// Enough of a group to name it after its memory is gone.
+#[derive(Debug)]
+pub enum Reminder {
+    /// A small group as it is, so that a good group costs nothing.
+    Group(Group),
+    /// What is left of a large one.
+    Key {
+        /// The first row of the key columns, if they can be decoded.
+        row: Option<RecordBatch>,
+        /// Rows of the group.
+        rows: usize,
+    },
+    /// The user wants no notes.
+    Unwanted,
+}
+
+impl Reminder {
+    /// Takes what is needed of a group whose key are the columns `keys`, and drops the rest.
+    pub fn of(group: Group, keys: &[usize]) -> Self {
+        if !wanted() {
+            Self::Unwanted
+        } else if group.bytes() <= KEPT_BYTES {
+            Self::Group(group)
+        } else {
+            Self::Key {
+                row: group.first_row(keys).ok(),
+                rows: group.rows,
+            }
+        }
+    }
+
+    /// Adds the note. `error` is the same otherwise, and as it was if the note cannot be added.
+    pub fn annotate(&self, py: Python<'_>, keys: &[usize], error: PyErr) -> PyErr {
+        let decoded;
+        let (row, rows) = match self {
+            Self::Group(group) => {
+                decoded = group.first_row(keys).ok();
+                (decoded.as_ref(), group.rows)
+            }
+            Self::Key { row, rows } => (row.as_ref(), *rows),
+            Self::Unwanted => return error,
+        };
+        if let Err(reason) = add(py, &error, row, rows) {
+            tracing::debug!(%reason, "an error has no note about its group");
+        }
+        error
+    }
+}
+
+fn add(py: Python<'_>, error: &PyErr, row: Option<&RecordBatch>, rows: usize) -> PyResult<()> {
+    let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
+    py.import("_bowstring_notes")?
+        .call_method1("add", (error.value(py), key, rows))
+        .map(drop)
+}
+
+/// Asked once a worker, so that user code cannot change it.
+fn wanted() -> bool {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    *WANTED.get_or_init(|| ErrorNotes::from_environment().unwrap_or_default() == ErrorNotes::On)
+}
