@@ -16,9 +16,6 @@ from typing import Any
 LARGE = 400
 """Results of more rows than this are kept as a count, a digest and a sample."""
 
-NOTE = re.compile(r"^\s*\[?bowstring\b")
-"""A line that bowstring adds to the text of a user's exception."""
-
 FRAME = re.compile(r'^(?P<bars>[ |+-]*) {2}File "(?P<path>[^"]+)", line \d+(, in (?P<name>.+))?$')
 VOLATILE = (
     (re.compile(r"0x[0-9a-f]{6,}"), "0x…"),
@@ -92,7 +89,7 @@ def clean(text: str) -> str:
         elif line.startswith("    ") and lines and (not kept or lines[-1].startswith("  File")):
             if kept:
                 lines.append(line)
-        elif not NOTE.match(line):
+        else:
             kept = False
             lines.append(line)
     cleaned = "\n".join(line.rstrip() for line in lines).strip()

@@ -175,7 +175,7 @@ def wrong_type_after_good_groups(spark: Any) -> Any:
     return rows.groupBy("k").applyInPandas(late, PAIRS)
 
 
-@scenario(kind="other", expect="error")
+@scenario(kind="other", expect="error", grouped=False)
 def function_cannot_be_loaded(spark: Any) -> Any:
     class Unloadable:
         def __reduce__(self) -> Any:
@@ -185,7 +185,7 @@ def function_cannot_be_loaded(spark: Any) -> Any:
     return attempt(spark, lambda pdf: pdf.assign(s=repr(broken)))
 
 
-@scenario(expect="error")
+@scenario(expect="error", grouped=False)
 def input_fails_in_the_jvm(spark: Any) -> Any:
     rows = spark.range(1000).selectExpr("id % 5 as k", "1.0D as v", "if(id = 990, raise_error('bad input'), 'x') as s")
     return rows.coalesce(1).groupBy("k").applyInPandas(lambda pdf: pdf, PAIRS)

@@ -27,10 +27,18 @@ class Scenario:
     """Session configuration, set before and taken back after."""
     needs: tuple[str, ...]
     """Modules without which the scenario is skipped."""
+    grouped: bool
+    """Where a worker fails, it does so for a group of a grouped map, and bowstring says for which."""
 
     def facts(self) -> dict[str, Any]:
         """What a test collector wants to know, ready for JSON."""
-        return {"name": self.name, "kind": self.kind, "since": self.since, "expect": self.expect}
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "since": self.since,
+            "expect": self.expect,
+            "grouped": self.grouped,
+        }
 
 
 def scenario(
@@ -40,12 +48,14 @@ def scenario(
     expect: str = "rows",
     conf: Mapping[str, str] | None = None,
     needs: tuple[str, ...] = (),
+    grouped: bool | None = None,
     variants: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
     """Registers `def name(spark)`; with `variants` once per named configuration, as `name[variant]`.
 
     The function returns a DataFrame, whose rows are compared without order, or any value, which is compared as it
-    is. It makes its user-defined functions itself, so that each run gets the worker that is current.
+    is. It makes its user-defined functions itself, so that each run gets the worker that is current. The scenarios in
+    files called `grouped_…` are `grouped` unless they say otherwise.
     """
 
     def register(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -54,7 +64,9 @@ def scenario(
             if name in REGISTRY:
                 raise ValueError(f"two scenarios are called {name}")
             merged = {**(conf or {}), **settings}
-            REGISTRY[name] = Scenario(name, function, kind, since, expect, merged, needs)
+            file = function.__module__.rpartition(".")[2]
+            about_groups = file.startswith("grouped_") if grouped is None else grouped
+            REGISTRY[name] = Scenario(name, function, kind, since, expect, merged, needs, about_groups)
         return function
 
     return register
