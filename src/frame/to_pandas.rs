@@ -495,12 +495,14 @@ fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], uni
 }
 
 /// The local time of an instant, in `unit`; `None` if it does not fit.
+///
+/// PARITY: in nanoseconds Spark 4.0 and 4.1 need the instant to fit, later ones the local time.
 fn local_time(instant: i64, offset: i64, unit: Unit) -> Option<i64> {
     let local = instant.checked_add(offset)?;
     match unit {
         // The smallest i64 is NaT.
         Unit::Micro => (local != i64::MIN).then_some(local),
-        Unit::Nano => nanoseconds(local),
+        Unit::Nano => nanoseconds(instant).and(nanoseconds(local)),
     }
 }
 
