@@ -1,14 +1,15 @@
-"""Results of every dtype for every declared type: the native conversions beside PySpark's own, case by case."""
+"""Columns of every type, and results of every dtype: the native conversions beside PySpark's own, case by case."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from environments import Environment, build_bowstring, make
 
-PROGRAM = Path(__file__).resolve().parent / "parity" / "output_cases.py"
+PROGRAMS = Path(__file__).resolve().parent / "parity"
 CASES = 10_000
 """At least so many of the combinations exist with every pandas."""
 NATIVE = {
@@ -27,6 +28,12 @@ NATIVE = {
 }
 """Results that have a native path with every version of pandas and Spark, by declared type."""
 
+NATIVE_INPUT = (
+    "boolean byte short int long float double string large_string binary large_binary date timestamp timestamp_named "
+    "timestamp_ntz interval decimal decimal_whole null"
+).split()
+"""Columns that have a native path with every version."""
+
 
 def is_known(difference: list[str]) -> bool:
     """The two differences that parity/README.md explains."""
@@ -36,12 +43,27 @@ def is_known(difference: list[str]) -> bool:
     return (field, safe, series) == ("string", False, "bytes_obj")
 
 
-def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment: Environment) -> None:
-    """No difference in values, types, nulls or errors beyond the two that are known."""
-    command = [make(environment), PROGRAM, build_bowstring(environment.python)]
+def run(program: str, environment: Environment) -> dict[str, Any]:
+    """What a program has found in a worker of this environment."""
+    command = [make(environment), PROGRAMS / program, build_bowstring(environment.python)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
-    outcome = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_columns_of_every_type_arrive_as_stock_converts_them(environment: Environment) -> None:
+    """No difference in values, dtypes, blocks or errors, nor in which values share an object."""
+    outcome = run("input_cases.py", environment)
+    assert outcome["differences"] == []
+    assert outcome["impossible"] == []
+    native = {tuple(pair) for pair in outcome["native"]}
+    expected = {(name, what) for name in NATIVE_INPUT for what in ("all", "some null", "all null", "many")}
+    assert expected - native == set()
+
+
+def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment: Environment) -> None:
+    """No difference in values, types, nulls or errors beyond the two that are known."""
+    outcome = run("output_cases.py", environment)
     assert outcome["tried"] > CASES
     assert [difference for difference in outcome["differences"] if not is_known(difference)] == []
     native = {tuple(pair) for pair in outcome["native"]}

@@ -3,7 +3,7 @@
 Runs on the interpreter of an environment and starts a bowstring daemon, in whose worker the comparison is a user's
 function: both conversions get the same frame, and what they return or raise must be equal. Prints one line of JSON.
 
-usage: output_cases.py BOWSTRING
+usage: output_cases.py BOWSTRING [FIELD …]
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def fields() -> dict[str, Any]:
     """The declared types."""
     from pyspark.sql import types as T
 
-    return {
+    times = {"time": T.TimeType()} if hasattr(T, "TimeType") else {}
+    return times | {
         "boolean": T.BooleanType(),
         "byte": T.ByteType(),
         "short": T.ShortType(),
@@ -115,7 +116,7 @@ def fields() -> dict[str, Any]:
     }
 
 
-def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
+def compare(cases: list[tuple[str, str]], only: tuple[str, ...]) -> dict[str, Any]:
     """Runs in the worker."""
     import warnings
 
@@ -136,6 +137,8 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
             return None
 
     for field, spark_type in fields().items():
+        if only and field not in only:
+            continue
         return_type = StructType([StructField("c", spark_type)])
         for zone in ZONES if field == "timestamp" else ZONES[:1]:
             for safe in (True, False):
@@ -162,11 +165,11 @@ def compare(cases: list[tuple[str, str]]) -> dict[str, Any]:
     return {"tried": tried, "native": sorted(converted), "impossible": sorted(impossible), "differences": differences}
 
 
-def main(bowstring: str) -> None:
+def main(bowstring: str, *only: str) -> None:
     """Prints what a worker has found."""
     cases = read_cases()
-    print(run_in_worker(bowstring, lambda: json.dumps(compare(cases))))
+    print(run_in_worker(bowstring, lambda: json.dumps(compare(cases, only))))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -41,6 +41,41 @@ pub fn days_from_civil(year: i32, month: u8, day: u8) -> i32 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// A time of day as `datetime.time` holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOfDay {
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+    /// 0 to 999,999.
+    pub micros: u32,
+}
+
+impl TimeOfDay {
+    /// So many nanoseconds after midnight. `None` if they are not whole microseconds of a day.
+    pub fn new(nanos: i64) -> Option<Self> {
+        let micros = (nanos % 1_000 == 0).then_some(nanos / 1_000)?;
+        let seconds = micros / 1_000_000;
+        let hour = u8::try_from(seconds / 3_600).ok()?;
+        (nanos >= 0 && hour < 24).then_some(Self {
+            hour,
+            minute: u8::try_from(seconds / 60 % 60).ok()?,
+            second: u8::try_from(seconds % 60).ok()?,
+            micros: u32::try_from(micros % 1_000_000).ok()?,
+        })
+    }
+
+    /// Nanoseconds after midnight; the inverse of [`Self::new`].
+    pub fn nanos(self) -> i64 {
+        let minutes = i64::from(self.hour) * 60 + i64::from(self.minute);
+        let seconds = minutes * 60 + i64::from(self.second);
+        (seconds * 1_000_000 + i64::from(self.micros)) * 1_000
+    }
+}
+
 /// Offset of a time zone whose rules cannot change, in microseconds east of UTC; `None` for
 /// every other zone.
 ///
@@ -82,6 +117,23 @@ mod tests {
         assert_eq!(previous, Some((9999, 12, 31)));
         assert_eq!(civil_from_days(*PYTHON_DATES.start()), Some((1, 1, 1)));
         assert_eq!(civil_from_days(0), Some((1970, 1, 1)));
+    }
+
+    #[test]
+    fn times_are_whole_microseconds_of_one_day() {
+        for nanos in [0, 1_000, 3_599_999_999_000, 86_399_999_999_000] {
+            assert_eq!(TimeOfDay::new(nanos).unwrap().nanos(), nanos);
+        }
+        let last = TimeOfDay {
+            hour: 23,
+            minute: 59,
+            second: 59,
+            micros: 999_999,
+        };
+        assert_eq!(TimeOfDay::new(86_399_999_999_000), Some(last));
+        for nanos in [-1_000, 1, 86_400_000_000_000, i64::MAX, i64::MIN] {
+            assert_eq!(TimeOfDay::new(nanos), None, "{nanos}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use arrow_array::builder::{
 };
 use arrow_array::types::{
     Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimestampMicrosecondType,
+    Int64Type, Time64NanosecondType, TimestampMicrosecondType,
 };
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ use super::from_pandas::{
 use super::nested_output::NestedBuilder;
 use super::numbers::{booleans, floats, integers};
 use super::output::Names;
-use super::timestamps::append_timestamps;
+use super::timestamps::{append_times, append_timestamps};
 
 /// A growing Arrow array of a declared type.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub enum FieldBuilder {
     LargeBinary(LargeBinaryBuilder),
     /// `date`
     Date(PrimitiveBuilder<Date32Type>),
+    /// `time`
+    Time(PrimitiveBuilder<Time64NanosecondType>),
     /// `timestamp`
     Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
     /// `timestamp_ntz`
@@ -82,6 +84,7 @@ impl FieldBuilder {
             DataType::Binary => Self::Binary(BinaryBuilder::new()),
             DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
             DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
+            DataType::Time64(TimeUnit::Nanosecond) => Self::Time(PrimitiveBuilder::new()),
             DataType::Timestamp(TimeUnit::Microsecond, None) => {
                 Self::TimestampNtz(PrimitiveBuilder::new())
             }
@@ -115,6 +118,7 @@ impl FieldBuilder {
             Self::String(_) | Self::LargeString(_) => "string",
             Self::Binary(_) | Self::LargeBinary(_) => "binary",
             Self::Date(_) => "date",
+            Self::Time(_) => "time",
             Self::Timestamp(_) => "timestamp",
             Self::TimestampNtz(_) => "timestamp_ntz",
             Self::Interval(_) => "interval",
@@ -138,6 +142,7 @@ impl FieldBuilder {
             | Self::Binary(_)
             | Self::LargeBinary(_)
             | Self::Date(_)
+            | Self::Time(_)
             | Self::Timestamp(_)
             | Self::TimestampNtz(_)
             | Self::Interval(_)
@@ -176,6 +181,7 @@ impl FieldBuilder {
             Self::Binary(builder) => builder,
             Self::LargeBinary(builder) => builder,
             Self::Date(builder) => builder,
+            Self::Time(builder) => builder,
             Self::Timestamp(builder) | Self::TimestampNtz(builder) => builder,
             Self::Interval(builder) => builder,
             Self::Decimal(builder, ..) => builder,
@@ -254,6 +260,7 @@ impl FieldBuilder {
                 usize::MAX,
             ),
             Self::Date(builder) => append_dates(builder, values, names)?,
+            Self::Time(builder) => append_times(builder, values, names),
             Self::Timestamp(builder) => append_timestamps(builder, values, names, rules)?,
             Self::TimestampNtz(builder) => match instants(values, names, rules)? {
                 Some((_, values)) => append_all(builder, values, Some),

@@ -65,6 +65,8 @@ pub enum InputKind {
     LargeBinary,
     /// Object of `datetime.date`, equal values sharing one object.
     Date,
+    /// Object of `datetime.time`, equal values sharing one object. Spark 4.1 on.
+    Time,
     /// `datetime64` of the local time, at this offset in microseconds.
     Timestamp(i64),
     /// The same at the offsets of the session's zone, which has rules.
@@ -108,6 +110,7 @@ impl InputKind {
             DataType::Binary => Self::Binary,
             DataType::LargeBinary => Self::LargeBinary,
             DataType::Date32 => Self::Date,
+            DataType::Time64(TimeUnit::Nanosecond) => Self::Time,
             DataType::Timestamp(TimeUnit::Microsecond, None) => Self::TimestampNtz,
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone))
                 if session_zone == Some(zone) =>
@@ -143,6 +146,7 @@ impl InputKind {
             Self::String | Self::LargeString => "string",
             Self::Binary | Self::LargeBinary => "binary",
             Self::Date => "date",
+            Self::Time => "time",
             Self::Timestamp(0) => "timestamp",
             Self::Timestamp(_) => OFFSET_TIMESTAMP,
             Self::NamedTimestamp => NAMED_TIMESTAMP,

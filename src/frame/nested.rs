@@ -204,6 +204,7 @@ impl<'py> Builder<'_, 'py> {
             | InputKind::Timestamp(_)
             | InputKind::NamedTimestamp
             | InputKind::TimestampNtz
+            | InputKind::Time
             | InputKind::Interval
             | InputKind::Decimal(_)
             | InputKind::Array

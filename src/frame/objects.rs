@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use arrow_array::types::{ArrowPrimitiveType, ByteArrayType, Date32Type, Decimal128Type};
+use arrow_array::types::{
+    ArrowPrimitiveType, ByteArrayType, Date32Type, Decimal128Type, Time64NanosecondType,
+};
 use arrow_array::{BooleanArray, GenericByteArray, PrimitiveArray};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDate, PyString};
+use pyo3::types::{PyBytes, PyDate, PyString, PyTime};
 
-use super::calendar::civil_from_days;
+use super::calendar::{TimeOfDay, civil_from_days};
 
 /// Gives equal values of one column the same object, as pyarrow's `to_pandas` does.
 struct Shared<K> {
@@ -127,6 +129,30 @@ pub fn fill_dates(
         *slot = match value.and_then(|days| Some((days, civil_from_days(days)?))) {
             Some((days, (year, month, day))) => shared.get(py, days, || {
                 Ok(PyDate::new(py, year, month, day)?.into_any().unbind())
+            })?,
+            None => py.None(),
+        };
+    }
+    Ok(())
+}
+
+/// `datetime.time` objects. The caller has checked the range.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn fill_times(
+    py: Python<'_>,
+    arrays: &[&PrimitiveArray<Time64NanosecondType>],
+    target: &mut [Py<PyAny>],
+) -> PyResult<()> {
+    let mut shared = Shared::new(target.len());
+    let values = arrays.iter().flat_map(|array| array.iter());
+    for (slot, value) in target.iter_mut().zip(values) {
+        *slot = match value.and_then(|nanos| Some((nanos, TimeOfDay::new(nanos)?))) {
+            Some((nanos, time)) => shared.get(py, nanos, || {
+                let time = PyTime::new(py, time.hour, time.minute, time.second, time.micros, None)?;
+                Ok(time.into_any().unbind())
             })?,
             None => py.None(),
         };

@@ -1,12 +1,14 @@
-//! Results for timestamp and interval fields.
+//! Results for timestamp, time and interval fields.
 
 use arrow_array::builder::PrimitiveBuilder;
-use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::types::{Time64NanosecondType, TimestampMicrosecondType};
 use pyo3::prelude::*;
-use pyo3::types::{PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyTimeAccess, PyTzInfoAccess};
+use pyo3::types::{
+    PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyTime, PyTimeAccess, PyTzInfoAccess,
+};
 
-use super::calendar::days_from_civil;
-use super::from_pandas::{DAY, Rules, append_all, instants, objects};
+use super::calendar::{TimeOfDay, days_from_civil};
+use super::from_pandas::{DAY, Rules, append_all, elements, instants, objects};
 use super::output::Names;
 use super::zone::Zone;
 
@@ -49,6 +51,27 @@ pub(super) fn append_timestamps(
         },
         Zone::Stock => false,
     })
+}
+
+/// Appends a column of `datetime.time` objects without time zone. `false` if there is anything else.
+pub(super) fn append_times(
+    builder: &mut PrimitiveBuilder<Time64NanosecondType>,
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+) -> bool {
+    let times = elements(values).and_then(|elements| {
+        objects(&elements, names, |object| {
+            let time = object.cast_exact::<PyTime>().ok()?;
+            let of_day = TimeOfDay {
+                hour: time.get_hour(),
+                minute: time.get_minute(),
+                second: time.get_second(),
+                micros: time.get_microsecond(),
+            };
+            time.get_tzinfo().is_none().then(|| of_day.nanos())
+        })
+    });
+    times.is_some_and(|times| append_all(builder, times, Some))
 }
 
 /// Microseconds of `datetime.datetime` objects without time zone. `None` if there is anything else.

@@ -7,7 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, BinaryType, Date32Type, Decimal128Type, DurationMicrosecondType,
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, LargeBinaryType,
-    LargeUtf8Type, TimestampMicrosecondType, Utf8Type,
+    LargeUtf8Type, Time64NanosecondType, TimestampMicrosecondType, Utf8Type,
 };
 use arrow_array::{
     Array, ArrayRef, GenericByteArray, LargeStringArray, PrimitiveArray, RecordBatch,
@@ -20,7 +20,7 @@ use numpy::{Element, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::calendar::PYTHON_DATES;
+use super::calendar::{PYTHON_DATES, TimeOfDay};
 use super::kind::{Dtype, InputKind, Traits, Unit};
 use super::zone::Offsets;
 use super::{nested, objects};
@@ -145,6 +145,9 @@ impl<'a> Column<'a> {
             }
             InputKind::Date => self
                 .all::<Date32Type>(|days| PYTHON_DATES.contains(&days))
+                .then_some(Dtype::Object),
+            InputKind::Time => self
+                .all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
                 .then_some(Dtype::Object),
             InputKind::Timestamp(offset) => {
                 let unit = traits.timestamp_unit;
@@ -351,6 +354,9 @@ impl<'py> Builder<'_, 'py> {
                 })
             }
             InputKind::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
+            InputKind::Time => {
+                objects::fill_times(py, &column.primitive::<Time64NanosecondType>(), target)
+            }
             InputKind::Decimal(scale) => objects::fill_decimals(
                 py,
                 self.decimal,

@@ -59,6 +59,12 @@ _KINDS = {
     ),
     "null": (pa.null(), T.NullType(), [None, None, None]),
 }
+_ABSENT = set()
+if hasattr(T, "TimeType"):  # Spark 4.1
+    _TIMES = [datetime.time(12, 34, 56, 123456), datetime.time(), datetime.time.max]
+    _KINDS["time"] = (pa.time64("ns"), T.TimeType(), _TIMES)
+else:
+    _ABSENT.add("time")
 
 
 class Proven:
@@ -69,8 +75,8 @@ class Proven:
         self.timestamp_unit = timestamp_unit
         self.interval_unit = interval_unit
         self.nested_integer_objects = nested_integer_objects
-        self.unproven_input = set()
-        self.unproven_output = set()
+        self.unproven_input = set(_ABSENT)
+        self.unproven_output = set(_ABSENT)
 
 
 def run(native, line, stock_classes, task_class):
