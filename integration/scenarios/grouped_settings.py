@@ -11,6 +11,7 @@ from scenarios.registry import scenario
 from scenarios.tables import FAMILIES, pairs, schema, typed
 
 ZONES = {zone: {"spark.sql.session.timeZone": zone} for zone in ("+05:30", "America/New_York", "Etc/UTC")}
+NAMED = ("America/New_York", "Europe/Dublin", "Asia/Kolkata")
 LARGE = {"spark.sql.execution.arrow.useLargeVarTypes": "true"}
 SAFE = "spark.sql.execution.pandas.convertToArrowArraySafely"
 
@@ -33,6 +34,19 @@ def naive_times_made_in_zone(spark: Any) -> Any:
         return pd.DataFrame({"a": hours, "b": hours, "c": [hours[:1].to_pydatetime().tolist()] * 5})
 
     return pairs(spark).groupBy().applyInPandas(build, "a timestamp, b timestamp_ntz, c array<timestamp>")
+
+
+@scenario(variants={zone: {"spark.sql.session.timeZone": zone} for zone in NAMED})
+def hours_around_changes_of_the_clock(spark: Any) -> Any:
+    """As keys, as they arrive, and one day later."""
+
+    def move(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
+        return pdf.assign(label=repr(key) + str(pdf["at"].iloc[0]), at=pdf["at"] + pd.Timedelta(days=1))
+
+    hours = spark.sql(
+        "select id % 7 as g, timestamp_micros((id * 3600 * 12 + 1800) * 1000000L) as at from range(0, 40000, 61)"
+    )
+    return hours.groupBy("g", "at").applyInPandas(move, "g long, at timestamp, label string")
 
 
 @scenario(kind="other", conf={"spark.sql.session.timeZone": "America/New_York"}, expect="either")

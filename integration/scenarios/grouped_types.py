@@ -54,6 +54,21 @@ for _family, _columns in FAMILIES.items():
     register_family(_family, _columns)
 
 
+@scenario(since="4.1", variants=SAFETY, conf={"spark.sql.timeType.enabled": "true"})
+def times_of_day(spark: Any) -> Any:
+    """As keys, as they arrive, and as they are returned."""
+
+    def tell(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
+        return pdf.assign(fact=f"{key!r} {pdf.dtypes.to_dict()} {pdf['t'].tolist()}")
+
+    times = spark.sql(
+        "select g, cast(t as time(6)) as t from values (1, '12:34:56.123456'), (1, null), (2, '00:00:00'), "
+        "(2, '23:59:59.999999'), (3, null) as t(g, t)"
+    )
+    by_time = times.groupBy("t").applyInPandas(tell, "g int, t time(6), fact string")
+    return by_time.union(times.groupBy("g").applyInPandas(tell, "g int, t time(6), fact string"))
+
+
 @scenario(conf=SAFETY["unchecked"])
 def identity_of_all_types_together(spark: Any) -> Any:
     return typed(spark).groupBy("g").applyInPandas(lambda key, pdf: pdf, schema())
