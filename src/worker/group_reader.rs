@@ -38,7 +38,7 @@ pub type Projection = dyn Fn(&Schema) -> Vec<usize> + Send;
 pub struct InputSchema {
     /// The schema as arrow-rs understands it.
     pub schema: SchemaRef,
-    /// The columns that [`Group::batches`] holds, as positions in `schema`.
+    /// The columns that [`Columns::Decoded`] holds, as positions in `schema`.
     pub projection: Vec<usize>,
     /// The encapsulated IPC message, for `pyarrow.ipc.read_schema`.
     pub message: Vec<u8>,
