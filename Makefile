@@ -58,4 +58,4 @@ bench: ## the benchmark table; takes most of an hour, let nothing else run
 
 clean: ## remove everything that was built, environments included
 	cargo clean
-	rm -rf $(VENVS) demo-output bench-output
+	rm -rf $(VENVS) demo-output bench-output fuzz/target fuzz/grown
