@@ -19,17 +19,23 @@ def facts_of(key: int, facts: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"k": key, "fact": list(facts), "value": [repr(value) for value in facts.values()]})
 
 
+def layout(pdf: pd.DataFrame) -> pd.DataFrame:
+    blocks = [(str(block.dtype), block.shape, list(block.mgr_locs)) for block in pdf._mgr.blocks]
+    return facts_of(len(pdf), {pdf["g"].iloc[0]: blocks})
+
+
 @scenario()
 def block_layout(spark: Any) -> Any:
-    def layout(pdf: pd.DataFrame) -> pd.DataFrame:
-        blocks = sorted((str(block.dtype), block.shape, list(block.mgr_locs)) for block in pdf._mgr.blocks)
-        return facts_of(len(pdf), {pdf["g"].iloc[0]: blocks})
-
     columns = ["big", "real", "text", "flag", "whole", "single", "moment", "wall", "span", "list", "record"]
     return typed(spark, columns).groupBy("g").applyInPandas(layout, FACTS)
 
 
 @scenario()
+def block_layout_of_dtypes_side_by_side(spark: Any) -> Any:
+    return typed(spark, ["whole", "text", "record", "real", "flag"]).groupBy("g").applyInPandas(layout, FACTS)
+
+
+@scenario(variants={"utc": {}, "named zone": {"spark.sql.session.timeZone": "America/New_York"}})
 def writable_flags(spark: Any) -> Any:
     def flags(pdf: pd.DataFrame) -> pd.DataFrame:
         arrays = {f"{pdf['g'].iloc[0]} {name}": pdf[name].to_numpy(copy=False) for name in pdf.columns}

@@ -66,9 +66,9 @@ def _stock(values, placement):
     if isinstance(values, np.ndarray) and values.ndim == 1:
         values = values.reshape(1, -1)
         if values.dtype.kind == "M":
-            values = DatetimeArray._simple_new(values, dtype=values.dtype)
-        elif values.dtype.kind == "m":
-            values = TimedeltaArray._simple_new(values, dtype=values.dtype)
+            return _datetimes(values, placement)
+        if values.dtype.kind == "m":
+            return _timedeltas(values, placement)
     return new_block(values, placement=placement, ndim=2)
 
 

@@ -407,6 +407,36 @@ impl Slot {
             Self::Stock { .. } => "stock",
         }
     }
+
+    /// What pandas sorts blocks by when it consolidates them: extension arrays, which stay alone,
+    /// come first; then the dtype's name decides.
+    ///
+    /// Source: `Block._consolidate_key`, pandas 2.2 and 2.3.
+    fn consolidation_key(&self) -> (bool, &str) {
+        match self {
+            Self::Native { dtype, .. } => (true, dtype_name(*dtype)),
+            Self::Stock { dtype } => (false, dtype),
+        }
+    }
+}
+
+/// The name that pandas gives to the dtype of a block.
+fn dtype_name(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::Bool => "bool",
+        Dtype::Int8 => "int8",
+        Dtype::Int16 => "int16",
+        Dtype::Int32 => "int32",
+        Dtype::Int64 => "int64",
+        Dtype::Float32 => "float32",
+        Dtype::Float64 => "float64",
+        Dtype::Object => "object",
+        Dtype::Datetime(Unit::Micro) => "datetime64[us]",
+        Dtype::Datetime(Unit::Nano) => "datetime64[ns]",
+        Dtype::Timedelta(Unit::Micro) => "timedelta64[us]",
+        Dtype::Timedelta(Unit::Nano) => "timedelta64[ns]",
+        Dtype::String => "str",
+    }
 }
 
 fn dtype_maker(dtype: Dtype) -> &'static str {
@@ -444,6 +474,7 @@ fn slot(
         .and_then(Option::as_ref)
         .map_or("", |column| &column.dtype);
     let joined = match dtype {
+        _ if one_per_column => None,
         "object" => Some(Dtype::Object),
         "bool" => Some(Dtype::Bool),
         "int8" => Some(Dtype::Int8),
@@ -489,6 +520,14 @@ fn blocks(slots: &[Slot], one_per_column: bool) -> Vec<(Slot, Vec<usize>)> {
             Some((_, columns)) => columns.push(column),
             None => blocks.push((slot, vec![column])),
         }
+    }
+    // PARITY: pandas 2 leaves blocks in the order of their first columns, unless it has to bring
+    // together columns of one dtype that do not lie side by side: then it sorts them.
+    let scattered = |columns: &[usize]| columns.windows(2).any(|pair| pair[0] + 1 != pair[1]);
+    if blocks.iter().any(|(_, columns)| scattered(columns)) {
+        blocks.sort_by(|(left, _), (right, _)| {
+            left.consolidation_key().cmp(&right.consolidation_key())
+        });
     }
     blocks
 }
