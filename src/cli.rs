@@ -102,7 +102,9 @@ Environment (for executors: spark.executorEnv.NAME)
   BOWSTRING_PREIMPORT         modules to import once for all workers, separated by commas; replaces
                               the default (numpy, pandas, pyarrow and parts of PySpark); empty: none
   BOWSTRING_SPARE_WORKERS     workers kept ready for the next task (default 2)
-  BOWSTRING_NATIVE            on (default): groups are converted natively; off: PySpark's own code
+  BOWSTRING_NATIVE            on (default): groups are converted natively; off: PySpark's own code;
+                              verify: both, and the first difference ends the task; verify:0.01:
+                              that for a share of the groups
   BOWSTRING_ERROR_NOTES       on (default): an error says which group it was raised for; off: it does not
   BOWSTRING_READ_AHEAD_BYTES  most bytes of input to hold before the function asks for them
   BOWSTRING_LOG               error, warn (default), info, debug, trace, off, or a filter such as

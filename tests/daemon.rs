@@ -76,6 +76,20 @@ fn refuses_a_wrong_secret_and_keeps_the_worker_for_the_next() {
 }
 
 #[test]
+fn refuses_to_start_with_a_setting_that_makes_no_sense() {
+    for (name, value) in [
+        ("BOWSTRING_NATIVE", "verify:2"),
+        ("BOWSTRING_ERROR_NOTES", "maybe"),
+        ("BOWSTRING_SPARE_WORKERS", "many"),
+    ] {
+        let output = daemon(WORKER).env(name, value).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("{name}={value}")), "{said}");
+    }
+}
+
+#[test]
 fn a_silent_peer_delays_nobody() {
     let mut daemon = Daemon::start(&mut daemon(WORKER));
     let port = daemon.port();

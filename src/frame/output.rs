@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, StructArray, make_array};
 use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
@@ -248,6 +249,24 @@ impl Output {
                 "bowstring: PySpark has converted the column '{name}' to {made}, not to the declared {wanted}"
             )));
         }
+        self.append_array(index, array)
+    }
+
+    /// Appends a batch that another output of the same task has made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::append_stock`].
+    pub fn append_batch(&mut self, batch: &RecordBatch) -> PyResult<()> {
+        if let Some(column) = batch.column(0).as_struct_opt() {
+            for (index, array) in column.columns().iter().enumerate() {
+                self.append_array(index, Arc::clone(array))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn append_array(&mut self, index: usize, array: ArrayRef) -> PyResult<()> {
         self.piece_bytes += array.get_buffer_memory_size();
         if let Some(field) = self.fields.get_mut(index) {
             field.push(array)?;

@@ -2,7 +2,8 @@
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
 //! `install.py` has one row per Spark line, `stock.py` calls PySpark's own conversions,
-//! `self_test.py` compares them with ours, `zones.py` observes their time zones. They run under file names below PySpark's own folder,
+//! `self_test.py` compares them with ours, and `verify.py` does on the user's data if that is asked
+//! for; `zones.py` observes their time zones. They run under file names below PySpark's own folder,
 //! so that tracebacks which leave out PySpark's frames leave out these too.
 
 use std::ffi::CString;
@@ -74,6 +75,10 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
+    if matches!(Native::from_environment(), Ok(Native::Verify(_))) {
+        load(py, "exact", include_str!("exact.py"))?;
+        load(py, "verify", include_str!("verify.py"))?;
+    }
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::conversions::Conversions;
+use super::verifier::{Input, Verifier};
 use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::{Builder, Column};
 use crate::frame::zone::Zone;
@@ -86,14 +87,15 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         }
     }
 
-    /// Builds the frame of a group, and its key if the function wants it.
+    /// Builds the frame of a group, and its key if the function wants it; a verifier looks at both.
     ///
     /// # Errors
     ///
-    /// What stock raises for a column that it cannot convert.
+    /// What stock raises for a column that it cannot convert, and a difference that was found.
     pub fn frame(
         &mut self,
         group: &Group,
+        verifier: Option<&Verifier<'py>>,
     ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
         if self.frames.is_none() {
             self.start(&group.schema)?;
@@ -121,6 +123,18 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             None
         };
         if let Some(frame) = self.build(group, &native, &stock)? {
+            if let Some(verifier) = verifier {
+                let series = |index| stock.get(index).and_then(Option::as_ref);
+                verifier.input(Input {
+                    table: self.ask_stock("table", group)?,
+                    converted: (0..width)
+                        .map(|index| series(index).map(|column| &column.series))
+                        .collect(),
+                    offsets: self.offsets,
+                    frame: &frame,
+                    key: key.as_ref(),
+                })?;
+            }
             return Ok((frame, key));
         }
         // The user has changed an option of pandas, which stock's converters and concat may heed.

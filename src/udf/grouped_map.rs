@@ -16,6 +16,7 @@ use super::conversions::Conversions;
 use super::error_notes::Reminder;
 use super::group_frames::{GroupFrames, Offsets};
 use super::results::Results;
+use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::wire::WireError;
 use crate::worker::group_reader::{Framing, Group, GroupReader};
@@ -49,6 +50,8 @@ struct Run<'a, 'py> {
     keys: &'a [usize],
     frames: GroupFrames<'a, 'py>,
     results: Results<'a, 'py>,
+    /// If the user has asked for it.
+    verifier: Option<Verifier<'py>>,
 }
 
 #[pymethods]
@@ -102,6 +105,7 @@ impl GroupedMap {
             keys: &self.offsets.keys,
             frames: GroupFrames::new(py, &self.conversions, &self.offsets),
             results: Results::new(py, &self.conversions)?,
+            verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
         let outcome = run.groups(&mut ahead, &mut output, &mut |batch| {
             let writer = match &mut writer {
@@ -135,7 +139,7 @@ impl GroupedMap {
         let group = Group::decode(schema, &messages, self.conversions.projection())
             .map_err(|error| wire_error(&error))?;
         Ok(GroupFrames::new(py, &self.conversions, &self.offsets)
-            .frame(&group)?
+            .frame(&group, None)?
             .0)
     }
 
@@ -146,7 +150,7 @@ impl GroupedMap {
         result: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut output = self.conversions.output();
-        let rows = Results::new(py, &self.conversions)?.take_apart(result, &mut output)?;
+        let rows = Results::new(py, &self.conversions)?.take_apart(result, &mut output, None)?;
         output.end_group(rows);
         output
             .take()
@@ -189,7 +193,11 @@ impl Run<'_, '_> {
 
     /// Calls the function for one group. Returns the number of rows of its result.
     fn group(&mut self, group: Group, output: &mut Output) -> PyResult<usize> {
-        let input = self.frames.frame(&group);
+        let verifier = match &self.verifier {
+            Some(verifier) if verifier.takes_next()? => Some(verifier),
+            Some(_) | None => None,
+        };
+        let input = self.frames.frame(&group, verifier);
         // The frame has copies of all that it shows, so a large group's memory is free for the call.
         let reminder = Reminder::of(group, self.keys);
         input
@@ -197,7 +205,7 @@ impl Run<'_, '_> {
                 Some(key) => self.function.call1((key, frame)),
                 None => self.function.call1((frame,)),
             })
-            .and_then(|result| self.results.take_apart(&result, output))
+            .and_then(|result| self.results.take_apart(&result, output, verifier))
             .map_err(|error| reminder.annotate(self.py, self.keys, error))
     }
 }

@@ -6,3 +6,4 @@ pub mod error_notes;
 pub mod group_frames;
 pub mod grouped_map;
 pub mod results;
+pub mod verifier;

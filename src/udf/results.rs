@@ -1,9 +1,11 @@
 //! What the user's function returned → the output of the task.
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::conversions::Conversions;
+use super::verifier::{self, Verifier};
 use crate::frame::from_pandas::elements;
 use crate::frame::output::Output;
 
@@ -46,15 +48,16 @@ impl<'a, 'py> Results<'a, 'py> {
         })
     }
 
-    /// Appends a result to `output` and returns its number of rows.
+    /// Appends a result to `output` and returns its number of rows; a verifier looks at what is appended.
     ///
     /// # Errors
     ///
-    /// What stock raises for a result that is not as declared.
+    /// What stock raises for a result that is not as declared, and a difference that was found.
     pub fn take_apart(
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Output,
+        verifier: Option<&Verifier<'py>>,
     ) -> PyResult<usize> {
         if self.odd_schema || !result.get_type().is(&self.conversions.data_frame) {
             return self.take_whole(result, output);
@@ -69,15 +72,48 @@ impl<'a, 'py> Results<'a, 'py> {
             return self.take_whole(result, output);
         }
         let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
+        let Some(verifier) = verifier else {
+            self.append(result, &arrays, &positions, output, |_| ())?;
+            return Ok(rows);
+        };
+        let (mut alone, mut native) = (self.conversions.output(), Vec::new());
+        self.append(result, &arrays, &positions, &mut alone, |index| {
+            native.push(index);
+        })?;
+        alone.end_group(rows);
+        let batch = alone
+            .take()
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        verifier.output(&verifier::Output {
+            result,
+            positions: &positions,
+            native: &native,
+            batch: &batch,
+        })?;
+        output.append_batch(&batch)?;
+        Ok(rows)
+    }
+
+    /// Appends the columns of a result, natively where that can be; `native` hears of those fields.
+    fn append(
+        &self,
+        result: &Bound<'py, PyAny>,
+        arrays: &[Bound<'py, PyAny>],
+        positions: &[usize],
+        output: &mut Output,
+        mut native: impl FnMut(usize),
+    ) -> PyResult<()> {
         for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
-            if !output.append(index, array, &self.conversions.names)? {
+            if output.append(index, array, &self.conversions.names)? {
+                native(index);
+            } else {
                 let array = self
                     .stock()
                     .call_method1("field", (result, position, index))?;
                 output.append_stock(index, &array)?;
             }
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn stock(&self) -> &'a Bound<'py, PyAny> {

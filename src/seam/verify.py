@@ -1,0 +1,101 @@
+"""Compares what the native path makes with what stock makes, on the user's own data: `BOWSTRING_NATIVE=verify`.
+
+Loaded only if that is asked for. The first difference ends the task with a text that can be reported. Stock's frame is
+made before the function is called, and stock's conversion of a result sees it as the function has returned it; the
+function itself is called once.
+"""
+
+import random
+
+import pandas as pd
+import pyarrow as pa
+import pyspark
+from _bowstring_exact import arrow_difference, column_difference, frame_difference
+
+
+class Difference(RuntimeError):
+    """The native path and stock disagree."""
+
+
+class Verifier:
+    """One object per task."""
+
+    def __init__(self, stock, share, ours):
+        """`stock`: the task's `Stock`; `share`: of the groups to compare; `ours`: version and repository."""
+        self._stock = stock
+        self._share = share
+        self._version, self._repository = ours
+        # The numbers are the same in every task, so that a task that is tried again compares the same groups.
+        self._random = random.Random(share)
+        self._first = True
+
+    def takes_next(self):
+        """Whether the next group is compared: a task's first always is."""
+        first, self._first = self._first, False
+        return first or self._random.random() < self._share
+
+    def input(self, table, converted, value_offsets, key_offsets, frame, key):
+        """`converted`: by position in the table, what stock has converted already; None for a native column."""
+        wanted = [*value_offsets, *(key_offsets if key is not None else ())]
+        native = {
+            offset: _column("input", table.schema.field(offset)) for offset in wanted if converted[offset] is None
+        }
+        columns = dict(enumerate(converted))
+        for offset, where in native.items():
+            columns[offset] = self._ask(where, self._stock.column, table, offset)
+        expected = self._ask("input frame", self._stock.frame, columns, value_offsets)
+        self._judge("input frame", frame_difference(frame, expected))
+        for position, offset in enumerate(value_offsets):
+            if offset in native:
+                ours, stocks = frame._mgr.iget_values(position), expected._mgr.iget_values(position)
+                self._judge(native[offset], column_difference(ours, stocks))
+        for value, offset in zip(key or (), key_offsets):
+            if offset in native:
+                where = native[offset].replace("input", "key", 1)
+                difference = column_difference([value], [columns[offset].iloc[0]])
+                self._judge(where, difference and ("first value", *difference[1:]))
+
+    def output(self, result, positions, native, batch):
+        """`positions`: of the fields in `result`; `native`: fields converted natively; `batch`: what will be sent."""
+        ours, fields = batch.column(0), self._stock.fields()
+        if len(native) == len(fields):
+            stocks = self._ask("output", self._stock.batch, result).column(0)
+            if ours.type != stocks.type:
+                self._fail("output", f"has {ours.type}", f"has {stocks.type}")
+            whole = dict(enumerate(stocks.flatten()))
+        else:
+            # What the other columns hold may allow to be looked at only once, as a generator does.
+            self._ask("output", self._stock.verify, result)
+            whole = {}
+        for index in native:
+            where = _column("output", fields.field(index))
+            stocks = whole.get(index)
+            if stocks is None:
+                stocks = self._ask(where, self._stock.field, result, positions[index], index)
+            self._judge(where, arrow_difference(ours.field(index), stocks))
+
+    def _ask(self, where, convert, *arguments):
+        """What stock makes. An exception is a difference, because the native path has raised none."""
+        try:
+            return convert(*arguments)
+        except Exception as error:
+            raised = f"raised {type(error).__name__}: {error}"
+        self._fail(where, "raised nothing", raised)
+
+    def _judge(self, where, difference):
+        if difference:
+            what, ours, stocks = difference
+            self._fail(f"{where}, {what}", f"has {ours}", f"has {stocks}")
+
+    def _fail(self, where, ours, stocks):
+        libraries = f"PySpark {pyspark.__version__}, pandas {pd.__version__}, pyarrow {pa.__version__}"
+        place = f": {self._repository}/issues" if self._repository else ""
+        raise Difference(
+            f"bowstring {self._version} verify: {libraries}: {where}: bowstring {ours}, PySpark {stocks}.\n"
+            f"Please report this with the line above{place}; set BOWSTRING_NATIVE=off to go on without bowstring's "
+            "conversions."
+        )
+
+
+def _column(direction, field):
+    return f"{direction} column '{field.name}' ({field.type})"

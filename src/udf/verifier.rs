@@ -1,0 +1,95 @@
+//! Native conversions beside stock's on the user's own data: `BOWSTRING_NATIVE=verify`.
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::ToPyArrow;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::group_frames::Offsets;
+use crate::control::Native;
+
+/// Compares for one task. What is compared, and how, is `verify.py`'s.
+#[derive(Debug)]
+pub struct Verifier<'py>(Bound<'py, PyAny>);
+
+/// What a group was made into for the function.
+#[derive(Debug)]
+pub struct Input<'a, 'py> {
+    /// The group as stock's Arrow table.
+    pub table: Bound<'py, PyAny>,
+    /// By position in the table, the columns that stock has converted; the others are native.
+    pub converted: Vec<Option<&'a Bound<'py, PyAny>>>,
+    /// Which columns are the key and which the frame.
+    pub offsets: &'a Offsets,
+    /// The frame that the function is about to get.
+    pub frame: &'a Bound<'py, PyAny>,
+    /// The key, if the function takes it.
+    pub key: Option<&'a Bound<'py, PyTuple>>,
+}
+
+/// What a result was made into for the JVM.
+#[derive(Debug)]
+pub struct Output<'a, 'py> {
+    /// What the function has returned.
+    pub result: &'a Bound<'py, PyAny>,
+    /// Where the declared fields are among its columns.
+    pub positions: &'a [usize],
+    /// The fields that were converted natively.
+    pub native: &'a [usize],
+    /// What is about to be sent.
+    pub batch: &'a RecordBatch,
+}
+
+impl<'py> Verifier<'py> {
+    /// For the task of this `Stock`, or `None` if the user has not asked for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn start(stock: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let Native::Verify(share) = Native::from_environment().unwrap_or_default() else {
+            return Ok(None);
+        };
+        let module = stock.py().import("_bowstring_verify")?;
+        let ours = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_REPOSITORY"));
+        let verifier = module.getattr("Verifier")?.call1((stock, share, ours))?;
+        Ok(Some(Self(verifier)))
+    }
+
+    /// Whether the next group is one to compare.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn takes_next(&self) -> PyResult<bool> {
+        self.0.call_method0("takes_next")?.extract()
+    }
+
+    /// Compares what the function is about to get with what stock would give it.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn input(&self, input: Input<'_, 'py>) -> PyResult<()> {
+        let arguments = (
+            input.table,
+            input.converted,
+            &input.offsets.values,
+            &input.offsets.keys,
+            input.frame,
+            input.key,
+        );
+        self.0.call_method1("input", arguments).map(drop)
+    }
+
+    /// Compares what is about to be sent with what stock would send.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn output(&self, output: &Output<'_, 'py>) -> PyResult<()> {
+        let batch = output.batch.to_pyarrow(self.0.py())?;
+        let arguments = (output.result, output.positions, output.native, batch);
+        self.0.call_method1("output", arguments).map(drop)
+    }
+}
