@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from scenarios.registry import scenario
-from scenarios.tables import pairs, schema, typed
+from scenarios.tables import VALUES, pairs, schema, typed
 
 
 @contextmanager
@@ -46,7 +46,9 @@ def rows_and_calls(spark: Any, table: Any, ddl: str) -> list[Any]:
 
 @scenario()
 def verified_types(spark: Any) -> Any:
-    return rows_and_calls(spark, typed(spark), schema())
+    # A long beyond 2^53 beside a null comes back as a float that does not fit, which is an error in stock.
+    columns = [name for name in VALUES if name != "big"]
+    return rows_and_calls(spark, typed(spark, columns), schema(columns))
 
 
 @scenario()
