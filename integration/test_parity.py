@@ -46,7 +46,7 @@ def is_known(difference: list[str]) -> bool:
 def run(program: str, environment: Environment) -> dict[str, Any]:
     """What a program has found in a worker of this environment."""
     command = [make(environment), PROGRAMS / program, build_bowstring(environment.python)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1_000, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
     return json.loads(done.stdout)
 

@@ -19,7 +19,7 @@ from jvm_client import Daemon, spark_environment
 from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 
-def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 240) -> str:
+def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 900) -> str:
     """What `answer` returns in a worker. Pickled by value, so it has to be defined in `__main__`."""
     dialect = DIALECTS[pyspark.__version__]
 
