@@ -147,22 +147,34 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
     return _int(START_OF_INIT_MESSAGE) + _int(len(body)) + body if dialect.framed_init else body
 
 
-def encode_groups(dialect: Dialect, groups: Iterable[Group]) -> bytes:
-    """The data section of a grouped map, with `END_OF_STREAM`."""
+def encode_groups(dialect: Dialect, groups: Iterable[Group], schema: pa.Schema | None = None) -> bytes:
+    """The data section of a grouped map, with `END_OF_STREAM`.
+
+    `schema` is needed where there are no groups, or groups of no batch. A Spark line that knows one batch a group gets
+    the batches of a group joined.
+    """
     sink = io.BytesIO()
     if dialect.stream_per_group:
         for group in groups:
             sink.write(_int(1))
-            _write_stream(sink, group)
+            _write_stream(sink, group, schema or group[0].schema)
         sink.write(_int(0))
     else:
-        _write_stream(sink, [pa.Table.from_batches(group).combine_chunks().to_batches()[0] for group in groups])
+        joined = [_join(group, schema or group[0].schema) for group in groups]
+        _write_stream(sink, joined, schema or joined[0].schema)
     sink.write(_int(END_OF_STREAM))
     return sink.getvalue()
 
 
-def _write_stream(sink: io.BytesIO, batches: Sequence[pa.RecordBatch]) -> None:
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), batches[0].schema) as writer:
+def _join(group: Group, schema: pa.Schema) -> pa.RecordBatch:
+    if len(group) == 1:
+        return group[0]
+    batches = pa.Table.from_batches(group, schema).combine_chunks().to_batches()
+    return batches[0] if batches else pa.record_batch([pa.array([], field.type) for field in schema], schema)
+
+
+def _write_stream(sink: io.BytesIO, batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> None:
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
 

@@ -1,0 +1,212 @@
+"""Stock's daemon and bowstring's side by side, without a JVM: the same bytes go to both, both answers come back.
+
+Runs on the interpreter of an environment. A `Case` is one task; `Pair.run` gives both workers' answers to it, which
+`comparison.difference` compares.
+
+    with Pair(Path("target/cpython-3.11/release/bowstring")) as pair:
+        stock, bowstring = pair.run(case)
+        print(difference(stock, bowstring))
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "benches"))
+
+import pyarrow as pa
+import pyspark
+from pyspark import cloudpickle
+from pyspark.sql.types import StructType
+
+from jvm_client import ConnectionLost, Daemon, ProtocolViolation, Reply, Worker, spark_environment
+from task_bytes import DIALECTS, Group, Task, encode_groups, encode_preamble, pickle_command
+
+DIALECT = DIALECTS[pyspark.__version__]
+
+TIMEOUT = 60.0
+"""Seconds after which a worker that says nothing counts as hung."""
+
+STOCK_DAEMON = """
+import runpy, sys
+import numpy, pandas, pyarrow.compute, pyarrow.ipc, pyspark.sql.pandas.serializers, pyspark.worker
+from pyspark.sql.pandas.utils import require_minimum_pandas_version, require_minimum_pyarrow_version
+require_minimum_pandas_version()
+require_minimum_pyarrow_version()
+runpy.run_module("pyspark.daemon", run_name="__main__")
+"""
+"""Stock's own daemon in a process that has imported what its workers import. A worker ends with each error, and a new
+one takes a second to import pandas for itself; forked from here it takes milliseconds. The code is stock's."""
+
+QUIET = {
+    # Adds a line to the text of errors; everything else of a text has to be stock's.
+    "BOWSTRING_ERROR_NOTES": "off",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+def by_value(module: Any) -> Any:
+    """Lets functions of a module, which workers cannot import, be pickled whole. Returns the module."""
+    cloudpickle.register_pickle_by_value(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task of a grouped map."""
+
+    schema: pa.Schema
+    groups: Sequence[Group]
+    """The batches of each group. Spark lines that know one batch a group get them joined."""
+    function: Callable[..., Any]
+    """Pickled by value, so it must not come from a module that the workers cannot import."""
+    return_type: StructType
+    keys: Sequence[int] = ()
+    """Which columns are grouped by."""
+    values: Sequence[int] | None = None
+    """Which columns the function's frame has; all of them unless given."""
+    conf: Mapping[str, str] = field(default_factory=dict)
+    """Runner confs that differ from Spark's defaults."""
+
+    def encode(self) -> tuple[bytes, bytes]:
+        """Preamble and data."""
+        values = list(range(len(self.schema))) if self.values is None else list(self.values)
+        offsets = [len(self.keys) + len(values) + 1, len(self.keys), *self.keys, *values]
+        known = DIALECT.runner_conf
+        # A JVM sends only the settings that its Spark line knows.
+        conf = {key: value for key, value in self.conf.items() if key in known}
+        task = Task(pickle_command(self.function, self.return_type), offsets, conf=conf)
+        return encode_preamble(DIALECT, task), encode_groups(DIALECT, self.groups, self.schema)
+
+    def only(self, groups: Sequence[Group]) -> Case:
+        """The same task with other groups."""
+        return replace(self, groups=groups)
+
+
+@dataclass
+class Answer:
+    """What one side made of a task."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    schema: pa.Schema | None = None
+    """Of the Arrow stream, None if there was none."""
+    traceback: str | None = None
+    failure: str | None = None
+    """How the worker broke the protocol, hung or died."""
+    end: int | None = None
+    accumulators: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, reply: Reply) -> Answer:
+        """Decodes a reply; an Arrow stream that cannot be read is a failure."""
+        answer = cls(traceback=reply.traceback, end=reply.end, accumulators=reply.accumulators)
+        if reply.arrow:
+            try:
+                with pa.ipc.open_stream(bytes(reply.arrow)) as stream:
+                    answer.schema = stream.schema
+                    answer.batches = list(stream)
+                    for batch in answer.batches:
+                        batch.validate()
+            except pa.ArrowException as error:
+                answer.failure = f"unreadable Arrow stream: {error}"
+        return answer
+
+
+class Side:
+    """One daemon, and the connection that is used again for the next task where possible."""
+
+    def __init__(self, name: str, command: Sequence[str | Path], prepare: Case | None = None) -> None:
+        """`prepare` is a task that each new worker gets before any other."""
+        self.name = name
+        self.workers = 0
+        """How many workers have been used."""
+        environment = spark_environment(Path(sys.executable), **QUIET)
+        # Not from the zip: each new worker of stock's would spend 100 ms on reading its directory again.
+        environment["PYTHONPATH"] = ""
+        stderr = None if os.environ.get("PARITY_STDERR") else subprocess.DEVNULL
+        self._daemon = Daemon(command, environment, stderr=stderr, timeout=TIMEOUT)
+        self._prepare = prepare
+        self._worker: Worker | None = None
+
+    def run(self, task: Sequence[bytes], fresh: bool = False) -> Answer:
+        """The answer to a task, on a new connection if `fresh`."""
+        if fresh:
+            self.hang_up()
+        try:
+            if self._worker is None:
+                self._worker = self._connect()
+            reply = self._worker.run(*task, timing_longs=DIALECT.timing_longs)
+        except (ConnectionLost, ProtocolViolation, OSError) as error:
+            self._kill()
+            return Answer(failure=f"{type(error).__name__}: {error}")
+        if reply.traceback is not None or reply.end != -4:
+            self.hang_up()
+        return Answer.of(reply)
+
+    def hang_up(self) -> None:
+        """Closes the connection, so that the worker ends."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def close(self) -> None:
+        """Ends the daemon and its workers."""
+        self.hang_up()
+        self._daemon.close()
+
+    def _connect(self) -> Worker:
+        worker = self._daemon.connect()
+        self.workers += 1
+        if self._prepare is not None:
+            reply = worker.run(*self._prepare.encode(), timing_longs=DIALECT.timing_longs)
+            if reply.traceback:
+                raise ProtocolViolation(reply.traceback)
+        return worker
+
+    def _kill(self) -> None:
+        """For a worker that hangs: a closed connection would not end it."""
+        if self._worker is not None and self._worker.pid:
+            with suppress(OSError):
+                self._daemon.kill_worker(self._worker.pid)
+        self.hang_up()
+
+
+class Pair:
+    """Both sides, with daemons that live as long as this."""
+
+    def __init__(self, bowstring: Path, prepare: Case | None = None) -> None:
+        """`prepare` is for bowstring's workers only."""
+        self.stock = Side("stock", [sys.executable, "-c", STOCK_DAEMON])
+        self.bowstring = Side("bowstring", [bowstring, *DIALECT.daemon], prepare)
+        self._pool = ThreadPoolExecutor(2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, case: Case, fresh: bool = False) -> tuple[Answer, Answer]:
+        """Stock's and bowstring's answer; they work at the same time."""
+        task = case.encode()
+        stock = self._pool.submit(self.stock.run, task, fresh)
+        bowstring = self.bowstring.run(task, fresh)
+        return stock.result(), bowstring
+
+    def close(self) -> None:
+        """Ends both daemons."""
+        self._pool.shutdown()
+        self.stock.close()
+        self.bowstring.close()
