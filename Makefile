@@ -6,7 +6,7 @@ VENVS = integration/.venvs
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark check fuzz bench build clean
+.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases check fuzz bench build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,18 @@ test-spark:
 	$(ENVIRONMENTS) all
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(VENVS)/tools/bin/python -m pytest integration
+
+# Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
+parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs
+	$(ENVIRONMENTS) parity
+	$(VENVS)/parity/bin/python integration/parity/fuzz.py $(FUZZ)
+
+parity-cases: ## every question of the case tables through both workers; most of an hour
+	$(ENVIRONMENTS) spark-3.5.9 spark-4.3.0
+	$(ENVIRONMENTS) build 3.11
+	for name in spark-3.5.9 spark-4.3.0; do \
+		$(VENVS)/$$name/bin/python integration/parity/live_cases.py $${BOWSTRING_BIN:-target/cpython-3.11/release/bowstring} || exit; \
+	done
 
 check: ## formatting, lints, docs, licences, Python lint
 	$(ENVIRONMENTS) tools

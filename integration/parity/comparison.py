@@ -13,6 +13,7 @@ FLOATS = {pa.float16(): pa.int16(), pa.float32(): pa.int32(), pa.float64(): pa.i
 TEXTS = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 
 FRAME = re.compile(r'^  File "(?P<path>[^"]*)", line \d+.*\n(?:    .*\n)*', re.MULTILINE)
+ADDRESS = re.compile(r"\bat 0x[0-9a-f]+")
 INTERNAL = re.compile(r"/pyspark/")
 
 
@@ -33,13 +34,14 @@ def difference(stock: Answer, bowstring: Answer) -> str | None:
 
 
 def simplified(traceback: str | None) -> str | None:
-    """A traceback without frames of PySpark's, among which bowstring's stand.
+    """A traceback without addresses of objects, and without frames of PySpark's, among which bowstring's stand.
 
     PySpark leaves out its own frames, except those at the end and where an error passed no code but its own. They show
     by which way stock's function was reached, and that is all that may differ.
     """
     if traceback is None:
         return None
+    traceback = ADDRESS.sub("at 0x…", traceback)
     return FRAME.sub(lambda found: "" if INTERNAL.search(found["path"]) else found[0], traceback)
 
 

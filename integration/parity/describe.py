@@ -62,8 +62,11 @@ def column(values: Any, seen: dict[int, str], name: str) -> str:
     return "; ".join(texts)
 
 
-def describe(frame: Any) -> list[str]:
-    """Everything that a user's function can see of a frame, without changing it."""
+def describe(frame: Any, *, sharing: bool = True) -> list[str]:
+    """Everything that a user's function can see of a frame, without changing it.
+
+    Without `sharing`, all but whether a write to a block would copy it first.
+    """
     manager = frame._mgr
     blocks = sorted(manager.blocks, key=lambda block: block.mgr_locs.as_array.tolist())
     seen: dict[int, str] = {}
@@ -73,7 +76,7 @@ def describe(frame: Any) -> list[str]:
         f"columns {labels(frame.columns)}",
         *(
             f"block {block.mgr_locs.as_array.tolist()} {type(block).__name__} {memory(block.values)} "
-            f"shared={block.refs.has_reference()}"
+            f"shared={sharing and block.refs.has_reference()}"
             for block in blocks
         ),
         *(

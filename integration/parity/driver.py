@@ -125,16 +125,16 @@ class Answer:
 class Side:
     """One daemon, and the connection that is used again for the next task where possible."""
 
-    def __init__(self, name: str, command: Sequence[str | Path], prepare: Case | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str | Path], prepare: Case | None = None, timeout: float = TIMEOUT
+    ) -> None:
         """`prepare` is a task that each new worker gets before any other."""
         self.name = name
-        self.workers = 0
-        """How many workers have been used."""
         environment = spark_environment(Path(sys.executable), **QUIET)
         # Not from the zip: each new worker of stock's would spend 100 ms on reading its directory again.
         environment["PYTHONPATH"] = ""
         stderr = None if os.environ.get("PARITY_STDERR") else subprocess.DEVNULL
-        self._daemon = Daemon(command, environment, stderr=stderr, timeout=TIMEOUT)
+        self._daemon = Daemon(command, environment, stderr=stderr, timeout=timeout)
         self._prepare = prepare
         self._worker: Worker | None = None
 
@@ -166,7 +166,6 @@ class Side:
 
     def _connect(self) -> Worker:
         worker = self._daemon.connect()
-        self.workers += 1
         if self._prepare is not None:
             reply = worker.run(*self._prepare.encode(), timing_longs=DIALECT.timing_longs)
             if reply.traceback:

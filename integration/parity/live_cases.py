@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ import pyarrow as pa
 import tables
 from comparison import difference, different_rows
 from driver import Answer, Case, Pair, Side
+from known import reason
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from task_bytes import Group
@@ -56,6 +58,8 @@ class Findings:
     """Questions that stock answered with an error."""
     impossible: list[str] = field(default_factory=list)
     """What these versions cannot make."""
+    known: Counter[str] = field(default_factory=Counter)
+    """Differences that `known.py` explains."""
     differences: list[tuple[str, str]] = field(default_factory=list)
     """Names of questions, and what differs."""
 
@@ -79,7 +83,11 @@ def sit(pair: Pair, exam: Exam) -> Findings:
         found = difference(expected[name], answer)
         # Not after another question, on either side.
         if found is not None and (found := difference(pair.stock.run(task), answer)) is not None:
-            findings.differences.append((f"{exam.name} {name}", found))
+            known = reason(found)
+            if known:
+                findings.known[known] += 1
+            else:
+                findings.differences.append((f"{exam.name} {name}", found))
     return findings
 
 
@@ -204,6 +212,7 @@ def main() -> None:
             for findings in (found for half in halves for found in half.result()):
                 total.tried += findings.tried
                 total.errors += findings.errors
+                total.known += findings.known
                 total.differences += findings.differences
     finally:
         for pair in pairs:
