@@ -33,8 +33,7 @@ test-spark:
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs
-	$(ENVIRONMENTS) parity
-	$(VENVS)/parity/bin/python integration/parity/fuzz.py $(FUZZ)
+	$(PYTHON) integration/parity/fuzz.py $(FUZZ)
 
 parity-cases: ## every question of the case tables through both workers; most of an hour
 	$(ENVIRONMENTS) spark-3.5.9 spark-4.3.0

@@ -52,7 +52,6 @@ ENVIRONMENTS = {
     environment.name: environment
     for environment in (
         Environment("tools", "tools"),
-        Environment("parity", "parity"),
         Environment("spark-3.5.9", "spark-3.5.9"),
         Environment("spark-4.0.5", "spark-4.0.5"),
         Environment("spark-4.1.4", "spark-4.1.4"),

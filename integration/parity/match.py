@@ -1,37 +1,39 @@
-"""Plays generated programs against one environment: hypothesis here, the workers behind `referee.py` there."""
+"""Plays generated programs on both workers of one environment, whose interpreter this runs on.
+
+Without a limit it goes on for ever. Says every ten seconds how far it is; the last line is a summary in JSON.
+"""
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import json
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from random import Random
+from typing import Any
 
+import driver
 import generate
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis.errors import FlakyFailure, HypothesisException
+import mutations
+import program
+from census import Census
+from comparison import difference
+from driver import Case, Pair
+from known import reason
+from reduce import reduced
 
-REFEREE = Path(__file__).resolve().parent / "referee.py"
-
-SHRINKING = 90.0
+REUSES = 12
+"""A worker serves so many tasks before a new connection is made, so that both ways are tried."""
+REDUCING = 120.0
 """Seconds that a failing program is made smaller for, at most."""
+INTERVAL = 10.0
 
 UNSOUND = ("write label",)
-"""Words that are left out of programs: README.md says why."""
-
-
-class Differs(AssertionError):
-    """The two workers did not answer alike."""
-
-
-class RefereeLost(Exception):
-    """The harness itself is at fault."""
+"""Words that are left out of programs unless they are asked for: README.md says why."""
 
 
 @dataclass
@@ -43,99 +45,138 @@ class Score:
     """Cases that stock answered with an error; of these one group is counted."""
     groups: int = 0
     known: Counter[str] = field(default_factory=Counter)
-    """Cases with a difference that `known.py` explains."""
+    """Cases with a difference that `known.py` explains; their groups are not counted."""
     differences: list[str] = field(default_factory=list)
     """For each the smallest program that was found, as text."""
 
 
 class Match:
-    """One referee process."""
+    """Two daemons, and what was asked of them."""
 
-    def __init__(self, interpreter: Path, bowstring: Path, without: Collection[str] = UNSOUND) -> None:
-        """`without` leaves words out of the programs."""
-        command = [interpreter, REFEREE, bowstring]
-        self._referee = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        words = self.ask(words=True)
-        new = words.pop("new")
-        words = {kind: [word for word in every if word not in without] for kind, every in words.items()}
-        self._programs = generate.programs(new, words)
+    def __init__(self, bowstring: Path, name: str, without: Iterable[str], mutation: str | None = None) -> None:
         self.score = Score()
+        self.census = Census()
+        self._name = name
+        self._without = frozenset(without)
+        prepare: Case = mutations.case(mutation) if mutation else self.census.case()
+        self._pair = Pair(bowstring, prepare)
+        self._asked = 0
+        self._spoiled = False
+        self._started = self._said = time.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
+    def close(self) -> None:
+        """Ends the daemons."""
+        self._pair.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(BrokenPipeError):
-            self._referee.stdin.close()
-        self._referee.wait(60)
+    def programs(self, seed: int) -> Iterable[tuple[str, dict[str, Any]]]:
+        """All programs of a seed, each with the seed of its own."""
+        for number in itertools.count():
+            label = f"{seed}.{number}"
+            yield label, generate.draw(Random(label), driver.DIALECT.stream_per_group, self._without)
 
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """Sends a request and waits for the answer."""
-        self._referee.stdin.write(json.dumps(request) + "\n")
-        self._referee.stdin.flush()
-        line = self._referee.stdout.readline()
-        if not line:
-            # Its standard error says why.
-            raise RefereeLost(f"exit code {self._referee.wait()} after {json.dumps(request)}")
-        return json.loads(line)
+    def play(self, label: str, drawn: dict[str, Any]) -> str | None:
+        """The first difference of one program, unless it is known."""
+        task = program.case(drawn)
+        found, error = self._compare(drawn, task)
+        known = found and reason(found)
+        self.score.cases += 1
+        self.score.errors += error
+        if known:
+            self.score.known[known] += 1
+        else:
+            self.score.groups += 1 if error else len(task.groups)
+        self._say(label)
+        return None if known else found
 
-    def play(
-        self, number: int, examples: int, *, shrink: bool = True, over: Callable[[], bool] = lambda: False
-    ) -> bool:
-        """Plays `examples` programs of the seed `number`, or fewer if it is `over`. False at the first difference."""
-        failing: dict[str, Any] = {}
-        deadline = float("inf")
-        lost: RefereeLost | None = None
+    def report(self, label: str, drawn: dict[str, Any]) -> str:
+        """A failing program made small, for a reader."""
 
-        def plays(drawn: dict[str, Any]) -> None:
-            nonlocal deadline, lost
-            if failing and time.monotonic() > deadline:
-                if drawn == failing["program"]:
-                    raise Differs
-                return
-            if lost or (not failing and over()):
-                return
-            try:
-                answer = self.ask(program=drawn)
-            except RefereeLost as error:
-                # Raised later: hypothesis would play on, to make it smaller.
-                lost = error
-                return
-            if answer["difference"] is not None:
-                if not failing:
-                    deadline = time.monotonic() + SHRINKING
-                failing.update(program=drawn, difference=answer["difference"])
-                raise Differs
-            if not failing:
-                self.score.cases += 1
-                self.score.errors += answer["error"]
-                self.score.groups += answer["groups"]
-                self.score.known.update([answer["known"]] if answer["known"] else [])
+        def fails(smaller: dict[str, Any]) -> bool:
+            found, _ = self._compare(smaller, program.case(smaller))
+            return found is not None and reason(found) is None
 
-        phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
-        test = settings(
-            max_examples=examples,
-            phases=phases,
-            database=None,
-            deadline=None,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-            verbosity=Verbosity.quiet,
-        )(seed(number)(given(self._programs)(plays)))
+        smallest = reduced(drawn, fails, REDUCING)
+        found, _ = self._compare(smallest, program.case(smallest))
+        again = f"replay.py BOWSTRING '{json.dumps(smallest)}'"
+        return f"{self._name}, program {label}: {found}\n\n{program.text(smallest)}\n\nagain: {again}"
+
+    def _compare(self, drawn: dict[str, Any], task: Case) -> tuple[str | None, bool]:
+        self._asked += 1
+        stock, bowstring = self._pair.run(task, fresh=self._spoiled or self._asked % REUSES == 0)
+        error = stock.traceback is not None
+        self.census.count(task, error)
+        found = difference(stock, bowstring)
+        # The options that it has set, the next task of these workers would find set; and what has failed once has to
+        # fail again, whatever was before it.
+        self._spoiled = found is not None or any(name in program.OPTIONS for name, _ in drawn["steps"])
+        return found, error
+
+    def _say(self, label: str) -> None:
+        now = time.monotonic()
+        if now - self._said < INTERVAL:
+            return
+        self._said = now
+        score = self.score
+        print(
+            f"{self._name}: {now - self._started:.0f} s, program {label}, {score.cases} cases, {score.errors} of them "
+            f"errors, {score.groups} groups, {len(score.differences)} differences, {score.known.total()} known",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Exits with 1 after a difference, or after a mistake that was not found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bowstring", type=Path)
+    parser.add_argument("--name", default="", help="the environment's, for what is printed")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--groups", type=float, default=float("inf"), help="stop after so many groups")
+    parser.add_argument("--examples", type=float, default=float("inf"), help="stop after so many programs")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="default: another one each time")
+    parser.add_argument("--differences", type=int, default=1, help="stop after so many; %(default)s")
+    parser.add_argument("--without", default=",".join(UNSOUND), help="steps to leave out of programs; %(default)s")
+    parser.add_argument("--mutations", action="store_true", help="see that every deliberate mistake is found")
+    arguments = parser.parse_args()
+    if arguments.mutations:
+        raise SystemExit(look_for_mistakes(arguments))
+    match = Match(arguments.bowstring, arguments.name, arguments.without.split(","))
+    try:
+        raise SystemExit(play(match, arguments))
+    finally:
+        match.close()
+
+
+def play(match: Match, arguments: argparse.Namespace) -> bool:
+    """Whether there was a difference."""
+    score, deadline = match.score, time.monotonic() + arguments.seconds
+    for label, drawn in match.programs(arguments.seed):
+        if match.play(label, drawn) is not None:
+            score.differences.append(match.report(label, drawn))
+            print(f"\n{score.differences[-1]}\n", flush=True)
+        played = len(score.differences) >= arguments.differences or score.cases >= arguments.examples
+        if played or score.groups >= arguments.groups or time.monotonic() > deadline:
+            break
+    shares = match.census.shares()
+    counts = {name: getattr(score, name) for name in ("cases", "errors", "groups", "known")}
+    summary = {"environment": arguments.name, "seed": arguments.seed, **counts, "differences": len(score.differences)}
+    print(json.dumps({**summary, "columns": shares}), flush=True)
+    return bool(score.differences)
+
+
+def look_for_mistakes(arguments: argparse.Namespace) -> bool:
+    """Whether a mutation was missed."""
+    found = {}
+    for name in mutations.NAMES:
+        match = Match(arguments.bowstring, arguments.name, arguments.without.split(","), name)
         try:
-            test()
-        except (Differs, FlakyFailure, HypothesisException):
-            if not failing:
-                raise
-            self.score.differences.append(self._report(number, failing))
-            return False
-        if lost:
-            raise lost
-        return True
+            programs = itertools.islice(match.programs(arguments.seed), int(arguments.examples))
+            found[name] = any(match.play(label, drawn) is not None for label, drawn in programs)
+        finally:
+            match.close()
+        print(f"{name}: {'found' if found[name] else 'MISSED'} after {match.score.cases} cases", flush=True)
+    print(json.dumps(found), flush=True)
+    return not all(found.values())
 
-    def _report(self, number: int, failing: dict[str, Any]) -> str:
-        text = self.ask(text=failing["program"])["text"]
-        again = f"replay.py BOWSTRING '{json.dumps(failing['program'])}'"
-        return f"seed {number}: {failing['difference']}\n\n{text}\n\nagain: {again}"
+
+if __name__ == "__main__":
+    main()

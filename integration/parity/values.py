@@ -1,13 +1,14 @@
 """Columns of generated programs: a Spark type, a profile and a seed give the same values everywhere.
 
-A type is written as in the JSON of a Spark schema. Drawing a choice for each value would be slow, so hypothesis draws
-what a column is like, and its values follow from the seed.
+A type is written as in the JSON of a Spark schema.
 """
 
 from __future__ import annotations
 
 import decimal
+import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def return_type(fields: list[tuple[str, Any, bool]]) -> StructType:
 
 def array(column: dict[str, Any], arrow: pa.DataType, group: int, rows: int, constant: bool) -> pa.Array:
     """The values of a column in one group; with `constant` all the same, as those of a key are."""
-    pool = _pool(column["type"], arrow, column["profile"], np.random.default_rng(column["seed"]))
+    pool = _pool(json.dumps(column["type"]), arrow, column["profile"], column["seed"])
     random = np.random.default_rng([column["seed"], group])
     picked = pool.take(pa.array(random.integers(0, len(pool), 1 if constant else rows).repeat(rows if constant else 1)))
     if column["nulls"] == "none" or pa.types.is_null(arrow):
@@ -116,7 +117,9 @@ def array(column: dict[str, Any], arrow: pa.DataType, group: int, rows: int, con
     return pa.Array.from_buffers(arrow, rows, [pa.array(valid).buffers()[1], *picked.buffers()[1:]])
 
 
-def _pool(type_json: Any, arrow: pa.DataType, profile: str, random: np.random.Generator) -> pa.Array:
+@lru_cache(64)
+def _pool(type_text: str, arrow: pa.DataType, profile: str, seed: int) -> pa.Array:
+    type_json, random = json.loads(type_text), np.random.default_rng(seed)
     size = 3 if profile == "few" else POOL
     if isinstance(type_json, str) and type_json in BITS and profile == "extreme":
         bits = BITS[type_json]
