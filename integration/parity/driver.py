@@ -125,16 +125,13 @@ class Answer:
 class Side:
     """One daemon, and the connection that is used again for the next task where possible."""
 
-    def __init__(
-        self, name: str, command: Sequence[str | Path], prepare: Case | None = None, timeout: float = TIMEOUT
-    ) -> None:
+    def __init__(self, command: Sequence[str | Path], prepare: Case | None = None) -> None:
         """`prepare` is a task that each new worker gets before any other."""
-        self.name = name
         environment = spark_environment(Path(sys.executable), **QUIET)
         # Not from the zip: each new worker of stock's would spend 100 ms on reading its directory again.
         environment["PYTHONPATH"] = ""
         stderr = None if os.environ.get("PARITY_STDERR") else subprocess.DEVNULL
-        self._daemon = Daemon(command, environment, stderr=stderr, timeout=timeout)
+        self._daemon = Daemon(command, environment, stderr=stderr, timeout=TIMEOUT)
         self._prepare = prepare
         self._worker: Worker | None = None
 
@@ -185,8 +182,8 @@ class Pair:
 
     def __init__(self, bowstring: Path, prepare: Case | None = None) -> None:
         """`prepare` is for bowstring's workers only."""
-        self.stock = Side("stock", [sys.executable, "-c", STOCK_DAEMON])
-        self.bowstring = Side("bowstring", [bowstring, *DIALECT.daemon], prepare)
+        self.stock = Side([sys.executable, "-c", STOCK_DAEMON])
+        self.bowstring = Side([bowstring, *DIALECT.daemon], prepare)
         self._pool = ThreadPoolExecutor(2)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,26 @@
+"""The questions of `parity/cases`, asked of stock's worker and of bowstring's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from environments import Environment, build_bowstring, make
+
+PROGRAM = Path(__file__).resolve().parent / "parity" / "live_cases.py"
+ONE_IN = "40"
+"""Of the questions about results: five of six are answered with an error, and an error ends a worker."""
+QUESTIONS = 600
+"""At least so many there are with every Spark line, and an error for every sixth."""
+
+
+def test_workers_answer_the_case_tables_alike(environment: Environment) -> None:
+    """Every input and every way to label a result, and a sample of the results; `make parity-cases` asks everything."""
+    command = [make(environment), PROGRAM, build_bowstring(environment.python), "--one-in", ONE_IN]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1_800, check=False)
+    assert done.returncode == 0, done.stderr[-3_000:]
+    outcome = json.loads(done.stdout)
+    assert outcome["tried"] > QUESTIONS
+    assert outcome["errors"] > QUESTIONS / 6
+    assert outcome["differences"] == []
