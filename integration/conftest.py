@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--environments",
         default=os.environ.get("BOWSTRING_ENVIRONMENTS", ""),
-        help="comma-separated environments, or matrix: all of them; default those of every run (or BOWSTRING_ENVIRONMENTS)",
+        help="comma-separated environments, or matrix: all of them; default those of every run",
     )
     group.addoption(
         "--kinds",

@@ -143,7 +143,8 @@ def main(arguments: list[str]) -> None:
     unknown = [name for name in names if name not in ENVIRONMENTS]
     if unknown or not names:
         known = ", ".join(ENVIRONMENTS)
-        raise SystemExit(f"usage: environments.py NAME… | all | matrix | build PYTHON… | find PYTHON  (known names: {known})")
+        usage = "usage: environments.py NAME… | all | matrix | build PYTHON… | find PYTHON"
+        raise SystemExit(f"{usage}  (known names: {known})")
     for name in names:
         if names is not arguments and is_extra(ENVIRONMENTS[name]):
             print(f"{name}: LEFT OUT, no Python {ENVIRONMENTS[name].python} with a shared libpython here", flush=True)

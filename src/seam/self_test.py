@@ -174,9 +174,7 @@ def _same_frames(expected, actual):
     layouts = [[(block.values.shape, str(block.dtype)) for block in frame._mgr.blocks] for frame in (expected, actual)]
     if layouts[0] != layouts[1]:
         return False
-    return all(
-        _same(left, right) for name in expected.columns for left, right in zip(expected[name], actual[name])
-    )
+    return all(_same(left, right) for name in expected.columns for left, right in zip(expected[name], actual[name]))
 
 
 def _same(left, right):
@@ -188,6 +186,7 @@ def _same(left, right):
     if type(left) is tuple:
         return all(_same(*pair) for pair in zip(left, right))
     if type(left) is np.ndarray:
-        alike = left.dtype == right.dtype and left.shape == right.shape and left.flags.writeable == right.flags.writeable
-        return alike and all(_same(*pair) for pair in zip(left, right))
+        if left.dtype != right.dtype or left.shape != right.shape or left.flags.writeable != right.flags.writeable:
+            return False
+        return all(_same(*pair) for pair in zip(left, right))
     return left is right or left == right or (left != left and right != right)

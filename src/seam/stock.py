@@ -9,7 +9,6 @@ from pyspark import worker
 from pyspark.sql.pandas.types import _check_series_convert_timestamps_internal, to_arrow_type
 from pyspark.sql.types import StructField, StructType
 
-
 _PLAIN = {
     *("NullType", "BooleanType", "ByteType", "ShortType", "IntegerType", "LongType", "FloatType", "DoubleType"),
     *("DecimalType", "StringType", "CharType", "VarcharType", "BinaryType", "DateType", "TimestampType"),
