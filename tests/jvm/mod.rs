@@ -8,11 +8,12 @@
 )]
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -102,7 +103,9 @@ pub(crate) struct Daemon {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
-    stderr: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<()>>,
+    /// What it has written to standard error so far.
+    said: Arc<Mutex<String>>,
 }
 
 impl Daemon {
@@ -113,14 +116,19 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = child.stderr.take().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
         Self {
+            said,
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
             stderr: Some(thread::spawn(move || {
-                let mut text = String::new();
-                stderr.read_to_string(&mut text).unwrap();
-                text
+                for line in stderr.lines() {
+                    let mut heard = heard.lock().unwrap();
+                    heard.push_str(&line.unwrap());
+                    heard.push('\n');
+                }
             })),
             child,
         }
@@ -156,6 +164,13 @@ impl Daemon {
         stdin.flush().unwrap();
     }
 
+    /// Waits until it has written `text` to standard error.
+    pub(crate) fn has_said(&self, text: &str) {
+        wait_for(text, || {
+            self.said.lock().unwrap().contains(text).then_some(())
+        });
+    }
+
     /// Waits for its end and for that of its whole group; returns what it wrote to standard error, and
     /// whether anything but the port went to standard output.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
@@ -167,7 +182,9 @@ impl Daemon {
         let mut rest = Vec::new();
         self.stdout.take().unwrap().read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"", "more on standard output than the port");
-        (status, self.stderr.take().unwrap().join().unwrap())
+        self.stderr.take().unwrap().join().unwrap();
+        let said = self.said.lock().unwrap().clone();
+        (status, said)
     }
 
     /// Lets go of standard input and waits for the end.
