@@ -32,9 +32,6 @@ REDUCING = 120.0
 """Seconds that a failing program is made smaller for, at most."""
 INTERVAL = 10.0
 
-UNSOUND = ("write label",)
-"""Words that are left out of programs unless they are asked for: README.md says why."""
-
 
 @dataclass
 class Score:
@@ -134,7 +131,7 @@ def main() -> None:
     parser.add_argument("--examples", type=float, default=float("inf"), help="stop after so many programs")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="default: another one each time")
     parser.add_argument("--differences", type=int, default=1, help="stop after so many; %(default)s")
-    parser.add_argument("--without", default=",".join(UNSOUND), help="steps to leave out of programs; %(default)s")
+    parser.add_argument("--without", default="", help="comma-separated steps to leave out of programs")
     parser.add_argument("--mutations", action="store_true", help="see that every deliberate mistake is found")
     arguments = parser.parse_args()
     if arguments.mutations:
