@@ -6,7 +6,7 @@ VENVS = integration/.venvs
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases check fuzz bench build clean
+.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix check fuzz bench build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,12 @@ parity-cases: ## every question of the case tables through both workers; most of
 	for name in spark-3.5.9 spark-4.3.0; do \
 		$(VENVS)/$$name/bin/python integration/parity/live_cases.py $${BOWSTRING_BIN:-target/cpython-3.11/release/bowstring} || exit; \
 	done
+
+# MATRIX="--groups 20000 --environments spark-4.3.0" for less than the whole night.
+matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/compatibility.md
+	$(ENVIRONMENTS) matrix
+	$(ENVIRONMENTS) build 3.11 3.13
+	$(PYTHON) integration/parity/matrix.py $(MATRIX)
 
 check: ## formatting, lints, docs, licences, Python lint
 	$(ENVIRONMENTS) tools

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import Environment, build_bowstring, make
+from parity.known import is_known_result
 
 PROGRAMS = Path(__file__).resolve().parent / "parity"
 CASES = 10_000
@@ -35,14 +36,6 @@ NATIVE_INPUT = (
 """Columns that have a native path with every version."""
 
 
-def is_known(difference: list[str]) -> bool:
-    """The two differences that parity/README.md explains."""
-    field, _, safe, series, *_ = difference
-    if series == "complex":
-        return field.startswith("decimal")
-    return (field, safe, series) == ("string", False, "bytes_obj")
-
-
 def run(program: str, environment: Environment) -> dict[str, Any]:
     """What a program has found in a worker of this environment."""
     command = [make(environment), PROGRAMS / program, build_bowstring(environment.python)]
@@ -65,6 +58,6 @@ def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment
     """No difference in values, types, nulls or errors beyond the two that are known."""
     outcome = run("output_cases.py", environment)
     assert outcome["tried"] > CASES
-    assert [difference for difference in outcome["differences"] if not is_known(difference)] == []
+    assert [difference for difference in outcome["differences"] if not is_known_result(difference)] == []
     native = {tuple(pair) for pair in outcome["native"]}
     assert {(field, series) for field, names in NATIVE.items() for series in names.split()} - native == set()

@@ -24,6 +24,9 @@ def listen(path: str) -> None:
     import os
     import sys
 
+    if "_bowstring_stock" not in sys.modules:
+        # No native path with these versions, so there is nothing to hear.
+        return
     frames, stock = sys.modules["_bowstring_frames"].Frames, sys.modules["_bowstring_stock"]
     file = os.open(path, os.O_WRONLY | os.O_APPEND)
     # The result of the task that runs this.

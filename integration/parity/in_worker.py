@@ -30,7 +30,7 @@ def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 90
 
     function.__module__ = "__main__"
     task = Task(pickle_command(function, StructType([StructField("s", StringType())])), grouped_offsets(1, [0]))
-    data = encode_groups(dialect, [[pa.record_batch({"k": pa.array([1])})]])
+    data = encode_groups(dialect, [[pa.RecordBatch.from_pydict({"k": pa.array([1])})]])
     environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable)
     with Daemon([bowstring, *dialect.daemon], environment, timeout=timeout) as daemon, daemon.connect() as worker:
         reply = worker.run(encode_preamble(dialect, task), data, timing_longs=dialect.timing_longs)

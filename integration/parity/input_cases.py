@@ -124,7 +124,7 @@ def compare() -> dict[str, Any]:
         nonlocal tried
         zone = getattr(chunks[0].type, "tz", None) or "UTC"
         # Two equal columns: they share a block with pandas 2, but no object.
-        batches = [pa.record_batch({"a": chunk, "b": chunk}) for chunk in chunks]
+        batches = [pa.RecordBatch.from_pydict({"a": chunk, "b": chunk}) for chunk in chunks]
         messages = [batch.serialize().to_pybytes() for batch in batches]
         schema = batches[0].schema.serialize().to_pybytes()
         adapters = [make_stock(line, stock_classes, return_type, zone, True) for _ in range(2)]

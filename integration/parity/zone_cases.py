@@ -82,7 +82,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
         """One group of so many batches."""
         nonlocal tried, converted
         arrow = pa.timestamp("us", zone)
-        batches = [pa.record_batch({"a": pa.array(chunk, arrow)}) for chunk in chunks]
+        batches = [pa.RecordBatch.from_pydict({"a": pa.array(chunk, arrow)}) for chunk in chunks]
         messages = [batch.serialize().to_pybytes() for batch in batches]
         adapter, calls = counted(zone, True)
         task = task_of(adapter)

@@ -76,6 +76,11 @@ impl TimeOfDay {
     }
 }
 
+/// Whether a zone is named by its offset, as in `+05:30`.
+pub fn is_offset(zone: &str) -> bool {
+    zone.starts_with(['+', '-'])
+}
+
 /// Offset of a time zone whose rules cannot change, in microseconds east of UTC; `None` for
 /// every other zone.
 ///

@@ -15,6 +15,9 @@ from pandas.core.dtypes import missing
 from pandas.core.internals.blocks import new_block
 from pandas.core.internals.managers import BlockManager
 
+if tuple(map(int, pd.__version__.split(".")[:2])) < (2, 2):
+    raise ImportError(f"pandas {pd.__version__} is older than 2.2")
+
 PANDAS_3 = int(pd.__version__.split(".")[0]) >= 3
 
 # Options that change what stock builds. Read per group: the user's function may set them.

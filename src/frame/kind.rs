@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use arrow_schema::{DataType, Field, TimeUnit};
 
-use super::calendar::fixed_offset;
+use super::calendar::{fixed_offset, is_offset};
 use super::nested;
 
 /// Unit of a pandas datetime or timedelta column.
@@ -115,6 +115,10 @@ impl InputKind {
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone))
                 if session_zone == Some(zone) =>
             {
+                // "+00:00" is as unknown as the others to a library that knows only names.
+                if is_offset(zone) && traits.unproven.contains(OFFSET_TIMESTAMP) {
+                    return None;
+                }
                 fixed_offset(zone).map_or(Self::NamedTimestamp, Self::Timestamp)
             }
             DataType::Duration(TimeUnit::Microsecond) => Self::Interval,

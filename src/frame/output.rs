@@ -205,6 +205,11 @@ impl Output {
         }
     }
 
+    /// The declared schema: a struct column `_0`.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
     /// Whether any group has ended.
     pub fn started(&self) -> bool {
         self.started
@@ -233,23 +238,39 @@ impl Output {
         field.builder.append(values, names, &self.rules)
     }
 
-    /// Appends a `pyarrow.Array` that stock has made for field `index`.
+    /// Appends a `pyarrow.Array` that stock has made for field `index`. `false` if it has another
+    /// type than the field; then nothing was appended.
     ///
     /// # Errors
     ///
-    /// Fails if the array has another type than the field, or cannot be imported.
-    pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Fails if the array cannot be imported.
+    pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<bool> {
         let array = make_array(ArrayData::from_pyarrow_bound(array)?);
         if let DataType::Struct(types) = self.schema.field(0).data_type()
             && let Some(declared) = types.get(index)
             && array.data_type() != declared.data_type()
         {
-            let (name, wanted, made) = (declared.name(), declared.data_type(), array.data_type());
-            return Err(PyTypeError::new_err(format!(
-                "bowstring: PySpark has converted the column '{name}' to {made}, not to the declared {wanted}"
-            )));
+            return Ok(false);
         }
-        self.append_array(index, array)
+        self.append_array(index, array)?;
+        Ok(true)
+    }
+
+    /// Starts over with the schema of `column`, which is what stock has made of the first result.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not a struct column.
+    pub fn adopt(&mut self, column: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data_type = ArrayData::from_pyarrow_bound(column)?.data_type().clone();
+        let DataType::Struct(fields) = &data_type else {
+            return Err(PyTypeError::new_err(format!(
+                "bowstring: PySpark has converted a result to {data_type}"
+            )));
+        };
+        let opaque: Vec<usize> = (0..fields.len()).collect();
+        *self = Self::new(fields.clone(), self.rules.clone(), &[], &opaque);
+        Ok(())
     }
 
     /// Appends a batch that another output of the same task has made.
@@ -293,7 +314,7 @@ impl Output {
         self.groups > 0
     }
 
-    /// Takes everything as one batch with the single struct column `_0`.
+    /// Takes everything as one batch with the single struct column `_0`, whose fields may be null.
     ///
     /// # Errors
     ///
@@ -314,10 +335,16 @@ impl Output {
             });
             field.pieces.clear();
         }
-        let column = StructArray::try_new_with_length(types.clone(), columns, None, self.rows)?;
+        // PARITY: stock sends nulls in a field that is declared without them. Only the schema says
+        // what was declared.
+        let types: Fields = types
+            .iter()
+            .map(|field| field.as_ref().clone().with_nullable(true))
+            .collect();
+        let column = StructArray::try_new_with_length(types, columns, None, self.rows)?;
         self.rows = 0;
         self.groups = 0;
         self.piece_bytes = 0;
-        RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::new(column)])
+        RecordBatch::try_from_iter_with_nullable([("_0", Arc::new(column) as ArrayRef, true)])
     }
 }

@@ -101,15 +101,15 @@ def _hook(native, line, stock_classes, proven):
         # They hold the user's function, which must not outlive its task.
         wrapped.clear()
         singles.clear()
+        streams = None if task is None else _streams(native, task, line, proven)
         if pipelined is not None:
             # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
-            if task is None:
+            if streams is None:
                 os.environ["SPARK_PIPELINED_UDF"] = pipelined
             else:
                 os.environ.pop("SPARK_PIPELINED_UDF", None)
-        if task is None:
+        if streams is None:
             return result
-        streams = native.GroupedMap(task, line.framing, proven)
         return (lambda split_index, groups: groups), result[1], streams, streams
 
     if line.wraps:
@@ -122,6 +122,15 @@ def _hook(native, line, stock_classes, proven):
         worker.wrap_grouped_map_pandas_udf = wrap_grouped_map_pandas_udf
     worker.read_single_udf = read_single_udf
     worker.read_udfs = read_udfs
+
+
+def _streams(native, task, line, proven):
+    """The native half of a task. None if stock's own code must run."""
+    try:
+        return native.GroupedMap(task, line.framing, proven)
+    except Exception:
+        # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
+        return None
 
 
 def _see_wrapped(line, stock_classes, result, wrapped, singles):

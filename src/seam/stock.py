@@ -62,6 +62,9 @@ class Stock:
             [pa.field(field.name, self.arrow_type(field.dataType), True) for field in self.return_type.fields]
         )
 
+    def meet_text(self):
+        """Before the first group with text: whatever stock remembers of pandas' options from then on."""
+
     def opaque_fields(self):
         """Positions of the result's fields that only stock may convert."""
         return [index for index, field in enumerate(self.return_type.fields) if not _is_plain(field.dataType)]
@@ -186,6 +189,10 @@ class ConversionStock(Stock):
             prefer_int_ext_dtype=self._prefer_int_ext_dtype,
             df_for_struct=False,
         )
+
+    def meet_text(self):
+        # PARITY: PySpark caches the converter, and that keeps the storage of strings which was set when it was made.
+        self.column(pa.table({"text": pa.chunked_array([], pa.string())}), 0)
 
     def arrow_type(self, data_type):
         return to_arrow_type(data_type, timezone=self.timezone, prefers_large_types=self.large_types)

@@ -5,6 +5,7 @@ use arrow_schema::{Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::frame::calendar::is_offset;
 use crate::frame::from_pandas::Rules;
 use crate::frame::kind::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::frame::output::{Names, Output};
@@ -70,8 +71,10 @@ impl Conversions {
             .as_deref()
             .map_or(Zone::Stock, |name| Zone::new(name, stock));
         let kind = match zone {
-            Zone::Fixed(0) | Zone::Stock => None,
-            Zone::Fixed(_) => Some(OFFSET_TIMESTAMP),
+            Zone::Fixed(_) if session_zone.as_deref().is_some_and(is_offset) => {
+                Some(OFFSET_TIMESTAMP)
+            }
+            Zone::Fixed(_) | Zone::Stock => None,
             Zone::Named(_) => Some(NAMED_TIMESTAMP),
         };
         let proven_output =

@@ -177,6 +177,12 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             })?;
             labels.push(field.name().clone());
         }
+        let is_text = |kind: &Option<InputKind>| {
+            matches!(kind, Some(InputKind::String | InputKind::LargeString))
+        };
+        if self.kinds.iter().any(is_text) {
+            self.stock().call_method0("meet_text")?;
+        }
         self.frames = Some(self.conversions.frames(self.py, &labels)?);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::ToPyArrow;
+use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -107,10 +108,10 @@ impl GroupedMap {
             results: Results::new(py, &self.conversions)?,
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
-        let outcome = run.groups(&mut ahead, &mut output, &mut |batch| {
+        let outcome = run.groups(&mut ahead, &mut output, &mut |schema, batch| {
             let writer = match &mut writer {
                 Some(writer) => writer,
-                none => none.insert(WriteBehind::start(socket.try_clone()?)?),
+                none => none.insert(WriteBehind::start(socket.try_clone()?, schema)?),
             };
             py.detach(|| writer.write(batch)).map_err(PyErr::from)
         });
@@ -165,7 +166,7 @@ impl Run<'_, '_> {
         &mut self,
         ahead: &mut ReadAhead,
         output: &mut Output,
-        write: &mut dyn FnMut(RecordBatch) -> PyResult<()>,
+        write: &mut dyn FnMut(SchemaRef, RecordBatch) -> PyResult<()>,
     ) -> PyResult<()> {
         loop {
             let patience = output.has_groups().then_some(PATIENCE);
@@ -183,7 +184,8 @@ impl Run<'_, '_> {
                 Next::Failed(error) => return Err(wire_error(&error)),
             };
             if due {
-                write(output.take().map_err(|error| internal(&error))?)?;
+                let batch = output.take().map_err(|error| internal(&error))?;
+                write(output.schema(), batch)?;
             }
             if over {
                 return Ok(());

@@ -73,13 +73,18 @@ impl<'a, 'py> Results<'a, 'py> {
         }
         let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
         let Some(verifier) = verifier else {
-            self.append(result, &arrays, &positions, output, |_| ())?;
+            if !self.append(result, &arrays, &positions, output, |_| ())? {
+                return self.take_whole(result, output);
+            }
             return Ok(rows);
         };
         let (mut alone, mut native) = (self.conversions.output(), Vec::new());
-        self.append(result, &arrays, &positions, &mut alone, |index| {
+        let usual = self.append(result, &arrays, &positions, &mut alone, |index| {
             native.push(index);
         })?;
+        if !usual {
+            return self.take_whole(result, output);
+        }
         alone.end_group(rows);
         let batch = alone
             .take()
@@ -95,6 +100,7 @@ impl<'a, 'py> Results<'a, 'py> {
     }
 
     /// Appends the columns of a result, natively where that can be; `native` hears of those fields.
+    /// `false` if stock makes a column of another type than the declared one.
     fn append(
         &self,
         result: &Bound<'py, PyAny>,
@@ -102,7 +108,7 @@ impl<'a, 'py> Results<'a, 'py> {
         positions: &[usize],
         output: &mut Output,
         mut native: impl FnMut(usize),
-    ) -> PyResult<()> {
+    ) -> PyResult<bool> {
         for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
             if output.append(index, array, &self.conversions.names)? {
                 native(index);
@@ -110,10 +116,12 @@ impl<'a, 'py> Results<'a, 'py> {
                 let array = self
                     .stock()
                     .call_method1("field", (result, position, index))?;
-                output.append_stock(index, &array)?;
+                if !output.append_stock(index, &array)? {
+                    return Ok(false);
+                }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn stock(&self) -> &'a Bound<'py, PyAny> {
@@ -127,9 +135,17 @@ impl<'a, 'py> Results<'a, 'py> {
             .call_method1("whole", (result, output.started()))?;
         let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
         self.odd_schema = odd_schema;
+        // PARITY: the first result decides on the schema of the answer, be it another than declared.
+        if odd_schema && !output.started() {
+            output.adopt(&column)?;
+        }
         let children = column.call_method0("flatten")?;
         for (index, child) in children.try_iter()?.enumerate() {
-            output.append_stock(index, &child?)?;
+            if !output.append_stock(index, &child?)? {
+                return Err(PyRuntimeError::new_err(format!(
+                    "bowstring: field {index} of a result has another type than in the first one"
+                )));
+            }
         }
         column.len()
     }

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use crate::wire::marker;
 
@@ -26,16 +26,16 @@ pub struct WriteBehind {
 
 impl WriteBehind {
     /// Starts the thread. It writes to `socket`, which must be in blocking mode and have nothing
-    /// buffered before it.
+    /// buffered before it, a stream with this schema, which may allow fewer nulls than the batches.
     ///
     /// # Errors
     ///
     /// Fails if the operating system gives no thread.
-    pub fn start(socket: File) -> io::Result<Self> {
+    pub fn start(socket: File, schema: SchemaRef) -> io::Result<Self> {
         let (batches, queue) = sync_channel(QUEUED_BATCHES);
         let thread = thread::Builder::new()
             .name("bowstring-write".to_owned())
-            .spawn(move || write_all(socket, &queue))?;
+            .spawn(move || write_all(socket, &schema, &queue))?;
         Ok(Self {
             batches: Some(batches),
             thread: Some(thread),
@@ -71,12 +71,12 @@ impl WriteBehind {
     }
 }
 
-fn write_all(mut socket: File, queue: &Receiver<RecordBatch>) -> io::Result<()> {
+fn write_all(mut socket: File, schema: &Schema, queue: &Receiver<RecordBatch>) -> io::Result<()> {
     let Ok(first) = queue.recv() else {
         return Ok(());
     };
     let start = marker::START_ARROW_STREAM.to_be_bytes().to_vec();
-    let mut writer = StreamWriter::try_new(start, &first.schema()).map_err(to_io)?;
+    let mut writer = StreamWriter::try_new(start, schema).map_err(to_io)?;
     let mut next = Some(first);
     while let Some(batch) = next {
         writer.write(&batch).map_err(to_io)?;
