@@ -9,7 +9,7 @@ from pathlib import Path
 from environments import Environment, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "parity" / "live_cases.py"
-ONE_IN = "40"
+ONE_IN = "120"
 """Of the questions about results: five of six are answered with an error, and an error ends a worker."""
 QUESTIONS = 600
 """At least so many there are with every Spark line, and an error for every sixth."""
