@@ -5,12 +5,14 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, StructArray, make_array};
 use arrow_data::ArrayData;
-use arrow_pyarrow::FromPyArrow;
-use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
+use arrow_pyarrow::{FromPyArrow, ToPyArrow};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::concat::concat;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+
+use crate::wire::nullable;
 
 use super::field_builder::FieldBuilder;
 use super::from_pandas::{Rules, is_nan, room};
@@ -120,6 +122,10 @@ impl Names {
 #[derive(Debug)]
 struct FieldOutput {
     builder: FieldBuilder,
+    /// The declared type.
+    declared: DataType,
+    /// The same with nulls allowed everywhere: what the pieces have.
+    held: FieldRef,
     /// The type of Arrow-backed columns that are taken as they are. Text is copied by the builder,
     /// and nested types are for stock.
     arrow_backed: Option<DataType>,
@@ -178,12 +184,15 @@ impl Output {
     /// and the fields at the positions `opaque`.
     pub fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
         let outputs = fields.iter().enumerate().map(|(index, field)| {
-            let builder = FieldBuilder::new(field.data_type());
+            let held = nullable(field);
+            let builder = FieldBuilder::new(held.data_type());
             let proven =
                 !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
             let builder = if proven { builder } else { FieldBuilder::Stock };
             FieldOutput {
                 arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
+                declared: field.data_type().clone(),
+                held,
                 builder,
                 pieces: Vec::new(),
             }
@@ -245,14 +254,23 @@ impl Output {
     ///
     /// Fails if the array cannot be imported.
     pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let array = make_array(ArrayData::from_pyarrow_bound(array)?);
-        if let DataType::Struct(types) = self.schema.field(0).data_type()
-            && let Some(declared) = types.get(index)
-            && array.data_type() != declared.data_type()
-        {
+        let Some(field) = self.fields.get(index) else {
+            return Ok(false);
+        };
+        let made = array.getattr("type")?;
+        if DataType::from_pyarrow_bound(&made)? != field.declared {
             return Ok(false);
         }
-        self.append_array(index, array)?;
+        // PARITY: pyarrow lets nulls into parts that are declared without them.
+        let relaxed;
+        let array = if field.held.data_type() == &field.declared {
+            array
+        } else {
+            relaxed =
+                array.call_method1("cast", (field.held.data_type().to_pyarrow(array.py())?,))?;
+            &relaxed
+        };
+        self.append_array(index, make_array(ArrayData::from_pyarrow_bound(array)?))?;
         Ok(true)
     }
 
@@ -320,16 +338,11 @@ impl Output {
     ///
     /// Fails if the fields do not fit together, which is a bug.
     pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
-        let DataType::Struct(types) = self.schema.field(0).data_type() else {
-            return Err(ArrowError::SchemaError(
-                "the result is not a struct".to_owned(),
-            ));
-        };
         let mut columns = Vec::with_capacity(self.fields.len());
-        for (field, declared) in self.fields.iter_mut().zip(types) {
+        for field in &mut self.fields {
             field.pieces.extend(field.builder.finish()?);
             columns.push(match field.pieces.as_slice() {
-                [] => arrow_array::new_empty_array(declared.data_type()),
+                [] => arrow_array::new_empty_array(field.held.data_type()),
                 [piece] => Arc::clone(piece),
                 pieces => concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
             });
@@ -337,9 +350,10 @@ impl Output {
         }
         // PARITY: stock sends nulls in a field that is declared without them. Only the schema says
         // what was declared.
-        let types: Fields = types
+        let types: Fields = self
+            .fields
             .iter()
-            .map(|field| field.as_ref().clone().with_nullable(true))
+            .map(|field| Arc::clone(&field.held))
             .collect();
         let column = StructArray::try_new_with_length(types, columns, None, self.rows)?;
         self.rows = 0;

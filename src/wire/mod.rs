@@ -10,12 +10,14 @@ mod error;
 mod fault;
 mod inflate;
 mod ipc_message;
+mod nullable;
 mod soundness;
 
 pub use error::WireError;
 pub use fault::{Fault, Lie};
 pub use inflate::inflate;
 pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
+pub use nullable::{nullable, nullable_inside};
 pub use soundness::{Found, Soundness, check, owner};
 
 /// Longest Arrow IPC metadata accepted, in bytes.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 use byteorder::{BigEndian, ByteOrder};
 use bytes::BufMut;
@@ -15,7 +15,7 @@ use bytes::BufMut;
 use super::input::Input;
 use crate::wire::{
     CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
-    owner,
+    nullable, owner,
 };
 
 /// How groups lie in the data section.
@@ -396,43 +396,6 @@ impl EncodedBatch {
             Ok(columns) => Ok(Ok(Decoded::Columns(columns))),
             Err(error) => stock(Why::Refused(error)),
         }
-    }
-}
-
-/// The field with null allowed, in it and in what it holds; only the entries of maps and their keys
-/// may never be null.
-fn nullable(field: &FieldRef) -> FieldRef {
-    let field = Field::clone(field);
-    let data_type = nullable_inside(field.data_type());
-    Arc::new(field.with_data_type(data_type).with_nullable(true))
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "all other types hold no fields that Spark sends"
-)]
-fn nullable_inside(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::List(child) => DataType::List(nullable(child)),
-        DataType::LargeList(child) => DataType::LargeList(nullable(child)),
-        DataType::FixedSizeList(child, size) => DataType::FixedSizeList(nullable(child), *size),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(nullable).collect()),
-        DataType::Map(entries, sorted) => {
-            let fields = match entries.data_type() {
-                DataType::Struct(fields) => fields.iter().enumerate(),
-                _ => return data_type.clone(),
-            };
-            let fields = fields.map(|(position, field)| match position {
-                0 => field.clone(),
-                _ => nullable(field),
-            });
-            let fields = DataType::Struct(fields.collect());
-            DataType::Map(
-                Arc::new(Field::clone(entries).with_data_type(fields)),
-                *sorted,
-            )
-        }
-        other => other.clone(),
     }
 }
 
