@@ -55,7 +55,7 @@ def test_columns_of_every_type_arrive_as_stock_converts_them(environment: Enviro
 
 
 def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment: Environment) -> None:
-    """No difference in values, types, nulls or errors beyond the two that are known."""
+    """No difference in values, types, nulls or errors beyond the one that is known."""
     outcome = run("output_cases.py", environment)
     assert outcome["tried"] > CASES
     assert [difference for difference in outcome["differences"] if not is_known_result(difference)] == []
