@@ -56,7 +56,7 @@ def main(bowstring: str) -> None:
     dialect = DIALECTS[pyspark.__version__]
     command = pickle_command(describe, StructType([StructField("seen", StringType())]))
     preamble = encode_preamble(dialect, Task(command, grouped_offsets(2, [0])))
-    environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable)
+    environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable, BOWSTRING_ERROR_NOTES="off")
 
     def start(program: Sequence[str]) -> Daemon:
         return Daemon([*program, *dialect.daemon], environment)

@@ -92,16 +92,20 @@ def _hook(native, line, stock_classes, proven):
     def read_udfs(*args):
         result = original(*args)
         eval_type = args[2]
-        task = None
+        streams = None
         if eval_type == _GROUPED_MAP:
-            if line.wraps:
-                task = _see_wrapped(line, stock_classes, result, wrapped, singles)
-            else:
-                task = _see_raw(stock_classes, singles, args[3])
+            try:
+                if line.wraps:
+                    task = _see_wrapped(line, stock_classes, result, wrapped, singles)
+                else:
+                    task = _see_raw(stock_classes, singles, args[3])
+                streams = None if task is None else native.GroupedMap(task, line.framing, proven)
+            except Exception:
+                # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
+                streams = None
         # They hold the user's function, which must not outlive its task.
         wrapped.clear()
         singles.clear()
-        streams = None if task is None else _streams(native, task, line, proven)
         if pipelined is not None:
             # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
             if streams is None:
@@ -122,15 +126,6 @@ def _hook(native, line, stock_classes, proven):
         worker.wrap_grouped_map_pandas_udf = wrap_grouped_map_pandas_udf
     worker.read_single_udf = read_single_udf
     worker.read_udfs = read_udfs
-
-
-def _streams(native, task, line, proven):
-    """The native half of a task. None if stock's own code must run."""
-    try:
-        return native.GroupedMap(task, line.framing, proven)
-    except Exception:
-        # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
-        return None
 
 
 def _see_wrapped(line, stock_classes, result, wrapped, singles):

@@ -7,7 +7,7 @@ that is not as it should be: what they return or raise is stock's word.
 import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import _check_series_convert_timestamps_internal, to_arrow_type
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 _PLAIN = {
     *("NullType", "BooleanType", "ByteType", "ShortType", "IntegerType", "LongType", "FloatType", "DoubleType"),
@@ -179,8 +179,11 @@ class ConversionStock(Stock):
 
     def column(self, table, index):
         field = self._from_arrow_schema(table.schema)[index]
+        return self._series(table.column(index), field)
+
+    def _series(self, column, field):
         return self._to_pandas(
-            table.column(index),
+            column,
             field.dataType,
             ser_name=field.name,
             timezone=self.timezone,
@@ -192,7 +195,7 @@ class ConversionStock(Stock):
 
     def meet_text(self):
         # PARITY: PySpark caches the converter, and that keeps the storage of strings which was set when it was made.
-        self.column(pa.table({"text": pa.chunked_array([], pa.string())}), 0)
+        self._series(pa.chunked_array([], pa.string()), StructField("text", StringType()))
 
     def arrow_type(self, data_type):
         return to_arrow_type(data_type, timezone=self.timezone, prefers_large_types=self.large_types)

@@ -7,7 +7,7 @@ use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
 
 use crate::control::ErrorNotes;
-use crate::worker::group_reader::Group;
+use crate::worker::group_reader::{Columns, Group};
 
 /// A group up to this size is kept while the user's function runs; of a larger one only the key is,
 /// which has to be decoded and copied for it.
@@ -25,14 +25,14 @@ pub enum Reminder {
         /// Rows of the group.
         rows: usize,
     },
-    /// The user wants no notes.
+    /// The user wants no notes, or nobody can tell what the group is.
     Unwanted,
 }
 
 impl Reminder {
     /// Takes what is needed of a group whose key are the columns `keys`, and drops the rest.
     pub fn of(group: Group, keys: &[usize]) -> Self {
-        if !wanted() {
+        if !wanted() || matches!(group.columns, Columns::Malformed(_)) {
             Self::Unwanted
         } else if group.bytes() <= KEPT_BYTES {
             Self::Group(group)
