@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from conftest import COMPLETE
 from environments import Environment, build_bowstring, make
 from parity.known import is_known_result
 
@@ -29,6 +30,9 @@ NATIVE = {
 }
 """Results that have a native path with every version of pandas and Spark, by declared type."""
 
+SOME = ["int", "string", "timestamp", "decimal(10,2)", "array<int>"]
+"""Declared types that are asked for where not everything is: one for each way of converting."""
+
 NATIVE_INPUT = (
     "boolean byte short int long float double string large_string binary large_binary date timestamp timestamp_named "
     "timestamp_ntz interval decimal decimal_whole null"
@@ -36,9 +40,9 @@ NATIVE_INPUT = (
 """Columns that have a native path with every version."""
 
 
-def run(program: str, environment: Environment) -> dict[str, Any]:
+def run(program: str, environment: Environment, *arguments: str) -> dict[str, Any]:
     """What a program has found in a worker of this environment."""
-    command = [make(environment), PROGRAMS / program, build_bowstring(environment.python)]
+    command = [make(environment), PROGRAMS / program, build_bowstring(environment.python), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1_000, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
     return json.loads(done.stdout)
@@ -56,8 +60,10 @@ def test_columns_of_every_type_arrive_as_stock_converts_them(environment: Enviro
 
 def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment: Environment) -> None:
     """No difference in values, types, nulls or errors beyond the one that is known."""
-    outcome = run("output_cases.py", environment)
-    assert outcome["tried"] > CASES
+    complete = environment.name in COMPLETE
+    outcome = run("output_cases.py", environment, *([] if complete else SOME))
+    assert outcome["tried"] > (CASES if complete else CASES // 5)
     assert [difference for difference in outcome["differences"] if not is_known_result(difference)] == []
     native = {tuple(pair) for pair in outcome["native"]}
-    assert {(field, series) for field, names in NATIVE.items() for series in names.split()} - native == set()
+    expected = {field: names.split() for field, names in NATIVE.items() if complete or field in SOME}
+    assert {(field, series) for field, names in expected.items() for series in names} - native == set()

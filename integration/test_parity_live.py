@@ -15,9 +15,9 @@ QUESTIONS = 600
 """At least so many there are with every Spark line, and an error for every sixth."""
 
 
-def test_workers_answer_the_case_tables_alike(environment: Environment) -> None:
+def test_workers_answer_the_case_tables_alike(lifecycle: Environment) -> None:
     """Every input and every way to label a result, and a sample of the results; `make parity-cases` asks everything."""
-    command = [make(environment), PROGRAM, build_bowstring(environment.python), "--one-in", ONE_IN]
+    command = [make(lifecycle), PROGRAM, build_bowstring(lifecycle.python), "--one-in", ONE_IN]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1_800, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
     outcome = json.loads(done.stdout)

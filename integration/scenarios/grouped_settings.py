@@ -76,12 +76,19 @@ def time_finer_than_microseconds(spark: Any) -> Any:
     return pairs(spark).groupBy().applyInPandas(build, "t timestamp")
 
 
-@scenario(
-    since="4.1",
-    expect="either",
-    variants={codec: {"spark.sql.execution.arrow.compression.codec": codec} for codec in ("lz4", "zstd")},
-)
-def compressed_input(spark: Any) -> Any:
+@scenario(since="4.1", expect="either", conf={"spark.sql.execution.arrow.compression.codec": "zstd"})
+def input_compressed_with_zstd(spark: Any) -> Any:
+    return compressed(spark)
+
+
+# With Spark 4.1 and 4.2 the tests have pyarrow 19, which cannot read the JVM's frames; bowstring can.
+@scenario(since="4.3", expect="either", conf={"spark.sql.execution.arrow.compression.codec": "lz4"})
+def input_compressed_with_lz4(spark: Any) -> Any:
+    return compressed(spark)
+
+
+def compressed(spark: Any) -> Any:
+    """Fixed and variable width, and a list."""
     columns = ["text", "bytes", "big", "list"]
     return typed(spark, columns).groupBy("g").applyInPandas(lambda pdf: pdf, schema(columns))
 
