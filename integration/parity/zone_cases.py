@@ -123,7 +123,9 @@ def compare(zones: list[str]) -> dict[str, Any]:
         probe = make_stock(line, stock_classes, return_type, zone, True)
         steps = tables.input_table(probe)
         edges = tables.output_table(probe)
-        known_in, known_out = steps is not None, edges is not None
+        # The self-test proves "±HH:MM" both ways or not at all; older pyarrows cannot give those to a function.
+        known_in = steps is not None
+        known_out = edges is not None and (known_in or zone[0] not in "+-")
         if not (known_in and known_out) and zone not in NOWHERE:
             left.append([zone, "no table", known_in, known_out])
 
@@ -140,12 +142,12 @@ def compare(zones: list[str]) -> dict[str, Any]:
         for value in (start, start - 1, end - 1, end, micros("0001-01-02"), micros("9999-12-30"), 2**62, -(2**62)):
             take_in(zone, f"one {value}", [[value]], known_in and start <= value < end)
 
-        around = (edges[0][:, None] + near).ravel() if known_out else grid[:10]
+        around = (edges[0][:, None] + near).ravel() if edges is not None else grid[:10]
         inside = np.concatenate([grid, around, everywhere])
         inside = inside[(inside >= start + day) & (inside < end - day)]
         np.random.default_rng(8).shuffle(inside)
         exists = np.ones(len(inside), bool)
-        if known_out:
+        if edges is not None:
             localized = datetimes(inside, "us").dt.tz_localize(zone, ambiguous=False, nonexistent="NaT")
             exists = ~localized.isna().to_numpy()
         for unit in ("ns", "us", "ms", "s"):
