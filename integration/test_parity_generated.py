@@ -34,6 +34,6 @@ def test_generated_programs_have_the_same_answers(environment: Environment) -> N
 
 
 def test_deliberate_mistakes_are_found(lifecycle: Environment) -> None:
-    """Each mutation of `parity/mutations.py`, by the programs of the test above."""
-    found, text = match(lifecycle, "--mutations", "--examples", EXAMPLES[True])
+    """Each mutation of `parity/mutations.py`, by the programs of the test above and those that follow."""
+    found, text = match(lifecycle, "--mutations", "--examples", "1000")
     assert found and all(found.values()), text

@@ -42,7 +42,9 @@ NAMES = ("a", "b", "c", "value", "ä", "A", "0", "with space", "")
 
 def draw(random: Random, new: bool, without: frozenset[str] = frozenset()) -> Json:
     """A whole program. `new`: for Spark 4.1 on; `without`: words that it may not use."""
-    columns = [_column(random, new) for _ in range(random.choice((1, 2, 3, 3, 4, 5, 6, 8, random.randint(0, 30))))]
+    # Most programs are small, so that there are many.
+    width = random.randint(0, 30) if random.random() < 0.06 else random.choice((1, 1, 2, 2, 3, 4, 6))
+    columns = [_column(random, new) for _ in range(width)]
     names = list(NAMES) if random.random() < 0.3 else []
     random.shuffle(names)
     for number, column in enumerate(columns):
@@ -57,7 +59,7 @@ def draw(random: Random, new: bool, without: frozenset[str] = frozenset()) -> Js
         "keys": random.randint(0, min(2, len(columns))),
         "key": random.random() < 0.5,
         "groups": {
-            "count": random.choice((random.randint(1, 8), random.randint(9, 50))) if calm else 0,
+            "count": random.choice((random.randint(1, 8), random.randint(9, 50), 50, 50)) if calm else 0,
             "rows": [_rows(random, calm) for _ in range(random.randint(1, 4))],
             "batches": random.choice((1, 1, 2, 5)),
         },
@@ -79,7 +81,7 @@ def draw(random: Random, new: bool, without: frozenset[str] = frozenset()) -> Js
 def _rows(random: Random, calm: bool) -> int:
     if not calm and random.random() < 0.5:
         return 0
-    return random.randint(1, 12) if random.random() < 0.85 else random.randint(13, 200)
+    return random.randint(1, 12) if random.random() < 0.93 else random.randint(13, 200)
 
 
 def _type(random: Random, new: bool, depth: int = 3) -> Any:
@@ -118,7 +120,7 @@ def _column(random: Random, new: bool) -> Json:
 def _result(random: Random, columns: list[Json], new: bool) -> tuple[Json, list[Any]]:
     """What the function returns, and what it declares."""
     # A task ends with its first error, so most programs avoid what is known to be one.
-    bold = random.random() < 0.15
+    bold = random.random() < 0.1
 
     def declared(type_json: Any) -> Any:
         return _type(random, new, 1) if bold and random.random() < 0.3 else type_json

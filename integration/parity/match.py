@@ -31,6 +31,8 @@ REUSES = 12
 REDUCING = 120.0
 """Seconds that a failing program is made smaller for, at most."""
 INTERVAL = 10.0
+FOUND = Path(__file__).resolve().parent / "found.jsonl"
+"""Programs that once had different answers, made small."""
 
 
 @dataclass
@@ -66,10 +68,16 @@ class Match:
         self._pair.close()
 
     def programs(self, seed: int) -> Iterable[tuple[str, dict[str, Any]]]:
-        """All programs of a seed, each with the seed of its own."""
+        """Those that have found something before, then all of a seed, each with a label to find it again by."""
+        new = driver.DIALECT.stream_per_group
+        for number, line in enumerate(FOUND.read_text().splitlines(), 1):
+            drawn = json.loads(line)
+            steps = {name for name, _ in drawn["steps"]}
+            if not steps & self._without and (new or not any(kind in line for kind in generate.NEW)):
+                yield f"found.{number}", drawn
         for number in itertools.count():
             label = f"{seed}.{number}"
-            yield label, generate.draw(Random(label), driver.DIALECT.stream_per_group, self._without)
+            yield label, generate.draw(Random(label), new, self._without)
 
     def play(self, label: str, drawn: dict[str, Any]) -> str | None:
         """The first difference of one program, unless it is known."""

@@ -248,7 +248,7 @@ impl Output {
     }
 
     /// Appends a `pyarrow.Array` that stock has made for field `index`. `false` if it has another
-    /// type than the field; then nothing was appended.
+    /// type than the field, which the first result may change; then nothing was appended.
     ///
     /// # Errors
     ///
@@ -258,12 +258,19 @@ impl Output {
             return Ok(false);
         };
         let made = array.getattr("type")?;
-        if DataType::from_pyarrow_bound(&made)? != field.declared {
-            return Ok(false);
+        let made_type = DataType::from_pyarrow_bound(&made)?;
+        if made_type != field.declared {
+            let declared = field.declared.to_pyarrow(array.py())?;
+            // PARITY: to pyarrow the elements of a list may have any name. It is the first result
+            // that gives them one.
+            let same: bool = made.call_method1("equals", (declared,))?.extract()?;
+            if !same || !self.started {
+                return Ok(false);
+            }
         }
         // PARITY: pyarrow lets nulls into parts that are declared without them.
         let relaxed;
-        let array = if field.held.data_type() == &field.declared {
+        let array = if field.held.data_type() == &made_type {
             array
         } else {
             relaxed =
