@@ -9,8 +9,8 @@ import inspect
 import os
 
 import pyspark
+from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
 from pyspark import worker
-from pyspark.sql.types import StructType
 
 
 class Line:
@@ -39,28 +39,12 @@ _LINES = {
     ),
 }
 
-_GROUPED_MAP = worker.PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF
-
-
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
 
 
 class Refused(Exception):
     """Why the native path is not taken."""
-
-
-class GroupedMap:
-    """What a task of GROUPED_MAP consists of, as the hook has seen it."""
-
-    def __init__(self, stock, function, offsets, with_key):
-        self.stock = stock
-        self.function = function
-        self.with_key = with_key
-        # [length, number of keys, key offsets…, value offsets…]
-        keys = offsets[1]
-        self.key_offsets = offsets[2 : 2 + keys]
-        self.value_offsets = offsets[2 + keys :]
 
 
 def install(native, stock_classes, self_test):
@@ -91,65 +75,41 @@ def _hook(native, line, stock_classes, proven):
 
     def read_udfs(*args):
         result = original(*args)
-        eval_type = args[2]
-        streams = None
-        if eval_type == _GROUPED_MAP:
+        kind = KINDS.get(args[2])
+        ours = None
+        if kind is not None:
+            seen = Seen(line, stock_classes, proven, native, args, result)
+            seen.singles, seen.wrapped = singles[:], wrapped[:]
             try:
-                if line.wraps:
-                    task = _see_wrapped(line, stock_classes, result, wrapped, singles)
-                else:
-                    task = _see_raw(stock_classes, singles, args[3])
-                streams = None if task is None else native.GroupedMap(task, line.framing, proven)
+                ours = kind(seen)
             except Exception:
                 # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
-                streams = None
+                ours = None
         # They hold the user's function, which must not outlive its task.
         wrapped.clear()
         singles.clear()
         if pipelined is not None:
             # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
-            if streams is None:
+            if ours is None:
                 os.environ["SPARK_PIPELINED_UDF"] = pipelined
             else:
                 os.environ.pop("SPARK_PIPELINED_UDF", None)
-        if streams is None:
+        if ours is None:
             return result
-        return (lambda split_index, groups: groups), result[1], streams, streams
+        func, streams = ours
+        return func, result[1], streams, streams
 
-    if line.wraps:
-        original_wrap = worker.wrap_grouped_map_pandas_udf
+    def record(name):
+        wrap = getattr(worker, name)
 
-        def wrap_grouped_map_pandas_udf(f, return_type, argspec, runner_conf):
-            wrapped.append((f, return_type, argspec, runner_conf))
-            return original_wrap(f, return_type, argspec, runner_conf)
+        def recorder(*args):
+            wrapped.append((name, args))
+            return wrap(*args)
 
-        worker.wrap_grouped_map_pandas_udf = wrap_grouped_map_pandas_udf
+        setattr(worker, name, recorder)
+
+    for name in WRAPS:
+        if hasattr(worker, name):
+            record(name)
     worker.read_single_udf = read_single_udf
     worker.read_udfs = read_udfs
-
-
-def _see_wrapped(line, stock_classes, result, wrapped, singles):
-    """Spark 3.5 to 4.1. None if stock's own code must run."""
-    if len(wrapped) != 1 or len(singles) != 1:
-        return None
-    function, return_type, argspec, conf = wrapped[0]
-    # PARITY: with another number of arguments stock calls nothing and raises.
-    if not _is_struct(return_type) or len(argspec.args) not in (1, 2):
-        return None
-    large = conf.get("spark.sql.execution.arrow.useLargeVarTypes", "false").lower() == "true"
-    stock = getattr(stock_classes, line.wraps)(result[3], return_type, large)
-    return GroupedMap(stock, function, singles[0][0], len(argspec.args) == 2)
-
-
-def _see_raw(stock_classes, singles, conf):
-    """Spark 4.2 on. None if stock's own code must run."""
-    if len(singles) != 1 or conf.prefer_int_ext_dtype:
-        return None
-    function, offsets, return_type, count = singles[0]
-    if not _is_struct(return_type):
-        return None
-    return GroupedMap(stock_classes.ConversionStock(conf, return_type), function, offsets, count != 1)
-
-
-def _is_struct(return_type):
-    return type(return_type) is StructType and len(return_type.fields) > 0

@@ -1,7 +1,7 @@
 //! Where bowstring meets the installed PySpark: the only room that knows Spark's versions.
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
-//! `install.py` has one row per Spark line, `stock.py` calls PySpark's own conversions,
+//! `install.py` has one row per Spark line, `kinds.py` one function per kind of UDF, `stock.py` calls PySpark's own conversions,
 //! `self_test.py` compares them with ours, and `verify.py` does on the user's data if that is asked
 //! for; `zones.py` observes their time zones. They run under file names below PySpark's own folder,
 //! so that tracebacks which leave out PySpark's frames leave out these too.
@@ -13,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
+use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::grouped_map::GroupedMap;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
@@ -71,6 +72,7 @@ fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 
 fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
+    native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedMap>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
@@ -82,6 +84,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    load(py, "kinds", include_str!("kinds.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;
@@ -100,7 +103,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
             "columns of these types go through PySpark's own conversions: the self-test has not found them equal"
         );
     }
-    tracing::debug!("GROUPED_MAP runs natively");
+    tracing::debug!("native paths are installed");
     Ok(())
 }
 

@@ -37,6 +37,8 @@ class Stock:
         self.safecheck = safecheck
         self.by_name = by_name
         self.large_types = large_types
+        # Whether a group's batches are made into one before they are converted, where the Spark line does that.
+        self.combines = True
         self._schema = None
         self._first = None
 
@@ -176,6 +178,8 @@ class ConversionStock(Stock):
         self._int_to_decimal = conf.int_to_decimal_coercion_enabled
 
     def join(self, batches):
+        if not self.combines:
+            return pa.Table.from_batches(batches)
         return pa.Table.from_batches(batches).combine_chunks() if batches else pa.table({})
 
     def column(self, table, index):

@@ -18,13 +18,8 @@ const KEPT_BYTES: usize = 64 << 10;
 pub enum Reminder {
     /// A small group as it is, so that a good group costs nothing.
     Group(Group),
-    /// What is left of a large one.
-    Key {
-        /// The first row of the key columns, if they can be decoded.
-        row: Option<RecordBatch>,
-        /// Rows of the group.
-        rows: usize,
-    },
+    /// Of a large one, the first row of the key columns, if they can be decoded.
+    Key(Option<RecordBatch>),
     /// The user wants no notes, or nobody can tell what the group is.
     Unwanted,
 }
@@ -37,22 +32,20 @@ impl Reminder {
         } else if group.bytes() <= KEPT_BYTES {
             Self::Group(group)
         } else {
-            Self::Key {
-                row: group.first_row(keys).ok(),
-                rows: group.rows,
-            }
+            Self::Key(group.first_row(keys).ok())
         }
     }
 
-    /// Adds the note. `error` is the same otherwise, and as it was if the note cannot be added.
-    pub fn annotate(&self, py: Python<'_>, keys: &[usize], error: PyErr) -> PyErr {
+    /// Adds the note with the number of rows, of each side where there are two. `error` is the same
+    /// otherwise, and as it was if the note cannot be added.
+    pub fn annotate(&self, py: Python<'_>, keys: &[usize], rows: &[usize], error: PyErr) -> PyErr {
         let decoded;
-        let (row, rows) = match self {
+        let row = match self {
             Self::Group(group) => {
                 decoded = group.first_row(keys).ok();
-                (decoded.as_ref(), group.rows)
+                decoded.as_ref()
             }
-            Self::Key { row, rows } => (row.as_ref(), *rows),
+            Self::Key(row) => row.as_ref(),
             Self::Unwanted => return error,
         };
         if let Err(reason) = add(py, &error, row, rows) {
@@ -62,7 +55,7 @@ impl Reminder {
     }
 }
 
-fn add(py: Python<'_>, error: &PyErr, row: Option<&RecordBatch>, rows: usize) -> PyResult<()> {
+fn add(py: Python<'_>, error: &PyErr, row: Option<&RecordBatch>, rows: &[usize]) -> PyResult<()> {
     let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
     py.import("_bowstring_notes")?
         .call_method1("add", (error.value(py), key, rows))

@@ -28,6 +28,21 @@ pub struct Offsets {
     pub with_key: bool,
 }
 
+impl Offsets {
+    /// Those of a `GroupedMap` of `kinds.py`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not what its file says.
+    pub fn of(task: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            keys: task.getattr("key_offsets")?.extract()?,
+            values: task.getattr("value_offsets")?.extract()?,
+            with_key: task.getattr("with_key")?.extract()?,
+        })
+    }
+}
+
 /// Builds the frames of one task's groups.
 #[expect(
     missing_debug_implementations,
@@ -47,6 +62,8 @@ pub struct GroupFrames<'a, 'py> {
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
     shared: Option<Bound<'py, PyDict>>,
+    /// Stock makes one batch of all batches of a group before it converts them.
+    combines: bool,
 }
 
 /// Where a column of the frame comes from, and which block it belongs to.
@@ -84,10 +101,17 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             decoded: HashMap::new(),
             layouts: HashMap::new(),
             shared: None,
+            combines: true,
         }
     }
 
-    /// Builds the frame of a group, and its key if the function wants it; a verifier looks at both.
+    /// For kinds whose batches stock converts as they come.
+    pub fn uncombined(mut self) -> Self {
+        self.combines = false;
+        self
+    }
+
+    /// Builds the frame of a group, and its key if it is wanted; a verifier looks at both.
     ///
     /// # Errors
     ///
@@ -95,6 +119,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     pub fn frame(
         &mut self,
         group: &Group,
+        wants_key: bool,
         verifier: Option<&Verifier<'py>>,
     ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
         if self.frames.is_none() {
@@ -117,7 +142,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         } else {
             self.stock_columns(group, &native)?
         };
-        let key = if self.offsets.with_key {
+        let key = if wants_key {
             Some(self.key(group, &native, &stock)?)
         } else {
             None
@@ -140,7 +165,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         // The user has changed an option of pandas, which stock's converters and concat may heed.
         let none: Vec<Option<(Column<'_>, Dtype)>> = (0..width).map(|_| None).collect();
         let stock = self.stock_columns(group, &none)?;
-        let key = if self.offsets.with_key {
+        let key = if wants_key {
             Some(self.key(group, &none, &stock)?)
         } else {
             None
@@ -275,11 +300,12 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         // pandas 3.
         let one_per_column = self.conversions.traits.arrow_strings;
+        let one_chunk = self.combines || group.encoded.len() <= 1;
         let slots: Vec<Slot> = self
             .offsets
             .values
             .iter()
-            .map(|offset| slot(*offset, native, stock, one_per_column))
+            .map(|offset| slot(*offset, native, stock, one_per_column, one_chunk))
             .collect();
         let blocks = blocks(&slots, one_per_column);
         if !self.layouts.contains_key(&slots) {
@@ -482,11 +508,12 @@ fn slot(
     native: &NativeColumns<'_>,
     stock: &[Option<StockColumn<'_>>],
     one_per_column: bool,
+    one_chunk: bool,
 ) -> Slot {
     if let Some((column, dtype)) = native.get(offset).and_then(Option::as_ref) {
         return Slot::Native {
             dtype: *dtype,
-            zero_copy_in_stock: column.is_zero_copy_in_stock(*dtype),
+            zero_copy_in_stock: one_chunk && column.is_zero_copy_in_stock(*dtype),
         };
     }
     let dtype = stock
@@ -510,11 +537,11 @@ fn slot(
         _ => None,
     };
     match joined {
-        Some(dtype) if !one_per_column => Slot::Native {
+        Some(dtype) => Slot::Native {
             dtype,
             zero_copy_in_stock: false,
         },
-        Some(_) | None => Slot::Stock {
+        None => Slot::Stock {
             dtype: dtype.to_owned(),
         },
     }

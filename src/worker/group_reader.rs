@@ -28,6 +28,9 @@ pub enum Framing {
     BatchPerGroup,
     /// `1: i32 BE` ‖ a whole Arrow stream, per group; `0: i32 BE` at the end. Spark 4.1 on.
     StreamPerGroup,
+    /// `2: i32 BE` ‖ the Arrow stream of the left side ‖ that of the right side, per key; `0: i32
+    /// BE` at the end. Each side is a [`Group`]: left and right take turns.
+    Cogrouped,
 }
 
 /// Chooses the columns to decode once the schema is known.
@@ -121,7 +124,7 @@ impl Group {
     ) -> Result<Self, WireError> {
         let mut reader = GroupReader::new(Framing::BatchPerGroup, project);
         reader.learn_schema(schema.get(8..).unwrap_or_default())?;
-        let schema = reader.schema.clone().ok_or(WireError::Truncated {
+        let schema = reader.schema().ok_or(WireError::Truncated {
             expected: "a schema",
         })?;
         let mut encoded: Vec<EncodedBatch> = Vec::with_capacity(batches.len());
@@ -195,7 +198,10 @@ impl Group {
 pub struct GroupReader {
     framing: Framing,
     project: Box<Projection>,
-    schema: Option<Arc<InputSchema>>,
+    /// Of the left side, or the only one, and of the right side.
+    schemas: [Option<Arc<InputSchema>>; 2],
+    /// Index of the side that is read.
+    side: usize,
     in_stream: bool,
     groups: u64,
 }
@@ -216,7 +222,8 @@ impl GroupReader {
         Self {
             framing,
             project,
-            schema: None,
+            schemas: [None, None],
+            side: 0,
             in_stream: false,
             groups: 0,
         }
@@ -231,18 +238,30 @@ impl GroupReader {
         let encoded = match self.framing {
             Framing::BatchPerGroup => self.next_batch_of_task(input)?.map(|batch| vec![batch]),
             Framing::StreamPerGroup => self.next_stream(input)?,
+            Framing::Cogrouped => self.next_side(input)?,
         };
-        let (Some(mut encoded), Some(schema)) = (encoded, self.schema.clone()) else {
+        let (Some(mut encoded), Some(schema)) = (encoded, self.schema()) else {
             return Ok(None);
         };
         let (columns, rows) = self.decode(&schema, &mut encoded)?;
-        self.groups += 1;
+        if self.framing != Framing::Cogrouped {
+            self.groups += 1;
+        } else if self.side == 0 {
+            self.side = 1;
+        } else {
+            self.side = 0;
+            self.groups += 1;
+        }
         Ok(Some(Group {
             schema,
             columns,
             encoded,
             rows,
         }))
+    }
+
+    fn schema(&self) -> Option<Arc<InputSchema>> {
+        self.schemas.get(self.side).cloned().flatten()
     }
 
     fn next_batch_of_task(&mut self, input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
@@ -256,16 +275,29 @@ impl GroupReader {
     fn next_stream(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
         match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
             0 => Ok(None),
-            1 => {
-                self.read_schema(input)?;
-                let mut batches = Vec::with_capacity(1);
-                while let Some(batch) = read_batch(input)? {
-                    batches.push(batch);
-                }
-                Ok(Some(batches))
-            }
+            1 => self.read_stream(input).map(Some),
             found => Err(WireError::GroupMarker { found }),
         }
+    }
+
+    fn next_side(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+        if self.side == 1 {
+            return self.read_stream(input).map(Some);
+        }
+        match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
+            0 => Ok(None),
+            2 => self.read_stream(input).map(Some),
+            found => Err(WireError::GroupMarker { found }),
+        }
+    }
+
+    fn read_stream(&mut self, input: &mut Input) -> Result<Vec<EncodedBatch>, WireError> {
+        self.read_schema(input)?;
+        let mut batches = Vec::with_capacity(1);
+        while let Some(batch) = read_batch(input)? {
+            batches.push(batch);
+        }
+        Ok(batches)
     }
 
     /// Reads a schema message. Within a task they repeat byte for byte, so all but the first are
@@ -279,7 +311,7 @@ impl GroupReader {
             });
         };
         let metadata = read_metadata(input, length, EXPECTED)?;
-        if let Some(known) = &self.schema {
+        if let Some(known) = self.schema() {
             return if known.message.get(8..) == Some(&metadata) {
                 Ok(())
             } else {
@@ -294,14 +326,17 @@ impl GroupReader {
         let schema = guarded(|| arrow_ipc::convert::try_fb_to_schema(schema))
             .map_err(|source| WireError::Schema { source })?;
         let projection = (self.project)(&schema);
-        self.schema = Some(Arc::new(InputSchema {
+        let schema = Arc::new(InputSchema {
             nullable: Arc::new(Schema::new(
                 schema.fields().iter().map(nullable).collect::<Vec<_>>(),
             )),
             schema: Arc::new(schema),
             projection,
             message: encapsulate(metadata, 0),
-        }));
+        });
+        if let Some(known) = self.schemas.get_mut(self.side) {
+            *known = Some(schema);
+        }
         Ok(())
     }
 

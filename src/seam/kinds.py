@@ -1,0 +1,129 @@
+"""What the native path of each kind of UDF takes from its task: one function per kind.
+
+A function gets what the hook has seen of a task and returns what `read_udfs` answers with in place of stock's: the
+function of the worker's main loop, and the native object that is both deserializer and serializer. `None` leaves the
+task to stock.
+"""
+
+from pyspark.sql.types import StructType
+from pyspark.worker import PythonEvalType
+
+WRAPS = ("wrap_grouped_map_pandas_udf", "wrap_cogrouped_map_pandas_udf")
+"""Functions of `pyspark.worker` that get the user's function with its parts, where a Spark line has them."""
+
+
+class Seen:
+    """One task as the hook has seen it."""
+
+    def __init__(self, line, stock_classes, proven, native, arguments, result):
+        self.line = line
+        self.stock_classes = stock_classes
+        self.proven = proven
+        self.native = native
+        # Of `read_udfs`, and what it has returned.
+        self.arguments = arguments
+        self.result = result
+        # What `read_single_udf` has returned for each UDF.
+        self.singles = []
+        # (name, arguments) of the functions in WRAPS.
+        self.wrapped = []
+
+    @property
+    def conf(self):
+        """The runner conf as an object. Spark 4.2 on."""
+        return self.arguments[3]
+
+
+class GroupedMap:
+    """What a task of GROUPED_MAP consists of."""
+
+    def __init__(self, stock, function, offsets, with_key):
+        self.stock = stock
+        self.function = function
+        self.with_key = with_key
+        # [length, number of keys, key offsets…, value offsets…]
+        keys = offsets[1]
+        self.key_offsets = offsets[2 : 2 + keys]
+        self.value_offsets = offsets[2 + keys :]
+
+
+class CogroupedMap:
+    """What a task of COGROUPED_MAP consists of: the same for each of its two sides."""
+
+    def __init__(self, stock, function, offsets, with_key):
+        self.function = function
+        length = offsets[0] + 1
+        self.left = GroupedMap(stock, function, offsets[:length], with_key)
+        self.right = GroupedMap(stock, function, offsets[length:], with_key)
+
+
+def grouped_map(seen):
+    """201: a frame in, a frame out."""
+    parts = _wrapped_parts(seen, (1, 2)) if seen.line.wraps else _raw_parts(seen, (1, 2))
+    if parts is None:
+        return None
+    stock, function, offsets, count = parts
+    task = GroupedMap(stock, function, offsets, count == 2)
+    return _alone(seen.native.GroupedMap(task, seen.line.framing, seen.proven))
+
+
+def cogrouped_map(seen):
+    """206: two frames in, one out."""
+    wrapped = _wrapped_parts(seen, (2, 3)) if seen.wrapped else None
+    parts = wrapped or (None if seen.line.wraps else _raw_parts(seen, (2, 3)))
+    if parts is None:
+        return None
+    stock, function, offsets, count = parts
+    if seen.wrapped and not seen.line.wraps and stock.large_types:
+        # PARITY: Spark 4.2 forgets this setting for cogroups.
+        return None
+    stock.combines = False
+    return _alone(seen.native.CogroupedMap(CogroupedMap(stock, function, offsets, count == 3), seen.proven))
+
+
+KINDS = {
+    PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF: grouped_map,
+    PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
+}
+"""By eval type."""
+
+
+def _alone(streams):
+    """The answer of `read_udfs` for a native object that calls the user's function itself."""
+    return (lambda split_index, groups: groups), streams
+
+
+def _wrapped_parts(seen, counts):
+    """Stock's conversions, function, offsets and number of arguments where the function arrives wrapped.
+
+    `counts`: the numbers of arguments that it may have; with another stock calls nothing and raises.
+    """
+    if len(seen.wrapped) != 1 or len(seen.singles) != 1:
+        return None
+    function, return_type, argspec, conf = seen.wrapped[0][1]
+    if not _is_struct(return_type) or len(argspec.args) not in counts:
+        return None
+    if seen.line.wraps:
+        large = conf.get("spark.sql.execution.arrow.useLargeVarTypes", "false").lower() == "true"
+        stock = getattr(seen.stock_classes, seen.line.wraps)(seen.result[3], return_type, large)
+    elif conf.prefer_int_ext_dtype:
+        return None
+    else:
+        stock = seen.stock_classes.ConversionStock(conf, return_type)
+    return stock, function, seen.singles[0][0], len(argspec.args)
+
+
+def _raw_parts(seen, counts):
+    """The same where `read_single_udf` returns them. Spark 4.2 on."""
+    if len(seen.singles) != 1 or seen.conf.prefer_int_ext_dtype:
+        return None
+    function, offsets, return_type, count = seen.singles[0]
+    # PARITY: stock calls the function with a key for every number of arguments but the smallest.
+    if not _is_struct(return_type):
+        return None
+    stock = seen.stock_classes.ConversionStock(seen.conf, return_type)
+    return stock, function, offsets, counts[count != counts[0]]
+
+
+def _is_struct(return_type):
+    return type(return_type) is StructType and len(return_type.fields) > 0
