@@ -8,6 +8,9 @@ KNOWN = {
     "a text column without rows, which Spark never sends, has a chunk or none": (r"\(0,\) large_string chunks=",),
     "dictionaries are refused, which Spark never sends": (r"an Arrow IPC message of kind DictionaryBatch",),
     "labels that were overwritten after pandas had looked at them are not found by stock": (r"KeyError: 'written'",),
+    "pyarrow makes too short an array of a map of maps to void, which Arrow refuses": (
+        r"array #\d+ for field \w+ has length smaller than expected for struct array",
+    ),
     "stock sends text that is not UTF-8": (r"invalid utf-?8|Invalid UTF-?8|can't decode byte",),
 }
 """For each reason the texts of differences that it explains."""
