@@ -23,7 +23,7 @@ import frames
 import process_tree
 from jvm_client import END_OF_STREAM, Daemon, Worker, spark_environment
 from plan import Case, chosen
-from task_bytes import DIALECTS, Dialect, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Dialect, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 from versions import versions
 
 SIDES = ("stock", "bowstring")
@@ -52,7 +52,7 @@ class Bench:
         """The bytes of a case's task, and its groups."""
         groups = frames.make_groups(case, self.quick)
         command = pickle_command(frames.FUNCTIONS[case.function], frames.spark_schema(groups))
-        task = Task(command, grouped_offsets(groups[0][0].num_columns, [0]))
+        task = Task(Udf(command, grouped_offsets(groups[0][0].num_columns, [0])))
         return encode_preamble(self.dialect, task) + encode_groups(self.dialect, groups), groups
 
     def answer(self, worker: Worker, task: bytes) -> bytearray:
