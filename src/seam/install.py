@@ -90,7 +90,7 @@ def _hook(native, line, stock_classes, proven):
         singles.clear()
         if pipelined is not None:
             # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
-            if ours is None:
+            if ours is None or ours[1] is result[3]:
                 os.environ["SPARK_PIPELINED_UDF"] = pipelined
             else:
                 os.environ.pop("SPARK_PIPELINED_UDF", None)

@@ -81,7 +81,17 @@ def cogrouped_map(seen):
     return _alone(seen.native.CogroupedMap(CogroupedMap(stock, function, offsets, count == 3), seen.proven))
 
 
+def arrow_batched(seen):
+    """101: an Arrow-optimised `udf`."""
+    if seen.line.wraps or seen.conf.use_legacy_pandas_udf_conversion or seen.conf.arrow_concurrency_level > 0:
+        return None
+    from _bowstring_arrow_batched import function
+
+    return function(seen.singles, seen.conf, seen.arguments[4].input_type, seen.native), seen.result[3]
+
+
 KINDS = {
+    PythonEvalType.SQL_ARROW_BATCHED_UDF: arrow_batched,
     PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF: grouped_map,
     PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
 }

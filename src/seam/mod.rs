@@ -13,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
+use crate::udf::arrow_batched;
 use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::grouped_map::GroupedMap;
 
@@ -72,10 +73,14 @@ fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 
 fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
+    native.add_function(wrap_pyfunction!(arrow_batched::to_list, &native)?)?;
+    native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
+    native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedMap>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
+    load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
     if matches!(Native::from_environment(), Ok(Native::Verify(_))) {
         load(py, "exact", include_str!("exact.py"))?;

@@ -69,12 +69,7 @@ impl Answer {
     /// # Errors
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
-    pub fn write(
-        &mut self,
-        py: Python<'_>,
-        schema: SchemaRef,
-        batch: RecordBatch,
-    ) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(WriteBehind::start(self.socket.try_clone()?, schema)?),
