@@ -39,7 +39,8 @@ class Stock:
         self.large_types = large_types
         # Whether a group's batches are made into one before they are converted, where the Spark line does that.
         self.combines = True
-        self._schema = None
+        # The sides of a cogroup have schemas of their own.
+        self._schemas = {}
         self._first = None
 
     def table(self, schema, messages):
@@ -48,9 +49,10 @@ class Stock:
 
     def batches(self, schema, messages):
         """Reads the messages, and looks at no value."""
-        if self._schema is None:
-            self._schema = pa.ipc.read_schema(pa.py_buffer(schema))
-        return [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
+        known = self._schemas.get(schema)
+        if known is None:
+            known = self._schemas[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
+        return [pa.ipc.read_record_batch(pa.py_buffer(message), known) for message in messages]
 
     def frame(self, columns, value_offsets):
         """The frame that stock gives to the user's function."""

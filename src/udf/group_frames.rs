@@ -238,7 +238,13 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                 None => return Ok(None),
             }
         }
-        let dtype = column.dtype(&self.conversions.traits);
+        // PARITY: text has as many chunks as there are batches then, and none or one without rows.
+        let in_chunks = |dtype: &Dtype| {
+            *dtype == Dtype::String && !self.combines && (batches.len() != 1 || column.rows() == 0)
+        };
+        let dtype = column
+            .dtype(&self.conversions.traits)
+            .filter(|dtype| !in_chunks(dtype));
         Ok(dtype.map(|dtype| (column, dtype)))
     }
 
