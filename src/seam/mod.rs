@@ -14,7 +14,9 @@ use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
 use crate::udf::cogrouped_map::CogroupedMap;
+use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
+use crate::udf::window_agg::WindowAgg;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -73,7 +75,9 @@ fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
     native.add_class::<CogroupedMap>()?;
+    native.add_class::<GroupedAgg>()?;
     native.add_class::<GroupedMap>()?;
+    native.add_class::<WindowAgg>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
@@ -84,6 +88,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    load(py, "kinds_series", include_str!("kinds_series.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?

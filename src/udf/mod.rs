@@ -4,8 +4,13 @@
 pub mod cogrouped_map;
 pub mod conversions;
 pub mod error_notes;
+pub mod group_columns;
 pub mod group_frames;
+pub mod group_series;
+pub mod grouped_agg;
 pub mod grouped_map;
 pub mod results;
+pub mod series_udf;
 pub mod task;
 pub mod verifier;
+pub mod window_agg;
