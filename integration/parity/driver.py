@@ -49,6 +49,9 @@ DIALECT = DIALECTS[pyspark.__version__]
 BY_BATCH = frozenset((101, 200, 204, 250, 251, 202, 217, 252, 254))
 """Of an aggregate it takes the first row of each batch, of a scalar UDF it may ask for as many rows as it sent."""
 
+CONCURRENCY = "spark.sql.execution.pythonUDF.arrow.concurrency.level"
+"""Threads of an Arrow-optimised UDF; sent since Spark 4.0, and only where it is set."""
+
 TIMEOUT = 60.0
 """Seconds after which a worker that says nothing counts as hung."""
 
@@ -116,7 +119,7 @@ class Case:
 
     def encode(self) -> tuple[bytes, bytes]:
         """Preamble and data."""
-        known = DIALECT.runner_conf
+        known = {*DIALECT.runner_conf, *([CONCURRENCY] if self.eval_type in DIALECT.named_arguments else [])}
         task = Task(
             self._udfs(),
             self.eval_type,

@@ -203,7 +203,7 @@ def with_bounds(drawn: Json, schema: pa.Schema, number: int, group: list[pa.Reco
     while len(bounds) + len(drawn["columns"]) < len(schema):
         pairs = np.sort(random.integers(0, len(whole) + 1, (2, len(whole))), axis=0)
         # Windows as they usually are, about the row; an empty one now and then.
-        if random.random() < 0.5:
+        if random.random() < 0.8:
             rows = np.arange(len(whole))
             pairs = np.stack([np.maximum(rows - 2, 0), np.minimum(rows + 2, len(whole))])
         bounds += [pa.array(side, pa.int32()) for side in pairs]

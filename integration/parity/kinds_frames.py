@@ -36,6 +36,7 @@ def draw(random: Random, kind: int, new: bool, without: frozenset[str]) -> Json:
         return drawn | draw_sides(random, drawn, new)
     if kind == MAP_PANDAS:
         drawn |= {"keys": 0, "key": False}
+        drawn["conf"]["iterables"] = random.random() < 0.5
     return drawn | {"shape": shapes.draw(random, shapes.WHOLE + shapes.PARTIAL)}
 
 

@@ -103,8 +103,9 @@ GENTLE: dict[int, dict[str, str]] = {
     **dict.fromkeys((SCALAR_ARROW, SCALAR_ARROW_ITER), ARRAY_GENTLE),
     **dict.fromkeys(PANDAS, {"cast": "", **SERIES_GENTLE}),
 }
+VALUES = VALUE_GENTLE | VALUE
 EXPRESSIONS: dict[int, dict[str, str]] = {
-    ARROW_BATCHED: VALUE_GENTLE | VALUE,
+    ARROW_BATCHED: VALUES,
     **dict.fromkeys((SCALAR_ARROW, SCALAR_ARROW_ITER), ARRAY_GENTLE | ARRAY),
     **dict.fromkeys(PANDAS, GENTLE[SCALAR_PANDAS] | SERIES),
 }
@@ -119,12 +120,18 @@ def draw(random: Random, kind: int, new: bool, without: frozenset[str]) -> Json:
     # Rows of one UDF that fails are rows of all of them that are not seen.
     bold = random.random() < 0.2
     groups = generate.draw_groups(random, random.random() < 0.95, (3, 6))
+    conf, calls = generate.draw_conf(random), [draw_call(random, kind, columns, new, bold) for _ in range(count)]
+    if kind == ARROW_BATCHED:
+        conf["legacy"] = random.random() < 0.25
+        # Functions that remember something would depend on the order of threads.
+        if random.random() < 0.15 and not any("kept" in VALUES.get(call["what"], "") for call in calls):
+            conf["threads"] = 3
     return {
         "columns": columns,
         "groups": groups | {"batches": random.choice((1, 2))},
-        "conf": generate.draw_conf(random),
+        "conf": conf,
         "shape": shapes.draw(random, shapes.WHOLE, 0.15),
-        "calls": [draw_call(random, kind, columns, new, bold) for _ in range(count)],
+        "calls": calls,
     }
 
 

@@ -92,6 +92,8 @@ def draw(random: Random, kind: int, new: bool, without: frozenset[str]) -> Json:
         "returns": [["line", "string", True]] if notes else fields,
         "shape": shapes.draw(random, shapes.WHOLE + shapes.PARTIAL, 0.1),
     }
+    if kind == MAP_ARROW:
+        drawn["conf"]["iterables"] = random.random() < 0.5
     return drawn | kinds_frames.draw_sides(random, drawn, new) if kind == COGROUPED_MAP_ARROW else drawn
 
 

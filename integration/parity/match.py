@@ -9,7 +9,7 @@ import argparse
 import itertools
 import json
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +45,8 @@ class Score:
     cases: int = 0
     errors: int = 0
     """Cases that stock answered with an error; of these one group is counted."""
-    kinds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    """For each kind the cases that stock answered, and those with an error."""
+    kinds: dict[str, list[int]] = field(default_factory=dict)
+    """For each kind of UDF the cases that stock answered, and those with an error."""
     groups: int = 0
     known: Counter[str] = field(default_factory=Counter)
     """Cases with a difference that `known.py` explains; their groups are not counted."""
@@ -65,6 +65,7 @@ class Match:
         self._name = name
         self._without = frozenset(without)
         self._kinds = drawn_from
+        self.score.kinds = {KINDS[kind].name: [0, 0] for kind in drawn_from}
         self._after = preparing(len, ())
         prepare: Case = mutations.case(mutation) if mutation else self.census.case()
         self._pair = Pair(bowstring, prepare)

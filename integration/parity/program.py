@@ -179,8 +179,12 @@ def case(program: dict[str, Any]) -> Case:
 
 
 def settings(conf: dict[str, Any]) -> dict[str, str]:
-    """Runner confs."""
+    """Runner confs; some mean nothing to most kinds, and are drawn for the others only."""
+    threads = conf.get("threads", 1)
     return {
+        **({driver.CONCURRENCY: str(threads)} if threads > 1 else {}),
+        "spark.sql.legacy.execution.pythonUDF.pandas.conversion.enabled": _flag(conf.get("legacy", False)),
+        "spark.sql.execution.pythonUDF.mapInBatch.legacy.acceptAnyIterable.enabled": _flag(conf.get("iterables", True)),
         "spark.sql.session.timeZone": conf["zone"],
         "spark.sql.execution.pandas.convertToArrowArraySafely": _flag(conf["safe"]),
         "spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName": _flag(conf["by_name"]),

@@ -10,7 +10,10 @@ from typing import Any
 Json = dict[str, Any]
 
 CALM = {"zone": "UTC", "safe": False, "by_name": True, "large": False, "prefer_int": False, "int_to_decimal": False} | {
-    "binary_as_bytes": True
+    "binary_as_bytes": True,
+    "legacy": False,
+    "iterables": True,
+    "threads": 1,
 }
 
 
@@ -39,7 +42,7 @@ def candidates(program: Json) -> Iterator[Json]:
     if "kind" not in program:
         yield from without_columns(program)
     for name, value in CALM.items():
-        if program["conf"][name] != value:
+        if program["conf"].get(name, value) != value:
             yield changed(program, "conf", name, value)
     if program["groups"]["batches"] != 1:
         yield changed(program, "groups", "batches", 1)

@@ -13,7 +13,7 @@ from pandas.core.arrays import DatetimeArray, TimedeltaArray
 from pandas.core.arrays.string_arrow import ArrowStringArray
 from pandas.core.dtypes import missing
 from pandas.core.internals.blocks import new_block
-from pandas.core.internals.managers import BlockManager
+from pandas.core.internals.managers import BlockManager, SingleBlockManager
 
 if tuple(map(int, pd.__version__.split(".")[:2])) < (2, 2):
     raise ImportError(f"pandas {pd.__version__} is older than 2.2")
@@ -165,6 +165,78 @@ class Frames:
             return None
         values = manager.iget_values
         return len(manager.axes[1]), [values(position) for position in positions]
+
+
+def _plain_series(values, placement):
+    return new_block(values[0], placement=placement, ndim=1)
+
+
+def _datetime_series(values, placement):
+    return new_block(DatetimeArray._simple_new(values[0], dtype=values.dtype), placement=placement, ndim=1)
+
+
+def _timedelta_series(values, placement):
+    return new_block(TimedeltaArray._simple_new(values[0], dtype=values.dtype), placement=placement, ndim=1)
+
+
+def _string_series(values, placement):
+    return new_block(_string_array(values), placement=placement, ndim=1)
+
+
+def _read_only_series(make):
+    def make_read_only(values, placement):
+        values.flags.writeable = False
+        return make(values, placement)
+
+    return make_read_only
+
+
+_SERIES_MAKERS = {
+    "plain": _plain_series,
+    "datetime": _datetime_series,
+    "timedelta": _timedelta_series,
+    "string": _string_series,
+    "plain read-only": _read_only_series(_plain_series),
+    "datetime read-only": _read_only_series(_datetime_series),
+}
+
+
+def series_layout(columns):
+    """What `series` needs to know of columns [(maker, name)], for all groups alike."""
+    return [(_SERIES_MAKERS[maker], name) for maker, name in columns]
+
+
+def series(layout, arrays, rows):
+    """A Series of each array, which has two dimensions and one row unless it is text.
+
+    None if the user has changed an option that matters.
+    """
+    if _options() != _DEFAULT_OPTIONS:
+        return None
+    placement = BlockPlacement(slice(0, rows, 1) if rows else [])
+    made = []
+    for (make, name), values in zip(layout, arrays):
+        manager = SingleBlockManager(make(values, placement), pd.RangeIndex._simple_new(range(rows)))
+        column = pd.Series._from_mgr(manager, manager.axes)
+        column._name = name
+        made.append(column)
+    return made
+
+
+def windows(function, begin, end, columns, named):
+    """What the function returns for each window: rows `begin` to `end` of each column, as stock cuts them out."""
+    results = []
+    for first, last in zip(_bounds(begin), _bounds(end)):
+        rows = slice(first, last)
+        cut = {name: column.iloc[rows] for name, column in named.items()}
+        results.append(function(*[column.iloc[rows] for column in columns], **cut))
+    return results
+
+
+def _bounds(column):
+    # Python's integers are faster than NumPy's, and what else there may be is for pandas to judge.
+    values = column.values
+    return values.tolist() if values.dtype == np.int32 else values
 
 
 def classes():

@@ -17,6 +17,7 @@ pub mod nested_output;
 mod numbers;
 pub mod objects;
 pub mod output;
+pub mod scalars;
 mod text;
 mod timestamps;
 pub mod to_pandas;

@@ -8,7 +8,7 @@ use arrow_data::ArrayData;
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::concat::concat;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -16,6 +16,7 @@ use crate::wire::nullable;
 
 use super::field_builder::FieldBuilder;
 use super::from_pandas::{Rules, is_nan, room};
+use super::scalars::Scalar;
 use super::text::arrow_chunk;
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
@@ -170,6 +171,7 @@ impl FieldOutput {
 #[derive(Debug)]
 pub struct Output {
     schema: SchemaRef,
+    declared: Fields,
     fields: Vec<FieldOutput>,
     rules: Rules,
     rows: usize,
@@ -200,11 +202,12 @@ impl Output {
         let outputs = outputs.collect();
         let schema = Arc::new(Schema::new(vec![Field::new(
             "_0",
-            DataType::Struct(fields),
+            DataType::Struct(fields.clone()),
             true,
         )]));
         Self {
             schema,
+            declared: fields,
             fields: outputs,
             rules,
             rows: 0,
@@ -247,6 +250,12 @@ impl Output {
         field.builder.append(values, names, &self.rules)
     }
 
+    /// Appends scalars to field `index`, see [`FieldBuilder::append_scalars`].
+    pub fn append_scalars(&mut self, index: usize, scalars: &[Scalar<'_>], times: usize) -> bool {
+        let field = self.fields.get_mut(index);
+        field.is_some_and(|field| field.builder.append_scalars(scalars, times))
+    }
+
     /// Appends a `pyarrow.Array` that stock has made for field `index`. `false` if it has another
     /// type than the field, which the first result may change; then nothing was appended.
     ///
@@ -281,12 +290,30 @@ impl Output {
         Ok(true)
     }
 
-    /// Starts over with the schema of `column`, which is what stock has made of the first result.
+    /// Appends a struct column that stock has made of a whole result, with an odd schema or the
+    /// usual one. Returns its length.
     ///
     /// # Errors
     ///
-    /// Fails if it is not a struct column.
-    pub fn adopt(&mut self, column: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// It has another type than the first result, or cannot be imported.
+    pub fn take_over(&mut self, column: &Bound<'_, PyAny>, odd_schema: bool) -> PyResult<usize> {
+        // PARITY: the first result decides on the schema of the answer, be it another than declared.
+        if odd_schema && !self.started {
+            self.adopt(column)?;
+        }
+        let children = column.call_method0("flatten")?;
+        for (index, child) in children.try_iter()?.enumerate() {
+            if !self.append_stock(index, &child?)? {
+                return Err(PyRuntimeError::new_err(format!(
+                    "bowstring: field {index} of a result has another type than in the first one"
+                )));
+            }
+        }
+        column.len()
+    }
+
+    /// Starts over with the schema of `column`, which is what stock has made of the first result.
+    fn adopt(&mut self, column: &Bound<'_, PyAny>) -> PyResult<()> {
         let data_type = ArrayData::from_pyarrow_bound(column)?.data_type().clone();
         let DataType::Struct(fields) = &data_type else {
             return Err(PyTypeError::new_err(format!(
@@ -337,6 +364,20 @@ impl Output {
     /// Whether groups wait to be written, be they without rows.
     pub fn has_groups(&self) -> bool {
         self.groups > 0
+    }
+
+    /// The declared schema with a column for each field.
+    pub fn flat_schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.declared.clone()))
+    }
+
+    /// Takes everything as one batch with a column for each field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub fn take_flat(&mut self) -> Result<RecordBatch, ArrowError> {
+        Ok(RecordBatch::from(self.take()?.column(0).as_struct()))
     }
 
     /// Takes everything as one batch with the single struct column `_0`, whose fields may be null.

@@ -5,10 +5,16 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
+from _bowstring_kinds_series import grouped_agg, window_agg
 from pyspark.sql.types import StructType
 from pyspark.worker import PythonEvalType
 
-WRAPS = ("wrap_grouped_map_pandas_udf", "wrap_cogrouped_map_pandas_udf")
+WRAPS = (
+    "wrap_grouped_map_pandas_udf",
+    "wrap_cogrouped_map_pandas_udf",
+    "wrap_grouped_agg_pandas_udf",
+    "wrap_window_agg_pandas_udf",
+)
 """Functions of `pyspark.worker` that get the user's function with its parts, where a Spark line has them."""
 
 
@@ -94,6 +100,8 @@ KINDS = {
     PythonEvalType.SQL_ARROW_BATCHED_UDF: arrow_batched,
     PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF: grouped_map,
     PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
+    PythonEvalType.SQL_GROUPED_AGG_PANDAS_UDF: grouped_agg,
+    PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
 }
 """By eval type."""
 

@@ -15,7 +15,9 @@ use pyo3::types::{PyList, PyModule};
 use crate::control::Native;
 use crate::udf::arrow_batched;
 use crate::udf::cogrouped_map::CogroupedMap;
+use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
+use crate::udf::window_agg::WindowAgg;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -77,7 +79,9 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
     native.add_class::<CogroupedMap>()?;
+    native.add_class::<GroupedAgg>()?;
     native.add_class::<GroupedMap>()?;
+    native.add_class::<WindowAgg>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
@@ -89,6 +93,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    load(py, "kinds_series", include_str!("kinds_series.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?

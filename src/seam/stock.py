@@ -39,6 +39,8 @@ class Stock:
         self.large_types = large_types
         # Whether a group's batches are made into one before they are converted, where the Spark line does that.
         self.combines = True
+        # Whether the Series of a group's batches are joined, and not the batches.
+        self.joins_series = False
         # The sides of a cogroup have schemas of their own.
         self._schemas = {}
         self._first = None
@@ -53,6 +55,22 @@ class Stock:
         if known is None:
             known = self._schemas[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
         return [pa.ipc.read_record_batch(pa.py_buffer(message), known) for message in messages]
+
+    def series(self, schema, messages, indexes):
+        """The Series that stock gives to an aggregate function for these columns of a group."""
+        return self.series_of(self.batches(schema, messages), indexes)
+
+    def series_of(self, batches, indexes):
+        table = self.join(batches)
+        return [self.column(table, index) for index in indexes]
+
+    def is_read_only(self, schema, index, batches):
+        """Whether `series` gives this column, in so many batches, in memory that nobody can write to."""
+        self.batches(schema, [])
+        field = self._schemas[schema].field(index)
+        batch = pa.record_batch([pa.array([0], field.type)], pa.schema([field]))
+        values = self.series_of([batch] * batches, [0])[0]._mgr.blocks[0].values
+        return not getattr(values, "_ndarray", values).flags.writeable
 
     def frame(self, columns, value_offsets):
         """The frame that stock gives to the user's function."""
@@ -92,7 +110,21 @@ class Stock:
 
         `started`: an earlier group has been converted, so the output has the usual schema.
         """
-        batch = self.batch(result)
+        return self._judge(self.batch(result), started)
+
+    def whole_columns(self, columns, started):
+        """The same for a Series for each field."""
+        arrays = [self.result_column(column, index) for index, column in enumerate(columns)]
+        # Raises what stock raises if they are not of one length.
+        flat = pa.RecordBatch.from_arrays(arrays, self.return_type.names)
+        struct = pa.StructArray.from_arrays(flat.columns, fields=list(flat.schema))
+        return self._judge(pa.RecordBatch.from_arrays([struct], ["_0"]), started)
+
+    def result_column(self, column, index):
+        """Converts the Series that a function's results were made into."""
+        raise NotImplementedError
+
+    def _judge(self, batch, started):
         usual = pa.schema([pa.field("_0", pa.struct(list(self.fields())))])
         if self._first is None:
             self._first = usual if started else batch.schema
@@ -133,6 +165,9 @@ class SerializerStock(Stock):
         """Checks and converts a whole result."""
         self.verify(result)
         return self._serializer._create_batch([(result, self._type)])
+
+    def result_column(self, column, index):
+        return self._serializer._create_batch([(column, self._type[index].type)]).column(0)
 
     def field(self, frame, position, index):
         """Converts the result's column at `position` for the field `index`."""
@@ -212,6 +247,9 @@ class ConversionStock(Stock):
         self.verify(result)
         return self._convert(result, StructField("_0", self.return_type))
 
+    def result_column(self, column, index):
+        return self._convert(column, self.return_type.fields[index]).column(0)
+
     def field(self, frame, position, index):
         """Converts the result's column at `position` for the field `index`."""
         return self._convert(frame.iloc[:, position], self.return_type.fields[index]).column(0)
@@ -227,3 +265,19 @@ class ConversionStock(Stock):
             assign_cols_by_name=self.by_name,
             int_to_decimal_coercion_enabled=self._int_to_decimal,
         )
+
+
+class SeriesStock42(ConversionStock):
+    """Spark 4.2 converts each batch of a group for an aggregate function and joins the Series."""
+
+    def __init__(self, conf, return_type):
+        super().__init__(conf, return_type)
+        self.joins_series = True
+
+    def series_of(self, batches, indexes):
+        import pandas as pd
+
+        if not batches:
+            return [pd.Series(dtype=object) for _ in indexes]
+        parts = [[self.column(batch, index) for index in indexes] for batch in batches]
+        return [pd.concat(column, ignore_index=True) for column in zip(*parts)]

@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use arrow_array::RecordBatch;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::conversions::Conversions;
+use super::group_columns::{GroupColumns, NativeColumns};
 use super::verifier::{Input, Verifier};
-use crate::frame::kind::{Dtype, InputKind, Unit};
+use crate::frame::kind::{Dtype, Unit};
 use crate::frame::to_pandas::{Builder, Column};
-use crate::frame::zone::Zone;
-use crate::wire::Fault;
-use crate::worker::group_reader::{Columns, EncodedBatch, Group, InputSchema};
+use crate::worker::group_reader::{Group, InputSchema};
 
 /// Which columns of the Arrow data are the key, and which the frame.
 ///
@@ -52,12 +50,10 @@ pub struct GroupFrames<'a, 'py> {
     py: Python<'py>,
     conversions: &'a Conversions,
     offsets: &'a Offsets,
+    columns: GroupColumns<'a, 'py>,
     decimal: Bound<'py, PyAny>,
     /// `frames.py`'s `Frames`, made for the first group's column names.
     frames: Option<Bound<'py, PyAny>>,
-    kinds: Vec<Option<InputKind>>,
-    /// Position among the decoded columns, by position in the schema.
-    decoded: HashMap<usize, usize>,
     layouts: HashMap<Vec<Slot>, Bound<'py, PyAny>>,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
@@ -85,9 +81,6 @@ struct StockColumn<'py> {
     dtype: String,
 }
 
-/// The native columns of a group by position in the schema; `None` for those left to stock.
-type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
-
 impl<'a, 'py> GroupFrames<'a, 'py> {
     /// Before the first group.
     pub fn new(py: Python<'py>, conversions: &'a Conversions, offsets: &'a Offsets) -> Self {
@@ -95,10 +88,9 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             py,
             conversions,
             offsets,
+            columns: GroupColumns::new(py, conversions),
             decimal: conversions.names.decimal.bind(py).clone().into_any(),
             frames: None,
-            kinds: Vec::new(),
-            decoded: HashMap::new(),
             layouts: HashMap::new(),
             shared: None,
             combines: true,
@@ -125,17 +117,18 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         if self.frames.is_none() {
             self.start(&group.schema)?;
         }
-        let width = self.kinds.len();
-        let native: Vec<Option<(Column<'_>, Dtype)>> = match &group.columns {
-            Columns::Decoded(batches) => (0..width)
-                .map(|index| self.native_column(batches, index))
-                .collect::<PyResult<_>>()?,
-            Columns::Stock(why) => {
-                tracing::debug!(?why, "PySpark converts every column of a group");
-                (0..width).map(|_| None).collect()
+        // The key is made of its first row alone, which may look different from the whole column.
+        let alone = |index| self.offsets.with_key && self.offsets.keys.contains(&index);
+        let mut native = self.columns.native(group, alone)?;
+        if !self.combines {
+            // PARITY: text has as many chunks as there are batches then, and none or one without rows.
+            for column in &mut native {
+                *column = column.take().filter(|(column, dtype)| {
+                    *dtype != Dtype::String || (group.encoded.len() == 1 && column.rows() > 0)
+                });
             }
-            Columns::Malformed(fault) => return Err(self.malformed(group, fault)?),
-        };
+        }
+        let width = native.len();
         let all_native = native.iter().all(Option::is_some);
         let stock = if all_native {
             Vec::new()
@@ -151,7 +144,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             if let Some(verifier) = verifier {
                 let series = |index| stock.get(index).and_then(Option::as_ref);
                 verifier.input(Input {
-                    table: self.ask_stock("table", group)?,
+                    table: self.columns.ask_stock("table", group)?,
                     converted: (0..width)
                         .map(|index| series(index).map(|column| &column.series))
                         .collect(),
@@ -187,26 +180,10 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
 
     /// Looks at the schema, once a task.
     fn start(&mut self, schema: &InputSchema) -> PyResult<()> {
-        self.kinds = self.conversions.kinds(&schema.schema);
-        let projection = schema.projection.iter().enumerate();
-        self.decoded = projection
-            .map(|(position, index)| (*index, position))
-            .collect();
+        self.columns.start(schema)?;
         let mut labels = Vec::with_capacity(self.offsets.values.len());
         for offset in &self.offsets.values {
-            let field = schema.schema.fields().get(*offset).ok_or_else(|| {
-                let width = self.kinds.len();
-                PyRuntimeError::new_err(format!(
-                    "bowstring: the task names column {offset}, its data have {width}"
-                ))
-            })?;
-            labels.push(field.name().clone());
-        }
-        let is_text = |kind: &Option<InputKind>| {
-            matches!(kind, Some(InputKind::String | InputKind::LargeString))
-        };
-        if self.kinds.iter().any(is_text) {
-            self.stock().call_method0("meet_text")?;
+            labels.push(self.columns.label(schema, *offset)?);
         }
         self.frames = Some(self.conversions.frames(self.py, &labels)?);
         Ok(())
@@ -218,55 +195,6 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
             .ok_or_else(|| PyRuntimeError::new_err("bowstring: a result before the first group"))
     }
 
-    fn native_column<'g>(
-        &self,
-        batches: &'g [RecordBatch],
-        index: usize,
-    ) -> PyResult<Option<(Column<'g>, Dtype)>> {
-        let kind = self.kinds.get(index).copied().flatten();
-        let (Some(kind), Some(position)) = (kind, self.decoded.get(&index)) else {
-            return Ok(None);
-        };
-        // The key is made of its first row alone, which may look different from the whole column.
-        if kind.is_nested() && self.offsets.with_key && self.offsets.keys.contains(&index) {
-            return Ok(None);
-        }
-        let mut column = Column::new(kind, batches, *position);
-        if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &self.conversions.zone) {
-            match zone.input(self.py)? {
-                Some(offsets) => column = column.in_zone(offsets),
-                None => return Ok(None),
-            }
-        }
-        // PARITY: text has as many chunks as there are batches then, and none or one without rows.
-        let in_chunks = |dtype: &Dtype| {
-            *dtype == Dtype::String && !self.combines && (batches.len() != 1 || column.rows() == 0)
-        };
-        let dtype = column
-            .dtype(&self.conversions.traits)
-            .filter(|dtype| !in_chunks(dtype));
-        Ok(dtype.map(|dtype| (column, dtype)))
-    }
-
-    /// Calls a method of `Stock` that takes a group's messages.
-    fn ask_stock(&self, method: &str, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.py;
-        let schema = PyBytes::new(py, &group.schema.message);
-        let messages = group.encoded.iter().map(EncodedBatch::message);
-        let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
-        self.stock().call_method1(method, (schema, messages))
-    }
-
-    /// The error for a group that nobody may follow: stock's, where its reader notices something.
-    /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
-    fn malformed(&self, group: &Group, fault: &Fault) -> PyResult<PyErr> {
-        self.ask_stock("batches", group)?;
-        Ok(PyRuntimeError::new_err(format!(
-            "bowstring {}: {fault}",
-            env!("CARGO_PKG_VERSION")
-        )))
-    }
-
     /// Has stock convert every column without a native one, in order, so that the first error is
     /// stock's first error.
     fn stock_columns(
@@ -274,7 +202,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         group: &Group,
         native: &NativeColumns<'_>,
     ) -> PyResult<Vec<Option<StockColumn<'py>>>> {
-        let table = self.ask_stock("table", group)?;
+        let table = self.columns.ask_stock("table", group)?;
         let mut columns = Vec::with_capacity(native.len());
         for (index, native) in native.iter().enumerate() {
             columns.push(if native.is_some() {
@@ -491,7 +419,7 @@ fn dtype_name(dtype: Dtype) -> &'static str {
     }
 }
 
-fn dtype_maker(dtype: Dtype) -> &'static str {
+pub(super) fn dtype_maker(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::Datetime(_) => "datetime",
         Dtype::Timedelta(_) => "timedelta",

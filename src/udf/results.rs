@@ -135,19 +135,7 @@ impl<'a, 'py> Results<'a, 'py> {
             .call_method1("whole", (result, output.started()))?;
         let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
         self.odd_schema = odd_schema;
-        // PARITY: the first result decides on the schema of the answer, be it another than declared.
-        if odd_schema && !output.started() {
-            output.adopt(&column)?;
-        }
-        let children = column.call_method0("flatten")?;
-        for (index, child) in children.try_iter()?.enumerate() {
-            if !output.append_stock(index, &child?)? {
-                return Err(PyRuntimeError::new_err(format!(
-                    "bowstring: field {index} of a result has another type than in the first one"
-                )));
-            }
-        }
-        column.len()
+        output.take_over(&column, odd_schema)
     }
 
     /// Positions of the declared fields in a result, or `None` if stock has to judge its labels.

@@ -12,7 +12,7 @@ use crate::wire::WireError;
 use crate::worker::group_reader::{Group, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 use crate::worker::read_ahead::{Next, ReadAhead};
-use crate::worker::write_behind::WriteBehind;
+use crate::worker::write_behind::{Shape, WriteBehind};
 
 /// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
 /// serialise some hundred small groups, short enough for nobody to notice.
@@ -70,11 +70,36 @@ impl Answer {
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
     pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
+        self.send(py, schema, batch, Shape::Whole)
+    }
+
+    /// Queues a batch for each row of this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_rows(
+        &mut self,
+        py: Python<'_>,
+        schema: SchemaRef,
+        batch: RecordBatch,
+    ) -> PyResult<()> {
+        self.send(py, schema, batch, Shape::Rows)
+    }
+
+    fn send(
+        &mut self,
+        py: Python<'_>,
+        schema: SchemaRef,
+        batch: RecordBatch,
+        shape: Shape,
+    ) -> PyResult<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(WriteBehind::start(self.socket.try_clone()?, schema)?),
         };
-        py.detach(|| writer.write(batch)).map_err(PyErr::from)
+        py.detach(|| writer.write(batch, shape))
+            .map_err(PyErr::from)
     }
 }
 

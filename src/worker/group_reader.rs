@@ -33,6 +33,17 @@ pub enum Framing {
     Cogrouped,
 }
 
+impl Framing {
+    /// As `install.py` names the framings of kinds with one side.
+    pub fn of_groups(name: &str) -> Self {
+        if name == "batch" {
+            Self::BatchPerGroup
+        } else {
+            Self::StreamPerGroup
+        }
+    }
+}
+
 /// Chooses the columns to decode once the schema is known.
 pub type Projection = dyn Fn(&Schema) -> Vec<usize> + Send;
 

@@ -17,10 +17,19 @@ use crate::wire::marker;
 /// Batches that may wait for the writer. Each is about a megabyte, see the coalescing rules.
 const QUEUED_BATCHES: usize = 2;
 
+/// What is written for a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The batch.
+    Whole,
+    /// A batch for each of its rows, because the JVM counts them.
+    Rows,
+}
+
 /// The sending half, held by the main thread.
 #[derive(Debug)]
 pub struct WriteBehind {
-    batches: Option<SyncSender<RecordBatch>>,
+    batches: Option<SyncSender<(RecordBatch, Shape)>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -47,11 +56,11 @@ impl WriteBehind {
     /// # Errors
     ///
     /// The error that stopped the writer, most often that the JVM has closed the socket.
-    pub fn write(&mut self, batch: RecordBatch) -> io::Result<()> {
+    pub fn write(&mut self, batch: RecordBatch, shape: Shape) -> io::Result<()> {
         let sent = self
             .batches
             .as_ref()
-            .is_some_and(|batches| batches.send(batch).is_ok());
+            .is_some_and(|batches| batches.send((batch, shape)).is_ok());
         if sent { Ok(()) } else { self.finish() }
     }
 
@@ -71,15 +80,26 @@ impl WriteBehind {
     }
 }
 
-fn write_all(mut socket: File, schema: &Schema, queue: &Receiver<RecordBatch>) -> io::Result<()> {
+fn write_all(
+    mut socket: File,
+    schema: &Schema,
+    queue: &Receiver<(RecordBatch, Shape)>,
+) -> io::Result<()> {
     let Ok(first) = queue.recv() else {
         return Ok(());
     };
     let start = marker::START_ARROW_STREAM.to_be_bytes().to_vec();
     let mut writer = StreamWriter::try_new(start, schema).map_err(to_io)?;
     let mut next = Some(first);
-    while let Some(batch) = next {
-        writer.write(&batch).map_err(to_io)?;
+    while let Some((batch, shape)) = next {
+        match shape {
+            Shape::Whole => writer.write(&batch).map_err(to_io)?,
+            Shape::Rows => {
+                for row in 0..batch.num_rows() {
+                    writer.write(&batch.slice(row, 1)).map_err(to_io)?;
+                }
+            }
+        }
         socket.write_all(writer.get_ref())?;
         writer.get_mut().clear();
         next = queue.recv().ok();

@@ -1,0 +1,100 @@
+"""Kinds of UDFs that get Series and return scalars: one function per kind, see `kinds.py`."""
+
+import sys
+
+from pyspark.sql.types import DataType, StructField, StructType
+
+
+class SeriesUdf:
+    """One UDF: its function, and which columns it gets by position and by name."""
+
+    def __init__(self, function, offsets, named):
+        self.function = function
+        self.offsets = offsets
+        self.named = list(named.items())
+        # The first two columns are the bounds of windows.
+        self.bounded = False
+
+
+class SeriesTask:
+    """What a task of such a kind consists of."""
+
+    def __init__(self, stock, udfs, wrapped):
+        self.stock = stock
+        self.udfs = udfs
+        # PARITY: where functions arrive wrapped, a result becomes a Series before the next function is called, and
+        # that of a window is as long as the first argument is then.
+        self.eager = wrapped
+        # A group without batches has no result. Spark 4.3 on.
+        self.skips_empty = not wrapped
+
+
+def grouped_agg(seen):
+    """202: Series of a group in, a scalar out."""
+    task = _task(seen)
+    return task and _answer(seen.native.GroupedAgg(task, seen.line.framing, seen.proven))
+
+
+def window_agg(seen):
+    """203: the same, for a whole partition or for the window of each of its rows."""
+    task = _task(seen)
+    if task is None:
+        return None
+    conf = seen.wrapped[0][1][-2] if seen.wrapped else seen.conf
+    # The first name is that of Spark 3.5 and 4.0.
+    bounds = conf.get("pandas_window_bound_types") or conf.get("window_bound_types")
+    for udf, bound in zip(task.udfs, bounds.split(","), strict=True):
+        udf.bounded = bound.strip().lower() == "bounded"
+        if not udf.bounded and bound.strip().lower() != "unbounded":
+            return None
+        # Stock raises for the one, and where it asks the first argument for its length, for the other.
+        if len(udf.offsets) < 2 if udf.bounded else task.eager and not (udf.offsets or udf.named):
+            return None
+    return _answer(seen.native.WindowAgg(task, seen.line.framing, seen.proven))
+
+
+def _answer(streams):
+    return (lambda split_index, groups: groups), streams
+
+
+def _task(seen):
+    if "_bowstring_verify" in sys.modules:
+        return None
+    udfs = [_wrapped(*pair) for pair in zip(seen.wrapped, seen.singles)] if seen.wrapped else seen.singles
+    if len(udfs) != len(seen.singles):
+        return None
+    types = [udf[-1] for udf in udfs]
+    return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
+    stock = _stock(seen, return_type)
+    return stock and SeriesTask(stock, [SeriesUdf(*udf[:-1]) for udf in udfs], bool(seen.wrapped))
+
+
+def _wrapped(wrapped, single):
+    """(function, offsets, named offsets, return type), as `read_single_udf` returns them from Spark 4.3 on."""
+    arguments = wrapped[1]
+    if isinstance(arguments[1], DataType):
+        # Spark 3.5.
+        return arguments[0], single[0], {}, arguments[1]
+    return arguments[:4]
+
+
+def _stock(seen, return_type):
+    stock_classes = seen.stock_classes
+    if seen.line.wraps:
+        large = any(_large_types(argument) for argument in seen.wrapped[0][1])
+        return getattr(stock_classes, seen.line.wraps)(seen.result[3], return_type, large)
+    if seen.conf.prefer_int_ext_dtype:
+        return None
+    if not seen.wrapped:
+        return stock_classes.ConversionStock(seen.conf, return_type)
+    # PARITY: Spark 4.2 forgets large types here, and refuses structs in a place that cannot be called.
+    if seen.conf.use_large_var_types or any(type(field.dataType) is StructType for field in return_type):
+        return None
+    return stock_classes.SeriesStock42(seen.conf, return_type)
+
+
+def _large_types(argument):
+    return (
+        isinstance(argument, dict)
+        and argument.get("spark.sql.execution.arrow.useLargeVarTypes", "false").lower() == "true"
+    )

@@ -1,0 +1,161 @@
+//! The columns of a group: which of them have a native path, and stock for the others.
+
+use std::collections::HashMap;
+
+use arrow_array::RecordBatch;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::conversions::Conversions;
+use crate::frame::kind::{Dtype, InputKind};
+use crate::frame::to_pandas::Column;
+use crate::frame::zone::Zone;
+use crate::wire::Fault;
+use crate::worker::group_reader::{Columns, EncodedBatch, Group, InputSchema};
+
+/// The native columns of a group by position in the schema; `None` for those left to stock.
+pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
+
+/// What is known of the columns of one task's groups.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct GroupColumns<'a, 'py> {
+    py: Python<'py>,
+    conversions: &'a Conversions,
+    kinds: Vec<Option<InputKind>>,
+    /// Position among the decoded columns, by position in the schema.
+    decoded: HashMap<usize, usize>,
+}
+
+impl<'a, 'py> GroupColumns<'a, 'py> {
+    /// Before the first group.
+    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> Self {
+        Self {
+            py,
+            conversions,
+            kinds: Vec::new(),
+            decoded: HashMap::new(),
+        }
+    }
+
+    /// Looks at the schema, once a task.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn start(&mut self, schema: &InputSchema) -> PyResult<()> {
+        self.kinds = self.conversions.kinds(&schema.schema);
+        let projection = schema.projection.iter().enumerate();
+        self.decoded = projection
+            .map(|(position, index)| (*index, position))
+            .collect();
+        let is_text = |kind: &Option<InputKind>| {
+            matches!(kind, Some(InputKind::String | InputKind::LargeString))
+        };
+        if self.kinds.iter().any(is_text) {
+            self.stock().call_method0("meet_text")?;
+        }
+        Ok(())
+    }
+
+    /// The name of a column.
+    ///
+    /// # Errors
+    ///
+    /// There is no such column.
+    pub fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
+        let field = schema.schema.fields().get(offset).ok_or_else(|| {
+            let width = self.kinds.len();
+            PyRuntimeError::new_err(format!(
+                "bowstring: the task names column {offset}, its data have {width}"
+            ))
+        })?;
+        Ok(field.name().clone())
+    }
+
+    /// The native columns of a group. Nested columns that stand `alone` are left to stock.
+    ///
+    /// # Errors
+    ///
+    /// The group is malformed, or Python itself fails.
+    pub fn native<'g>(
+        &self,
+        group: &'g Group,
+        alone: impl Fn(usize) -> bool,
+    ) -> PyResult<Vec<Option<(Column<'g>, Dtype)>>> {
+        let width = self.kinds.len();
+        match &group.columns {
+            Columns::Decoded(batches) => (0..width)
+                .map(|index| self.native_column(batches, index, alone(index)))
+                .collect(),
+            Columns::Stock(why) => {
+                tracing::debug!(?why, "PySpark converts every column of a group");
+                Ok((0..width).map(|_| None).collect())
+            }
+            Columns::Malformed(fault) => Err(self.malformed(group, fault)?),
+        }
+    }
+
+    fn native_column<'g>(
+        &self,
+        batches: &'g [RecordBatch],
+        index: usize,
+        alone: bool,
+    ) -> PyResult<Option<(Column<'g>, Dtype)>> {
+        let kind = self.kinds.get(index).copied().flatten();
+        let (Some(kind), Some(position)) = (kind, self.decoded.get(&index)) else {
+            return Ok(None);
+        };
+        if kind.is_nested() && alone {
+            return Ok(None);
+        }
+        let mut column = Column::new(kind, batches, *position);
+        if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &self.conversions.zone) {
+            match zone.input(self.py)? {
+                Some(offsets) => column = column.in_zone(offsets),
+                None => return Ok(None),
+            }
+        }
+        let dtype = column.dtype(&self.conversions.traits);
+        Ok(dtype.map(|dtype| (column, dtype)))
+    }
+
+    /// Calls a method of `Stock` that takes a group's messages.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises.
+    pub fn ask_stock(&self, method: &str, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.stock().call_method1(method, self.messages(group)?)
+    }
+
+    /// A group as `Stock` takes it: the schema and the record batches, encapsulated.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Python has no memory.
+    pub fn messages(&self, group: &Group) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+        let py = self.py;
+        let schema = PyBytes::new(py, &group.schema.message);
+        let messages = group.encoded.iter().map(EncodedBatch::message);
+        let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
+        Ok((schema, messages))
+    }
+
+    fn stock(&self) -> &'a Bound<'py, PyAny> {
+        self.conversions.stock.bind(self.py)
+    }
+
+    /// The error for a group that nobody may follow: stock's, where its reader notices something.
+    /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
+    fn malformed(&self, group: &Group, fault: &Fault) -> PyResult<PyErr> {
+        self.ask_stock("batches", group)?;
+        Ok(PyRuntimeError::new_err(format!(
+            "bowstring {}: {fault}",
+            env!("CARGO_PKG_VERSION")
+        )))
+    }
+}

@@ -1,0 +1,205 @@
+//! Groups → what aggregate functions are called with: a Series for each column.
+
+use std::collections::HashMap;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyModule};
+
+use super::conversions::Conversions;
+use super::group_columns::{GroupColumns, NativeColumns};
+use super::group_frames::dtype_maker;
+use crate::frame::kind::Dtype;
+use crate::frame::to_pandas::{Builder, Column};
+use crate::worker::group_reader::{Group, InputSchema};
+
+/// Builds the Series of one task's groups.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct GroupSeries<'a, 'py> {
+    py: Python<'py>,
+    conversions: &'a Conversions,
+    columns: GroupColumns<'a, 'py>,
+    decimal: Bound<'py, PyAny>,
+    /// `frames.py`
+    module: Bound<'py, PyModule>,
+    /// The names of the columns; `None` before the first group.
+    labels: Option<Vec<String>>,
+    /// The last native columns with their makers, and what `frames.py` has made of that.
+    layout: Option<(Vec<(usize, &'static str)>, Bound<'py, PyAny>)>,
+    /// Whether stock gives a column in memory that cannot be written to, and whether of several batches.
+    read_only: HashMap<(usize, bool), bool>,
+    /// Stock joins the Series of a group's batches.
+    joins_series: bool,
+}
+
+impl<'a, 'py> GroupSeries<'a, 'py> {
+    /// Before the first group.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
+        Ok(Self {
+            py,
+            conversions,
+            columns: GroupColumns::new(py, conversions),
+            decimal: conversions.names.decimal.bind(py).clone().into_any(),
+            module: py.import("_bowstring_frames")?,
+            labels: None,
+            layout: None,
+            read_only: HashMap::new(),
+            joins_series: conversions
+                .stock
+                .bind(py)
+                .getattr("joins_series")?
+                .extract()?,
+        })
+    }
+
+    /// The Series of a group's columns, in order.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a column that it cannot convert.
+    pub fn series(&mut self, group: &Group) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        if self.labels.is_none() {
+            self.start(&group.schema)?;
+        }
+        let native = self.columns.native(group, |_| false)?;
+        let all: Vec<usize> = (0..native.len()).collect();
+        // Of several Series pandas finds a common dtype.
+        if self.joins_series && group.encoded.len() != 1 {
+            return self.ask_stock(group, &all);
+        }
+        // Stock first, as it would raise before any function is called.
+        let left: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|index| native.get(*index).is_some_and(Option::is_none))
+            .collect();
+        let stock = if left.is_empty() {
+            Vec::new()
+        } else {
+            self.ask_stock(group, &left)?
+        };
+        let Some(built) = self.build(group, &native)? else {
+            // The user has changed an option of pandas, which stock's converters may heed.
+            return self.ask_stock(group, &all);
+        };
+        let (mut stock, mut built) = (stock.into_iter(), built.into_iter());
+        native
+            .iter()
+            .map(|column| {
+                let series = if column.is_some() {
+                    built.next()
+                } else {
+                    stock.next()
+                };
+                series.ok_or_else(|| PyRuntimeError::new_err("bowstring: a Series is missing"))
+            })
+            .collect()
+    }
+
+    /// Looks at the schema, once a task.
+    fn start(&mut self, schema: &InputSchema) -> PyResult<()> {
+        self.columns.start(schema)?;
+        let labels = (0..schema.schema.fields().len())
+            .map(|index| self.columns.label(schema, index))
+            .collect::<PyResult<_>>()?;
+        self.labels = Some(labels);
+        Ok(())
+    }
+
+    /// Has stock make the Series of these columns.
+    fn ask_stock(&self, group: &Group, columns: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let (schema, messages) = self.columns.messages(group)?;
+        self.conversions
+            .stock
+            .bind(self.py)
+            .call_method1("series", (schema, messages, columns))?
+            .extract()
+    }
+
+    /// The Series of the native columns, or `None` if the user has changed an option that matters.
+    fn build(
+        &mut self,
+        group: &Group,
+        native: &NativeColumns<'_>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let mut makers = Vec::with_capacity(native.len());
+        for (index, column) in native.iter().enumerate() {
+            if let Some((column, dtype)) = column {
+                makers.push((index, self.maker(group, index, column, *dtype)?));
+            }
+        }
+        let layout = self.layout(makers)?;
+        let builder = Builder {
+            py: self.py,
+            decimal: &self.decimal,
+            traits: &self.conversions.traits,
+            rows: group.rows,
+        };
+        let arrays = PyList::empty(self.py);
+        for (column, dtype) in native.iter().flatten() {
+            arrays.append(match dtype {
+                Dtype::String => builder.string_array(column)?,
+                dtype => builder.block(*dtype, &[Some(column)])?,
+            })?;
+        }
+        let made = self
+            .module
+            .call_method1("series", (layout, arrays, group.rows))?;
+        made.extract()
+    }
+
+    /// The name of the maker in `frames.py`.
+    fn maker(
+        &mut self,
+        group: &Group,
+        index: usize,
+        column: &Column<'_>,
+        dtype: Dtype,
+    ) -> PyResult<&'static str> {
+        if !column.is_zero_copy_in_stock(dtype) {
+            return Ok(dtype_maker(dtype));
+        }
+        let chunked = group.encoded.len() > 1;
+        let read_only = match self.read_only.get(&(index, chunked)) {
+            Some(read_only) => *read_only,
+            None => {
+                let (schema, _) = self.columns.messages(group)?;
+                let batches = if chunked { 2 } else { 1 };
+                let stock = self.conversions.stock.bind(self.py);
+                let read_only = stock
+                    .call_method1("is_read_only", (schema, index, batches))?
+                    .extract()?;
+                self.read_only.insert((index, chunked), read_only);
+                read_only
+            }
+        };
+        Ok(match dtype {
+            _ if !read_only => dtype_maker(dtype),
+            Dtype::Datetime(_) => "datetime read-only",
+            _ => "plain read-only",
+        })
+    }
+
+    fn layout(&mut self, makers: Vec<(usize, &'static str)>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some((known, layout)) = &self.layout
+            && *known == makers
+        {
+            return Ok(layout.clone());
+        }
+        let label = |index: &usize| self.labels.as_ref().and_then(|labels| labels.get(*index));
+        let described: Vec<(&str, Option<&String>)> = makers
+            .iter()
+            .map(|(index, maker)| (*maker, label(index)))
+            .collect();
+        let layout = self.module.call_method1("series_layout", (described,))?;
+        self.layout = Some((makers, layout.clone()));
+        Ok(layout)
+    }
+}

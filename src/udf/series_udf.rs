@@ -1,0 +1,324 @@
+//! Functions that get Series and return scalars, and what becomes of the scalars.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
+
+use super::conversions::Conversions;
+use crate::frame::output::Output;
+use crate::frame::scalars::Scalars;
+
+/// One UDF of a task.
+#[derive(Debug)]
+pub struct SeriesUdf {
+    /// The user's function as PySpark has wrapped it.
+    function: Py<PyAny>,
+    /// Columns that it gets by position.
+    offsets: Vec<usize>,
+    /// Columns that it gets by name.
+    named: Vec<(Py<PyString>, usize)>,
+    /// The first two columns are the bounds of windows, one for each row.
+    bounded: bool,
+}
+
+/// What a UDF has returned for a group.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub enum Returned<'py> {
+    /// One result for a group.
+    One(Bound<'py, PyAny>),
+    /// One result that stands for so many rows.
+    Repeated(Bound<'py, PyAny>, usize),
+    /// One result for each row.
+    Each(Vec<Bound<'py, PyAny>>),
+    /// The Series that stock makes of it.
+    Series(Bound<'py, PyAny>),
+}
+
+impl SeriesUdf {
+    /// Those of a `SeriesTask` of `kinds_series.py`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not what its file says.
+    pub fn all(task: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
+        task.getattr("udfs")?.try_iter()?.map(Self::of).collect()
+    }
+
+    fn of(udf: PyResult<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let udf = udf?;
+        Ok(Self {
+            function: udf.getattr("function")?.unbind(),
+            offsets: udf.getattr("offsets")?.extract()?,
+            named: udf.getattr("named")?.extract()?,
+            bounded: udf.getattr("bounded")?.extract()?,
+        })
+    }
+
+    /// Calls the function for a group.
+    fn call<'py>(
+        &self,
+        series: &[Bound<'py, PyAny>],
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let arguments = PyTuple::new(py, columns(series, &self.offsets)?)?;
+        if self.named.is_empty() {
+            return self.function.bind(py).call1(arguments);
+        }
+        let named = self.named_columns(series, py)?;
+        self.function.bind(py).call(arguments, Some(&named))
+    }
+
+    fn named_columns<'py>(
+        &self,
+        series: &[Bound<'py, PyAny>],
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let named = PyDict::new(py);
+        for (name, offset) in &self.named {
+            named.set_item(name, column(series, *offset)?)?;
+        }
+        Ok(named)
+    }
+
+    /// The first column that the function gets.
+    fn first(&self) -> Option<usize> {
+        let named = || self.named.first().map(|(_, offset)| *offset);
+        self.offsets.first().copied().or_else(named)
+    }
+}
+
+/// Calls the functions of one task and takes their results.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct SeriesCalls<'a, 'py> {
+    py: Python<'py>,
+    conversions: &'a Conversions,
+    udfs: &'a [SeriesUdf],
+    /// Stock makes a Series of a result before it calls the next function.
+    eager: bool,
+    scalars: Scalars<'py>,
+    pandas: Bound<'py, PyModule>,
+    frames: Bound<'py, PyModule>,
+    /// As in [`super::results::Results`].
+    odd_schema: bool,
+}
+
+impl<'a, 'py> SeriesCalls<'a, 'py> {
+    /// Before the first group.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn new(
+        py: Python<'py>,
+        conversions: &'a Conversions,
+        udfs: &'a [SeriesUdf],
+        eager: bool,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            py,
+            conversions,
+            udfs,
+            eager,
+            scalars: Scalars::new(py)?,
+            pandas: py.import("pandas")?,
+            frames: py.import("_bowstring_frames")?,
+            odd_schema: false,
+        })
+    }
+
+    /// Calls every function for a group of an aggregation.
+    ///
+    /// # Errors
+    ///
+    /// What a function raises, or pandas for its result.
+    pub fn aggregate(&self, series: &[Bound<'py, PyAny>]) -> PyResult<Vec<Returned<'py>>> {
+        self.udfs
+            .iter()
+            .map(|udf| {
+                let result = udf.call(series, self.py)?;
+                self.early(Returned::One(result))
+            })
+            .collect()
+    }
+
+    /// Calls every function for a partition of `rows`, or for each of its windows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aggregate`].
+    pub fn windows(
+        &self,
+        series: &[Bound<'py, PyAny>],
+        rows: usize,
+    ) -> PyResult<Vec<Returned<'py>>> {
+        self.udfs
+            .iter()
+            .map(|udf| {
+                if udf.bounded {
+                    return self.early(Returned::Each(self.bounded(udf, series)?));
+                }
+                let result = udf.call(series, self.py)?;
+                let rows = match udf.first() {
+                    Some(first) if self.eager => column(series, first)?.len()?,
+                    Some(_) | None => rows,
+                };
+                self.early(Returned::Repeated(result, rows))
+            })
+            .collect()
+    }
+
+    fn bounded(
+        &self,
+        udf: &SeriesUdf,
+        series: &[Bound<'py, PyAny>],
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let (bounds, values) = udf.offsets.split_at_checked(2).ok_or_else(|| {
+            PyRuntimeError::new_err("bowstring: a window has no bounds, this is a bug")
+        })?;
+        let bounds = columns(series, bounds)?;
+        let values = columns(series, values)?;
+        let [begin, end] = bounds.as_slice() else {
+            return Err(PyRuntimeError::new_err("bowstring: a window has no end"));
+        };
+        let named = udf.named_columns(series, self.py)?;
+        self.frames
+            .call_method1("windows", (&udf.function, begin, end, values, named))?
+            .extract()
+    }
+
+    /// Makes the Series of a result at once if stock does, and it is more than a plain scalar.
+    fn early(&self, returned: Returned<'py>) -> PyResult<Returned<'py>> {
+        let plain = match &returned {
+            _ if !self.eager => true,
+            Returned::One(result) | Returned::Repeated(result, _) => {
+                self.scalars.of(result)?.is_some()
+            }
+            Returned::Each(results) => self.scalars.all(results)?.is_some(),
+            Returned::Series(_) => true,
+        };
+        if plain {
+            Ok(returned)
+        } else {
+            Ok(Returned::Series(self.series(&returned)?))
+        }
+    }
+
+    /// The Series that stock makes of a result.
+    fn series(&self, returned: &Returned<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let series = |values: &Bound<'py, PyList>| self.pandas.call_method1("Series", (values,));
+        match returned {
+            Returned::One(result) => series(&PyList::new(self.py, [result])?),
+            Returned::Repeated(result, rows) => {
+                series(&PyList::new(self.py, [result])?)?.call_method1("repeat", (rows,))
+            }
+            Returned::Each(results) => series(&PyList::new(self.py, results)?),
+            Returned::Series(made) => Ok(made.clone()),
+        }
+    }
+
+    /// Appends the results for a group to `output` and returns how many rows they are.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a result that is not as declared.
+    pub fn take(&mut self, results: &[Returned<'py>], output: &mut Output) -> PyResult<usize> {
+        let rows = results.first().map_or(Ok(0), Returned::rows)?;
+        let mut even = rows > 0;
+        for result in results {
+            even &= result.rows()? == rows;
+        }
+        if self.odd_schema || !even {
+            return self.take_whole(results, output);
+        }
+        for (index, result) in results.iter().enumerate() {
+            if !self.take_scalars(index, result, output)? {
+                let series = self.series(result)?;
+                let array = self
+                    .stock()
+                    .call_method1("result_column", (series, index))?;
+                if !output.append_stock(index, &array)? {
+                    return self.take_whole(results, output);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn take_scalars(
+        &self,
+        index: usize,
+        result: &Returned<'py>,
+        output: &mut Output,
+    ) -> PyResult<bool> {
+        let mut one = |result, rows| -> PyResult<bool> {
+            let scalar = self.scalars.of(result)?;
+            Ok(scalar.is_some_and(|scalar| output.append_scalars(index, &[scalar], rows)))
+        };
+        Ok(match result {
+            Returned::One(result) => one(result, 1)?,
+            Returned::Repeated(result, rows) => one(result, *rows)?,
+            Returned::Each(results) => self
+                .scalars
+                .all(results)?
+                .is_some_and(|scalars| output.append_scalars(index, &scalars, 1)),
+            Returned::Series(_) => false,
+        })
+    }
+
+    /// Has stock convert all results of a group together.
+    fn take_whole(&mut self, results: &[Returned<'py>], output: &mut Output) -> PyResult<usize> {
+        let series: Vec<_> = results
+            .iter()
+            .map(|result| self.series(result))
+            .collect::<PyResult<_>>()?;
+        let whole = self
+            .stock()
+            .call_method1("whole_columns", (series, output.started()))?;
+        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        self.odd_schema = odd_schema;
+        output.take_over(&column, odd_schema)
+    }
+
+    fn stock(&self) -> &'a Bound<'py, PyAny> {
+        self.conversions.stock.bind(self.py)
+    }
+}
+
+impl Returned<'_> {
+    fn rows(&self) -> PyResult<usize> {
+        match self {
+            Self::One(_) => Ok(1),
+            Self::Repeated(_, rows) => Ok(*rows),
+            Self::Each(results) => Ok(results.len()),
+            Self::Series(series) => series.len(),
+        }
+    }
+}
+
+fn column<'a, 'py>(
+    series: &'a [Bound<'py, PyAny>],
+    offset: usize,
+) -> PyResult<&'a Bound<'py, PyAny>> {
+    series.get(offset).ok_or_else(|| {
+        let width = series.len();
+        PyRuntimeError::new_err(format!(
+            "bowstring: the task names column {offset}, its data have {width}"
+        ))
+    })
+}
+
+fn columns<'a, 'py>(
+    series: &'a [Bound<'py, PyAny>],
+    offsets: &[usize],
+) -> PyResult<Vec<&'a Bound<'py, PyAny>>> {
+    offsets
+        .iter()
+        .map(|offset| column(series, *offset))
+        .collect()
+}
