@@ -15,6 +15,7 @@ use pyo3::types::{PyList, PyModule};
 use crate::control::Native;
 use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::grouped_map::GroupedMap;
+use crate::udf::grouped_map_arrow::GroupedMapArrow;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -74,6 +75,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedMap>()?;
+    native.add_class::<GroupedMapArrow>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
@@ -85,6 +87,8 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
+    load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
+    load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;

@@ -49,11 +49,7 @@ impl GroupedMap {
         Ok(Self {
             function: task.getattr("function")?.unbind(),
             offsets: Offsets::of(task)?,
-            framing: if framing == "batch" {
-                Framing::BatchPerGroup
-            } else {
-                Framing::StreamPerGroup
-            },
+            framing: Framing::of_groups(framing),
             conversions: Conversions::new(&task.getattr("stock")?, proven)?,
         })
     }
