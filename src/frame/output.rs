@@ -20,10 +20,10 @@ use super::scalars::Scalar;
 use super::text::arrow_chunk;
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
-const MAX_ROWS: usize = 10_000;
+pub const MAX_ROWS: usize = 10_000;
 
 /// Bytes after which a batch is written.
-const MAX_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 1 << 20;
 
 /// Python objects that result columns are compared with.
 #[derive(Debug)]

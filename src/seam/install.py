@@ -10,34 +10,41 @@ import os
 
 import pyspark
 from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
+from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
+from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
 from pyspark import worker
 
 
 class Line:
     """How one Spark line differs where the hook touches it. Add a row; do not add an `if`."""
 
-    def __init__(self, read_udfs, read_single_udf, framing, wraps):
+    def __init__(self, read_udfs, read_single_udf, framing, wraps, arrow):
         self.read_udfs = read_udfs
         self.read_single_udf = read_single_udf
         # "batch": a record batch is a group; "stream": an Arrow stream is a group.
         self.framing = framing
         # The function arrives wrapped, and its parts are seen where it is wrapped.
         self.wraps = wraps
+        # The class of `stock_arrow.py` for functions of Arrow tables; None if the line has none.
+        self.arrow = arrow
 
 
 _OLD = "(pickleSer, infile, eval_type, runner_conf, udf_index)"
 _LINES = {
-    "3.5.9": Line("(pickleSer, infile, eval_type)", _OLD, "batch", "SerializerStock"),
-    "4.0.5": Line("(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "batch", "SerializerStock40"),
-    "4.1.4": Line("(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "stream", "SerializerStock41"),
-    "4.2.1": Line("(pickleSer, infile, eval_type, runner_conf, eval_conf)", _OLD, "stream", None),
+    "3.5.9": Line("(pickleSer, infile, eval_type)", _OLD, "batch", "SerializerStock", None),
+    "4.0.5": Line("(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "batch", "SerializerStock40", "ArrowStock40"),
+    "4.1.4": Line("(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "stream", "SerializerStock41", "ArrowStock41"),
+    "4.2.1": Line("(pickleSer, infile, eval_type, runner_conf, eval_conf)", _OLD, "stream", None, "ArrowStock42"),
     "4.3.0": Line(
         "(pickleSer, udf_info_list, eval_type, runner_conf, eval_conf)",
         "(pickleSer, udf_info, eval_type, runner_conf, udf_index)",
         "stream",
         None,
+        "ArrowStock43",
     ),
 }
+
+_KINDS = {**KINDS, **ARROW_KINDS}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
@@ -75,7 +82,7 @@ def _hook(native, line, stock_classes, proven):
 
     def read_udfs(*args):
         result = original(*args)
-        kind = KINDS.get(args[2])
+        kind = _KINDS.get(args[2])
         ours = None
         if kind is not None:
             seen = Seen(line, stock_classes, proven, native, args, result)
@@ -108,7 +115,7 @@ def _hook(native, line, stock_classes, proven):
 
         setattr(worker, name, recorder)
 
-    for name in WRAPS:
+    for name in (*WRAPS, *ARROW_WRAPS):
         if hasattr(worker, name):
             record(name)
     worker.read_single_udf = read_single_udf

@@ -18,6 +18,7 @@ use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::window_agg::WindowAgg;
+use crate::udf::grouped_map_arrow::GroupedMapArrow;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -82,6 +83,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<GroupedAgg>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<WindowAgg>()?;
+    native.add_class::<GroupedMapArrow>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
@@ -95,6 +97,8 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
+    load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
+    load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;

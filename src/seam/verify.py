@@ -55,6 +55,28 @@ class Verifier:
                 difference = column_difference([value], [columns[offset].iloc[0]])
                 self._judge(where, difference and ("first value", *difference[1:]))
 
+    def table(self, ours, stocks):
+        """Two tables that a function gets, or would."""
+        for what, facts in (
+            ("schema", lambda table: table.schema.to_string(show_field_metadata=True)),
+            ("chunks", lambda table: [[len(chunk) for chunk in column.chunks] for column in table.columns]),
+        ):
+            if facts(ours) != facts(stocks):
+                self._fail(f"input table, {what}", f"has {facts(ours)}", f"has {facts(stocks)}")
+        for field, left, right in zip(stocks.schema, ours.columns, stocks.columns):
+            self._judge(_column("input", field), arrow_difference(left, right))
+
+    def batches(self, ours, stocks):
+        """Batches of fields, and stock's of one struct column."""
+        stocks = [batch.column(0) for batch in stocks]
+        if len(ours) != len(stocks):
+            self._fail("output batches", f"has {len(ours)}", f"has {len(stocks)}")
+        for batch, struct in zip(ours, stocks):
+            if not pa.struct(list(batch.schema)).equals(struct.type):
+                self._fail("output", f"has {batch.schema}", f"has {struct.type}")
+            for field, left, right in zip(batch.schema, batch.columns, struct.flatten()):
+                self._judge(_column("output", field), arrow_difference(left, right))
+
     def output(self, result, positions, native, batch):
         """`positions`: of the fields in `result`; `native`: fields converted natively; `batch`: what will be sent."""
         ours, fields = batch.column(0), self._stock.fields()

@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 
 use super::group_frames::Offsets;
 use crate::control::Native;
@@ -80,6 +80,24 @@ impl<'py> Verifier<'py> {
             input.key,
         );
         self.0.call_method1("input", arguments).map(drop)
+    }
+
+    /// Compares a table of pyarrow with stock's.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn table(&self, ours: &Bound<'py, PyAny>, stocks: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.0.call_method1("table", (ours, stocks)).map(drop)
+    }
+
+    /// Compares record batches, each the fields of a result, with those that stock would send.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn batches(&self, ours: &Bound<'py, PyList>, stocks: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.0.call_method1("batches", (ours, stocks)).map(drop)
     }
 
     /// Compares what is about to be sent with what stock would send.

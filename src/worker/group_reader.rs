@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
@@ -34,7 +35,7 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// As `install.py` names the framings of kinds with one side.
+    /// That of groups where it is named `batch` or `stream`, see `install.py`.
     pub fn of_groups(name: &str) -> Self {
         if name == "batch" {
             Self::BatchPerGroup
@@ -56,6 +57,8 @@ pub struct InputSchema {
     pub projection: Vec<usize>,
     /// The encapsulated IPC message, for `pyarrow.ipc.read_schema`.
     pub message: Vec<u8>,
+    /// All columns that the user knows of are inside the only one.
+    pub in_struct: bool,
     /// `schema` with every field nullable.
     ///
     /// PARITY: Spark marks fields that have nulls all the same, where the user's schema says so,
@@ -167,7 +170,8 @@ impl Group {
         })
     }
 
-    /// The first row of the columns at these positions in the schema, decoded and copied.
+    /// The first row of the columns at these positions in the schema, or in the struct that holds
+    /// them all, decoded and copied.
     ///
     /// # Errors
     ///
@@ -182,9 +186,18 @@ impl Group {
             return guarded(|| {
                 let (schema, none) = (Arc::clone(&self.schema.schema), HashMap::new());
                 let version = header.version();
-                let decoded =
-                    read_record_batch(body, batch, schema, &none, Some(columns), &version)?;
-                take_record_batch(&decoded, &UInt32Array::from(vec![0]))
+                let read = |columns| {
+                    let decoded =
+                        read_record_batch(body, batch, schema, &none, Some(columns), &version)?;
+                    take_record_batch(&decoded, &UInt32Array::from(vec![0]))
+                };
+                if !self.schema.in_struct {
+                    return read(columns);
+                }
+                let whole = read(&[0])?;
+                let whole = whole.columns().first().and_then(|column| column.as_struct_opt());
+                let whole = whole.ok_or_else(|| ArrowError::SchemaError("no struct".to_owned()))?;
+                RecordBatch::from(whole).project(columns)
             })
             .map_err(|source| WireError::Metadata {
                 expected: "the first row of a group",
@@ -214,6 +227,7 @@ pub struct GroupReader {
     /// Index of the side that is read.
     side: usize,
     in_stream: bool,
+    in_struct: bool,
     groups: u64,
 }
 
@@ -236,8 +250,15 @@ impl GroupReader {
             schemas: [None, None],
             side: 0,
             in_stream: false,
+            in_struct: false,
             groups: 0,
         }
+    }
+
+    /// For kinds whose columns the JVM puts into one struct column.
+    pub fn in_struct(mut self) -> Self {
+        self.in_struct = true;
+        self
     }
 
     /// The next group, or `None` at the end of the data section. Blocks on the socket.
@@ -344,6 +365,7 @@ impl GroupReader {
             schema: Arc::new(schema),
             projection,
             message: encapsulate(metadata, 0),
+            in_struct: self.in_struct,
         });
         if let Some(known) = self.schemas.get_mut(self.side) {
             *known = Some(schema);

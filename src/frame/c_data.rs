@@ -1,0 +1,140 @@
+//! Record batches to and from pyarrow without a copy, through Arrow's C data interface.
+
+#![expect(
+    unsafe_code,
+    reason = "what pyarrow has exported can only be believed, not checked"
+)]
+
+use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
+use arrow_array::{Array, StructArray};
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use arrow_pyarrow::FromPyArrow;
+
+use crate::wire::nullable;
+
+/// `pyarrow.RecordBatch`.
+///
+/// # Errors
+///
+/// Fails only if pyarrow is not there.
+pub fn record_batch_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "pyarrow", "RecordBatch")
+}
+
+/// `pyarrow.Table`.
+///
+/// # Errors
+///
+/// Fails only if pyarrow is not there.
+pub fn table_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "pyarrow", "Table")
+}
+
+/// The columns as a `pyarrow.RecordBatch` with this `pyarrow.Schema`, whose types have to be laid
+/// out as theirs. Their memory is shared, and lives as long as anything shows it.
+///
+/// # Errors
+///
+/// Fails if pyarrow refuses them.
+pub fn to_pyarrow<'py>(
+    columns: &StructArray,
+    schema: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = schema.py();
+    let mut array = FFI_ArrowArray::new(&columns.to_data());
+    record_batch_class(py)?.call_method1(
+        intern!(py, "_import_from_c"),
+        (&raw mut array as usize, schema),
+    )
+}
+
+/// A `pyarrow.Schema`, and how arrays of its types are laid out.
+#[derive(Debug)]
+pub struct Layout<'py> {
+    schema: Bound<'py, PyAny>,
+    fields: Fields,
+}
+
+impl<'py> Layout<'py> {
+    /// Of a `pyarrow.Schema`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it has a type that arrow-rs does not know.
+    pub fn of(schema: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let fields = Schema::from_pyarrow_bound(schema)?.fields;
+        Ok(Self {
+            schema: schema.clone(),
+            fields: fields.iter().map(held).collect(),
+        })
+    }
+
+    /// The `pyarrow.Schema`.
+    pub fn schema(&self) -> &Bound<'py, PyAny> {
+        &self.schema
+    }
+
+    /// Fields that may be null and have text as bytes, which is all that is known of it.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The columns of a `pyarrow.RecordBatch` of this schema, metadata aside; their memory is shared.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is something else.
+    pub fn columns(&self, batch: &Bound<'py, PyAny>) -> PyResult<StructArray> {
+        let py = batch.py();
+        let same = batch.get_type().is(record_batch_class(py)?)
+            && batch
+                .getattr(intern!(py, "schema"))?
+                .call_method1(intern!(py, "equals"), (&self.schema,))?
+                .is_truthy()?;
+        if !same {
+            return Err(PyTypeError::new_err(
+                "bowstring: a record batch has another schema, this is a bug",
+            ));
+        }
+        let mut array = FFI_ArrowArray::empty();
+        batch.call_method1(intern!(py, "_export_to_c"), (&raw mut array as usize,))?;
+        // SAFETY: pyarrow's own class has written `array`, and its batch has the types that
+        // `fields` were made of; text and bytes are laid out the same, and nullability is none of
+        // the layout. That the buffers hold what their lengths say is pyarrow's promise, on which
+        // stock's writer relies as well.
+        let data = unsafe { from_ffi_and_data_type(array, DataType::Struct(self.fields.clone())) };
+        data.map(StructArray::from)
+            .map_err(|error| PyTypeError::new_err(format!("bowstring: take a record batch: {error}")))
+    }
+}
+
+/// A field with null allowed everywhere, and bytes in place of text: pyarrow's may be any bytes.
+fn held(field: &FieldRef) -> FieldRef {
+    as_bytes(&nullable(field))
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "all other types hold no text that Spark sends"
+)]
+fn as_bytes(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Utf8 => DataType::Binary,
+        DataType::LargeUtf8 => DataType::LargeBinary,
+        DataType::List(child) => DataType::List(as_bytes(child)),
+        DataType::LargeList(child) => DataType::LargeList(as_bytes(child)),
+        DataType::FixedSizeList(child, size) => DataType::FixedSizeList(as_bytes(child), *size),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(as_bytes).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(as_bytes(entries), *sorted),
+        other => other.clone(),
+    };
+    Field::clone(field).with_data_type(data_type).into()
+}

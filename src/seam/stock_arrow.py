@@ -1,0 +1,142 @@
+"""Stock PySpark's own ways with Arrow tables, one adapter per Spark line.
+
+For kinds of UDFs whose functions take and return pyarrow's objects. As in `stock.py`, what these return or raise is
+stock's word; a `plain` result needs none of them.
+"""
+
+import pyarrow as pa
+from pyspark import worker
+from pyspark.sql.pandas.types import to_arrow_type
+
+
+class ArrowStock:
+    """What all lines share. One object per task."""
+
+    def __init__(self, fields, by_name):
+        """`fields`: (name, Arrow type) of a declared result."""
+        self.by_name = by_name
+        # PARITY: whatever is declared, stock sends fields that may be null and have no metadata.
+        self.plain = pa.schema([pa.field(name, arrow_type) for name, arrow_type in fields])
+        self._schema = None
+
+    def read(self, schema, messages):
+        """The record batches of a group from its IPC messages."""
+        if self._schema is None:
+            self._schema = pa.ipc.read_schema(pa.py_buffer(schema))
+        return [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
+
+    def select(self, schema, messages, offsets):
+        """Columns of a group, batch by batch."""
+        return [_columns(batch, offsets) for batch in self._flat(self.read(schema, messages))]
+
+    def schema(self, schema, offsets):
+        """The schema that these columns have."""
+        names, types = self._names_and_types(pa.ipc.read_schema(pa.py_buffer(schema)))
+        return pa.schema([pa.field(names[offset], types[offset]) for offset in offsets])
+
+    def _flat(self, batches):
+        return batches
+
+    def _names_and_types(self, schema):
+        return schema.names, schema.types
+
+    def wrapped(self):
+        """The schema of an answer with plain results."""
+        return pa.schema([pa.field("_0", pa.struct(list(self.plain)))])
+
+    def first_key(self, batches):
+        """The key of a group, from the key columns of its batches."""
+        return tuple(column[0] for column in batches[0].columns)
+
+    def agree(self, batch, schema):
+        """Raises what stock's writer raises for a batch that has not the schema of the answer."""
+        if not batch.schema.equals(schema):
+            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), schema).write_batch(batch)
+
+    def convert(self, result):
+        """Checks a result and makes the batches of it that are sent."""
+        self.verify(result)
+        for batch in result.to_batches():
+            if self.by_name:
+                names = self.plain.names
+                batch = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
+            yield self.wrap(batch)
+
+    def _expected(self):
+        expected = list(zip(self.plain.names, self.plain.types))
+        return dict(expected) if self.by_name else expected
+
+
+class ArrowStock40(ArrowStock):
+    """Spark 4.0: one check for all."""
+
+    def __init__(self, return_type, conf):
+        fields = [(field.name, to_arrow_type(field.dataType)) for field in return_type.fields]
+        super().__init__(fields, worker.assign_cols_by_name(conf))
+
+    def verify(self, result):
+        worker.verify_arrow_result(result, self.by_name, self._expected())
+
+    def wrap(self, batch):
+        struct = pa.StructArray.from_arrays(batch.columns, fields=pa.struct(list(batch.schema)))
+        return pa.RecordBatch.from_arrays([struct], ["_0"])
+
+
+class ArrowStock41(ArrowStock40):
+    """Spark 4.1: a check for tables and one for batches."""
+
+    def verify(self, result):
+        worker.verify_arrow_table(result, self.by_name, self._expected())
+
+    def wrap(self, batch):
+        if batch.num_columns == 0:
+            return pa.RecordBatch.from_arrays([pa.array([{}] * batch.num_rows)], ["_0"])
+        return super().wrap(batch)
+
+
+class ArrowStock42(ArrowStock41):
+    """Spark 4.2: the conf is an object."""
+
+    def __init__(self, return_type, conf):
+        fields = [(field.name, to_arrow_type(field.dataType, timezone="UTC")) for field in return_type.fields]
+        ArrowStock.__init__(self, fields, conf.assign_cols_by_name)
+
+
+class ArrowStock43(ArrowStock):
+    """Spark 4.3: results are checked and reordered in one step."""
+
+    def __init__(self, return_type, conf):
+        from pyspark.sql.conversion import ArrowBatchTransformer
+
+        arrow_type = to_arrow_type(return_type, timezone="UTC", prefers_large_types=conf.use_large_var_types)
+        super().__init__([(field.name, field.type) for field in arrow_type], conf.assign_cols_by_name)
+        self._declared = pa.schema(list(arrow_type))
+        self._enforce = ArrowBatchTransformer.enforce_schema
+        self._wrap = ArrowBatchTransformer.wrap_struct
+
+    def convert(self, result):
+        worker.verify_return_type(result, pa.Table)
+        result = self._enforce(result, self._declared, arrow_cast=False, reorder_by_name=self.by_name)
+        for batch in result.to_batches():
+            yield self._wrap(batch)
+
+
+def in_struct(stock_class):
+    """The same for kinds whose columns the JVM puts into one struct column."""
+
+    class InStruct(stock_class):
+        def _flat(self, batches):
+            for batch in batches:
+                struct = batch.column(0)
+                yield pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema(struct.type))
+
+        def _names_and_types(self, schema):
+            return super()._names_and_types(pa.schema(schema.types[0]))
+
+    return InStruct
+
+
+def _columns(batch, offsets):
+    return pa.RecordBatch.from_arrays(
+        [batch.columns[offset] for offset in offsets], [batch.schema.names[offset] for offset in offsets]
+    )

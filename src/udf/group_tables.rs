@@ -1,0 +1,208 @@
+//! Groups → tables of pyarrow that share the memory of what was read.
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_schema::{Fields, SchemaRef};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::group_frames::Offsets;
+use super::task::internal;
+use super::verifier::Verifier;
+use crate::frame::c_data::{table_class, to_pyarrow};
+use crate::worker::group_reader::{Columns, EncodedBatch, Group, Projection};
+
+/// Every column, so that it is checked and decoded off the main thread.
+pub fn everything() -> Box<Projection> {
+    Box::new(|schema| (0..schema.fields().len()).collect())
+}
+
+/// Makes the tables of one task's groups, or of one side of them.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct GroupTables<'a, 'py> {
+    py: Python<'py>,
+    /// The conversions of the Spark line (`stock_arrow.py`).
+    stock: &'a Bound<'py, PyAny>,
+    keys: Selection<'a, 'py>,
+    values: Selection<'a, 'py>,
+}
+
+/// Some of the columns.
+struct Selection<'a, 'py> {
+    offsets: &'a [usize],
+    /// The `pyarrow.Schema` that stock gives to them.
+    schema: Option<Bound<'py, PyAny>>,
+    /// The same as it is decoded.
+    fields: Option<Fields>,
+}
+
+impl<'a, 'py> Selection<'a, 'py> {
+    fn new(offsets: &'a [usize]) -> Self {
+        Self {
+            offsets,
+            schema: None,
+            fields: None,
+        }
+    }
+}
+
+impl<'a, 'py> GroupTables<'a, 'py> {
+    /// Before the first group.
+    pub fn new(py: Python<'py>, stock: &'a Bound<'py, PyAny>, offsets: &'a Offsets) -> Self {
+        Self {
+            py,
+            stock,
+            keys: Selection::new(&offsets.keys),
+            values: Selection::new(&offsets.values),
+        }
+    }
+
+    /// The table that the function gets: one chunk for each batch.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a group that it cannot read, and a difference that was found.
+    pub fn table(
+        &mut self,
+        group: &Group,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batches = self.values.batches(self.py, self.stock, group)?;
+        let table = self.join(&batches, self.values.schema.as_ref())?;
+        if let Some(verifier) = verifier {
+            let stocks = ask_stock(self.stock, "select", group, Some(self.values.offsets))?;
+            verifier.table(&table, &self.join(&stocks, None)?)?;
+        }
+        Ok(table)
+    }
+
+    /// The batches that the function gets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::table`].
+    pub fn batches(&mut self, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.values.batches(self.py, self.stock, group)
+    }
+
+    /// The columns of the key, batch by batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::table`].
+    pub fn keys(&mut self, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.keys.batches(self.py, self.stock, group)
+    }
+
+    fn join(
+        &self,
+        batches: &Bound<'py, PyAny>,
+        schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let name = intern!(self.py, "from_batches");
+        // Without batches it is stock's error that there is no schema.
+        match schema {
+            Some(schema) if batches.len()? > 0 => {
+                table_class(self.py)?.call_method1(name, (batches, schema))
+            }
+            _ => table_class(self.py)?.call_method1(name, (batches,)),
+        }
+    }
+}
+
+impl<'py> Selection<'_, 'py> {
+    /// A list of `pyarrow.RecordBatch`es.
+    fn batches(
+        &mut self,
+        py: Python<'py>,
+        stock: &Bound<'py, PyAny>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let decoded = match &group.columns {
+            // Without columns it is not known how many rows there are.
+            Columns::Decoded(batches) if !self.offsets.is_empty() => batches,
+            Columns::Decoded(_) => return ask_stock(stock, "select", group, Some(self.offsets)),
+            Columns::Stock(why) => {
+                tracing::debug!(?why, "PySpark reads every column of a group");
+                return ask_stock(stock, "select", group, Some(self.offsets));
+            }
+            Columns::Malformed(fault) => {
+                // Stock's error, where its reader notices something. Where it does not, it would go
+                // on to read outside of its buffers, so the error is ours.
+                ask_stock(stock, "read", group, None)?;
+                return Err(PyRuntimeError::new_err(format!(
+                    "bowstring {}: {fault}",
+                    env!("CARGO_PKG_VERSION")
+                )));
+            }
+        };
+        let schema = match &self.schema {
+            Some(schema) => schema.clone(),
+            None => {
+                let message = PyBytes::new(py, &group.schema.message);
+                let schema = stock.call_method1("schema", (message, self.offsets.to_vec()))?;
+                self.schema.insert(schema).clone()
+            }
+        };
+        let list = PyList::empty(py);
+        for batch in decoded {
+            let Some(columns) = self.columns(batch, group.schema.in_struct)? else {
+                return ask_stock(stock, "select", group, Some(self.offsets));
+            };
+            list.append(to_pyarrow(&columns, &schema)?)?;
+        }
+        Ok(list.into_any())
+    }
+
+    /// The selected columns, or `None` if stock has to flatten a struct.
+    fn columns(&mut self, batch: &RecordBatch, in_struct: bool) -> PyResult<Option<StructArray>> {
+        let whole;
+        let (all, fields): (&[_], &Fields) = if in_struct {
+            let Some(column) = batch.columns().first().and_then(|column| column.as_struct_opt())
+            else {
+                return Ok(None);
+            };
+            if column.null_count() > 0 {
+                return Ok(None);
+            }
+            (column.columns(), column.fields())
+        } else {
+            whole = SchemaRef::clone(batch.schema_ref());
+            (batch.columns(), whole.fields())
+        };
+        let selected = self.offsets.iter().map(|offset| all.get(*offset).cloned());
+        let Some(selected) = selected.collect::<Option<Vec<_>>>() else {
+            // PARITY: stock raises an IndexError.
+            return Ok(None);
+        };
+        let fields = self.fields.get_or_insert_with(|| {
+            let selected = self.offsets.iter().filter_map(|offset| fields.get(*offset));
+            selected.cloned().collect()
+        });
+        StructArray::try_new_with_length(fields.clone(), selected, None, batch.num_rows())
+            .map(Some)
+            .map_err(|error| internal(&error))
+    }
+}
+
+/// Calls a method of `stock_arrow.py` that takes a group's messages.
+fn ask_stock<'py>(
+    stock: &Bound<'py, PyAny>,
+    method: &str,
+    group: &Group,
+    offsets: Option<&[usize]>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = stock.py();
+    let schema = PyBytes::new(py, &group.schema.message);
+    let messages = group.encoded.iter().map(EncodedBatch::message);
+    let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
+    match offsets {
+        Some(offsets) => stock.call_method1(method, (schema, messages, offsets.to_vec())),
+        None => stock.call_method1(method, (schema, messages)),
+    }
+}
