@@ -66,13 +66,18 @@ def to_frame(group: list[pa.RecordBatch]) -> pd.DataFrame:
 
 
 def checksum(stream: bytes | bytearray) -> tuple[int, str]:
-    """Rows of a grouped map's reply, and a hash of its columns' names, types, nulls and values in order.
+    """Rows of a reply, and a hash of its columns' names, types, nulls and values in order.
 
     How the rows are cut into batches, and what lies under a null, do not matter; everything else does.
     """
     with pa.ipc.open_stream(pa.py_buffer(stream)) as reader:
+        struct = pa.types.is_struct(reader.schema.field(0).type)
         table = pa.Table.from_batches(
-            [pa.RecordBatch.from_struct_array(batch.column(0)) for batch in reader if batch.num_rows],
+            [
+                pa.RecordBatch.from_struct_array(batch.column(0)) if struct else batch
+                for batch in reader
+                if batch.num_rows
+            ],
         ).combine_chunks()
     digest = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):

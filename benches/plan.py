@@ -23,16 +23,25 @@ class Case:
     digits: int
     target: float | None = None
     """Stock's figure divided by ours, at least, on Spark 4.3.0."""
+    udf: str = "grouped-map"
+    """Of a task: its kind, see `workloads.py`."""
+    since: str = "3.5"
+    """The first Spark line that has this kind."""
     function: str = "identity"
     layout: str = "numeric"
     groups: int = 0
     rows: int = 0
-    """Rows of each group."""
+    """Rows of each group, or of each batch where there are no groups."""
     quick_groups: int = 0
 
     def size(self, quick: bool) -> int:
         """Number of groups."""
         return self.quick_groups if quick else self.groups
+
+    @property
+    def per_row(self) -> bool:
+        """Whether CPU time is given for each row and not for each group."""
+        return self.unit.endswith("/row")
 
     def title(self, quick: bool) -> str:
         if not self.groups:
@@ -51,6 +60,21 @@ class Case:
 
 def _task(id: str, what: str, groups: int, rows: int, quick_groups: int, **more: object) -> Case:
     return Case(id, "task", what, "CPU ms/group", 3, groups=groups, rows=rows, quick_groups=quick_groups, **more)  # type: ignore[arg-type]
+
+
+def _rows(id: str, what: str, batches: int, quick_batches: int, **more: object) -> Case:
+    """A kind that gets batches, 10,000 rows each."""
+    return Case(
+        id,
+        "task",
+        what,
+        "CPU ns/row",
+        0,
+        groups=batches,
+        rows=10_000,
+        quick_groups=quick_batches,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def _session(id: str, what: str, groups: int, rows: int, quick_groups: int, **more: object) -> Case:
@@ -76,6 +100,75 @@ CASES = (
         100,
         layout="nested",
         target=5.0,
+    ),
+    _task(
+        "worker/cogrouped-map-10000x2x10",
+        "worker alone, cogroup, its left side of two",
+        10_000,
+        10,
+        500,
+        udf="cogrouped-map",
+        target=12.0,
+    ),
+    _task(
+        "worker/grouped-map-arrow-20000x10",
+        "worker alone, applyInArrow, identity",
+        20_000,
+        10,
+        1_000,
+        udf="grouped-map-arrow",
+        since="4.0",
+        target=5.0,
+    ),
+    _task("worker/grouped-agg-20000x10", "worker alone, two means", 20_000, 10, 1_000, udf="grouped-agg", target=4.0),
+    _task(
+        "worker/window-agg-5000x20",
+        "worker alone, unbounded window, mean",
+        5_000,
+        20,
+        250,
+        udf="window-agg",
+        target=5.0,
+    ),
+    _rows(
+        "worker/arrow-batched-long", "worker alone, Arrow-optimised udf, x + 1", 100, 5, udf="arrow-batched", target=1.5
+    ),
+    _rows(
+        "worker/scalar-pandas-long",
+        "worker alone, pandas_udf, x + 1",
+        500,
+        5,
+        udf="scalar-pandas",
+        function="plus one",
+        target=1.0,
+    ),
+    _rows(
+        "worker/scalar-pandas-string",
+        "worker alone, pandas_udf, str.upper",
+        100,
+        5,
+        udf="scalar-pandas",
+        function="upper",
+        layout="strings",
+        target=1.0,
+    ),
+    _rows(
+        "worker/map-pandas-mixed",
+        "worker alone, mapInPandas, 20 mixed columns",
+        50,
+        2,
+        udf="map-pandas",
+        layout="mixed",
+        target=1.0,
+    ),
+    _rows(
+        "worker/map-arrow-mixed",
+        "worker alone, mapInArrow, 20 mixed columns",
+        50,
+        2,
+        udf="map-arrow",
+        layout="mixed",
+        target=1.0,
     ),
     Case("worker/cold", "latency", "cold worker: connect to end of a tiny task", "ms", 1, target=8.0),
     Case("worker/warm", "latency", "warm worker: one tiny task", "ms", 2, target=4.0),

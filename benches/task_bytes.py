@@ -1,9 +1,10 @@
-"""The bytes of one task as Spark's JVM writes them: the preamble, and the data of a grouped map.
+"""The bytes of one task as Spark's JVM writes them: the preamble, and the data of every kind of UDF fed in Arrow.
 
-Needs pyarrow and pyspark. The preamble differs between Spark lines; a `Dialect` is one row of that table.
+Needs pyarrow and pyspark. Spark lines differ, and so do kinds of UDFs: a `Dialect` is one row of the first table, a
+`Kind` one of the second.
 
-Source: `PythonRunner`, `PythonArrowInput`, `ArrowPythonRunner` and `pyspark/worker.py` of each version. The bytes for
-3.5.9 and 4.3.0 were compared with those of a running JVM.
+Source: `PythonRunner`, `PythonArrowInput`, `ArrowPythonRunner` and `pyspark/worker.py` of each version. The bytes of a
+grouped map for 3.5.9 and 4.3.0 were compared with those of a running JVM.
 """
 
 from __future__ import annotations
@@ -19,14 +20,65 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.serializers import CloudPickleSerializer
+from pyspark.sql.types import StructType
 
 from jvm_client import END_OF_STREAM
 
-GROUPED_MAP = 201
 START_OF_INIT_MESSAGE = -8
 
-Group = Sequence[pa.RecordBatch]
+Batches = Sequence[pa.RecordBatch]
+Group = Batches
 """One group's rows; up to Spark 4.0 always in one batch."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of UDF is fed."""
+
+    eval_type: int
+    name: str
+    """As PySpark has it in `PythonEvalType`, without `SQL_` and `_UDF`."""
+    framing: str
+    """`batches`: one stream; `groups`: one stream or one batch a group; `cogroups`: two streams a key."""
+    since: str
+    """The first Spark line that has it."""
+    struct: bool = False
+    """The input is one struct column that holds all others."""
+    grouped_offsets: bool = False
+    """The arguments are those of `grouped_offsets`, for each side; otherwise columns."""
+
+    def known_to(self, dialect: Dialect) -> bool:
+        """Whether the Spark line has it."""
+        return self.since <= dialect.checked_against
+
+
+KINDS = {
+    kind.eval_type: kind
+    for kind in (
+        Kind(101, "arrow-batched", "batches", "3.5"),
+        Kind(200, "scalar-pandas", "batches", "3.5"),
+        Kind(201, "grouped-map-pandas", "groups", "3.5", grouped_offsets=True),
+        Kind(202, "grouped-agg-pandas", "groups", "3.5"),
+        Kind(203, "window-agg-pandas", "groups", "3.5"),
+        Kind(204, "scalar-pandas-iter", "batches", "3.5"),
+        Kind(205, "map-pandas-iter", "batches", "3.5", struct=True),
+        Kind(206, "cogrouped-map-pandas", "cogroups", "3.5", grouped_offsets=True),
+        Kind(207, "map-arrow-iter", "batches", "3.5", struct=True),
+        Kind(209, "grouped-map-arrow", "groups", "4.0", struct=True, grouped_offsets=True),
+        Kind(210, "cogrouped-map-arrow", "cogroups", "4.0", grouped_offsets=True),
+        Kind(215, "grouped-map-arrow-iter", "groups", "4.1", struct=True, grouped_offsets=True),
+        Kind(216, "grouped-map-pandas-iter", "groups", "4.1", grouped_offsets=True),
+        Kind(217, "grouped-agg-pandas-iter", "groups", "4.2"),
+        Kind(250, "scalar-arrow", "batches", "4.1"),
+        Kind(251, "scalar-arrow-iter", "batches", "4.1"),
+        Kind(252, "grouped-agg-arrow", "groups", "4.1"),
+        Kind(253, "window-agg-arrow", "groups", "4.1"),
+        Kind(254, "grouped-agg-arrow-iter", "groups", "4.2"),
+    )
+}
+
+ARROW_BATCHED, SCALAR_PANDAS, GROUPED_MAP, GROUPED_AGG, WINDOW_AGG = 101, 200, 201, 202, 203
+SCALAR_PANDAS_ITER, MAP_PANDAS, COGROUPED_MAP, MAP_ARROW, GROUPED_MAP_ARROW = 204, 205, 206, 207, 209
 
 
 @dataclass(frozen=True)
@@ -42,16 +94,22 @@ class Dialect:
     """The task context is one JSON text; otherwise its fields follow one another."""
     barrier_fields: bool
     """Port and secret are there for a task that is not a barrier, too. Means nothing with `json_context`."""
+    named_arguments: frozenset[int]
+    """Eval types whose arguments each have a flag, and a name if it is set."""
+    input_type: str
+    """Where the schema of an `ARROW_BATCHED` UDF's columns is sent: `nowhere`, `after` the conf, in the eval `conf`."""
+    window_bounds: str
+    """The conf that says of each window UDF whether its window is `bounded` or `unbounded`."""
     profiling_flag: bool
     """A flag before the UDFs says whether a profiler runs."""
     uniform_udfs: bool
-    """A second conf map for each eval type, a flag with each argument, an id with each UDF."""
+    """A second conf map for each eval type, and an id with each UDF."""
     stream_per_group: bool
     """Each group is an Arrow stream of its own; otherwise one stream holds one batch a group."""
     timing_longs: int
     """Longs after `TIMING_DATA` in the reply."""
     runner_conf: Mapping[str, str]
-    """What the JVM sends for a grouped map by default, with time zone UTC."""
+    """What the JVM sends by default, with time zone UTC."""
 
 
 CONF_3_5 = {
@@ -74,28 +132,49 @@ CONF_4_3 = {**CONF_4_2, "spark.sql.execution.pythonUDF.mapInBatch.legacy.acceptA
 ALONE = ("-m", "pyspark.daemon")
 NAMED = ("-m", "pyspark.daemon", "pyspark.worker")
 
+NAMED_4_0 = frozenset((101, 200, 202, 203, 204))
+NAMED_4_1 = NAMED_4_0 | {250, 251, 252, 253}
+NAMED_4_2 = frozenset(KINDS)
+
+BOUNDS_3_5, BOUNDS = "pandas_window_bound_types", "window_bound_types"
+
 DIALECTS = {
     dialect.checked_against: dialect
     for dialect in (
-        #                       init   json  barrier profil uniform stream  longs
-        Dialect("3.5.9", ALONE, False, False, True, False, False, False, 5, CONF_3_5),
-        Dialect("4.0.5", NAMED, False, False, True, True, False, False, 5, CONF_4_0),
-        Dialect("4.1.4", NAMED, False, False, False, True, False, True, 5, CONF_4_1),
-        Dialect("4.2.1", NAMED, False, True, False, False, True, True, 6, CONF_4_2),
-        Dialect("4.3.0", NAMED, True, True, False, False, True, True, 6, CONF_4_3),
+        #                       init   json  barrier named        input type window bounds profil uniform stream longs
+        Dialect(
+            "3.5.9", ALONE, False, False, True, frozenset(), "nowhere", BOUNDS_3_5, False, False, False, 5, CONF_3_5
+        ),
+        Dialect("4.0.5", NAMED, False, False, True, NAMED_4_0, "nowhere", BOUNDS_3_5, True, False, False, 5, CONF_4_0),
+        Dialect("4.1.4", NAMED, False, False, False, NAMED_4_1, "after", BOUNDS, True, False, True, 5, CONF_4_1),
+        Dialect("4.2.1", NAMED, False, True, False, NAMED_4_2, "conf", BOUNDS, False, True, True, 6, CONF_4_2),
+        Dialect("4.3.0", NAMED, True, True, False, NAMED_4_2, "conf", BOUNDS, False, True, True, 6, CONF_4_3),
     )
 }
+
+
+@dataclass(frozen=True)
+class Udf:
+    """One UDF of a task, or several that are chained."""
+
+    commands: bytes | Sequence[bytes]
+    """Pickled functions with their return types, see `pickle_command`. Each but the first gets the result before it."""
+    offsets: Sequence[int]
+    """Which columns it gets, see `grouped_offsets`; with a bounded window two columns of bounds come first."""
+    named: Mapping[str, int] = field(default_factory=dict)
+    """Columns that it gets as keyword arguments, after the others."""
 
 
 @dataclass(frozen=True)
 class Task:
     """What one task asks for; everything that is not the data."""
 
-    command: bytes
-    """The pickled function and its return type, see `pickle_command`."""
-    offsets: Sequence[int]
-    """Which columns the function gets, see `grouped_offsets`."""
+    udfs: Udf | Sequence[Udf]
     eval_type: int = GROUPED_MAP
+    windows: Sequence[str] = ()
+    """`bounded` or `unbounded` for each UDF, if they are window functions."""
+    input_type: StructType | None = None
+    """Of the columns; an `ARROW_BATCHED` UDF needs it."""
     partition: int = 0
     attempt: int = 0
     python: str = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -117,18 +196,25 @@ class Task:
     """Local properties of the job."""
 
 
-def pickle_command(function: Callable[..., Any], return_type: Any) -> bytes:
+def pickle_command(function: Callable[..., Any] | None, return_type: Any) -> bytes:
     """A user's function and its Spark return type, pickled as PySpark's driver does."""
     return bytes(CloudPickleSerializer().dumps((function, return_type)))
 
 
-def grouped_offsets(columns: int, keys: Sequence[int]) -> list[int]:
-    """The layout of a grouped map: `keys` are those of the `columns` input columns that are grouped by."""
-    return [len(keys) + columns + 1, len(keys), *keys, *range(columns)]
+def grouped_offsets(columns: int, keys: Sequence[int], values: Sequence[int] | None = None) -> list[int]:
+    """The layout of a grouped map, or of one side of a cogrouped one.
+
+    `keys` are those of the `columns` input columns that are grouped by, `values` those of the frame, all unless given.
+    """
+    frame = range(columns) if values is None else values
+    return [len(keys) + len(frame) + 1, len(keys), *keys, *frame]
 
 
 def encode_preamble(dialect: Dialect, task: Task) -> bytes:
     """Everything before the data section."""
+    udfs = [task.udfs] if isinstance(task.udfs, Udf) else task.udfs
+    input_type = {"input_type": task.input_type.json()} if task.input_type else {}
+    bounds = {dialect.window_bounds: ",".join(task.windows)} if task.windows else {}
     body = b"".join(
         (
             _int(task.partition),
@@ -138,30 +224,56 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
             _int(0),  # files to put on the path
             _bool(False) + _int(0),  # broadcasts
             _int(task.eval_type),
-            _map({**dialect.runner_conf, **task.conf}),
-            _map({}) if dialect.uniform_udfs else b"",
+            _map({**dialect.runner_conf, **task.conf, **bounds}),
+            *(_utf(schema) for schema in input_type.values() if dialect.input_type == "after"),
+            _map(input_type if dialect.input_type == "conf" else {}) if dialect.uniform_udfs else b"",
             _bool(False) if dialect.profiling_flag else b"",
-            _udf(dialect, task),
+            _int(len(udfs)),
+            *(_udf(dialect, task.eval_type, udf) for udf in udfs),
         )
     )
     return _int(START_OF_INIT_MESSAGE) + _int(len(body)) + body if dialect.framed_init else body
 
 
-def encode_groups(dialect: Dialect, groups: Iterable[Group], schema: pa.Schema | None = None) -> bytes:
-    """The data section of a grouped map, with `END_OF_STREAM`.
+def encode_data(dialect: Dialect, eval_type: int, data: Sequence[Any], schema: Any = None) -> bytes:
+    """The data section, with `END_OF_STREAM`. Where the JVM sends one struct column, that is made here.
 
-    `schema` is needed where there are no groups, or groups of no batch. A Spark line that knows one batch a group gets
-    the batches of a group joined.
+    `data` are batches, groups, or pairs of groups, as the kind's framing says. `schema`, for cogroups a pair of them,
+    is needed where there is nothing in `data` to take it from. A Spark line that knows one batch a group gets the
+    batches of a group joined.
     """
+    kind = KINDS[eval_type]
+    if kind.framing == "groups":
+        return encode_groups(dialect, data, schema, struct=kind.struct)
+    sink = io.BytesIO()
+    if kind.framing == "cogroups":
+        schemas = schema or [side[0].schema for side in data[0]]
+        for pair in data:
+            sink.write(_int(2))
+            for side, of_side in zip(pair, schemas, strict=True):
+                whole = side if dialect.stream_per_group else [_join(side, of_side)]
+                # A side without rows is a batch without rows.
+                _write_stream(sink, whole or [_join([], of_side)], of_side)
+        sink.write(_int(0))
+    else:
+        _write_stream(sink, data, schema or data[0].schema, kind.struct)
+    sink.write(_int(END_OF_STREAM))
+    return sink.getvalue()
+
+
+def encode_groups(
+    dialect: Dialect, groups: Iterable[Group], schema: pa.Schema | None = None, *, struct: bool = False
+) -> bytes:
+    """The data section of a kind that gets groups, as `encode_data` makes it."""
     sink = io.BytesIO()
     if dialect.stream_per_group:
         for group in groups:
             sink.write(_int(1))
-            _write_stream(sink, group, schema or group[0].schema)
+            _write_stream(sink, group, schema or group[0].schema, struct)
         sink.write(_int(0))
     else:
         joined = [_join(group, schema or group[0].schema) for group in groups]
-        _write_stream(sink, joined, schema or joined[0].schema)
+        _write_stream(sink, joined, schema or joined[0].schema, struct)
     sink.write(_int(END_OF_STREAM))
     return sink.getvalue()
 
@@ -173,10 +285,19 @@ def _join(group: Group, schema: pa.Schema) -> pa.RecordBatch:
     return batches[0] if batches else pa.record_batch([pa.array([], field.type) for field in schema], schema)
 
 
-def _write_stream(sink: io.BytesIO, batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> None:
+def _write_stream(sink: io.BytesIO, batches: Batches, schema: pa.Schema, struct: bool = False) -> None:
+    if struct:
+        schema, batches = _one_struct(pa.struct(list(schema)), batches)
     with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
+
+
+def _one_struct(struct: pa.StructType, batches: Batches) -> tuple[pa.Schema, Batches]:
+    schema = pa.schema([("struct", struct)])
+    # Made of buffers, because `StructArray.from_arrays` cannot say how long a struct without fields is.
+    arrays = [pa.Array.from_buffers(struct, len(batch), [None], children=batch.columns) for batch in batches]
+    return schema, [pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays]
 
 
 def _plain_context(dialect: Dialect, task: Task) -> bytes:
@@ -212,13 +333,16 @@ def _json_context(task: Task) -> bytes:
     return _utf(json.dumps(context, separators=(",", ":")))
 
 
-def _udf(dialect: Dialect, task: Task) -> bytes:
-    """One UDF, without functions chained to it."""
-    unnamed = _bool(False) if dialect.uniform_udfs else b""
-    arguments = b"".join(_int(offset) + unnamed for offset in task.offsets)
-    command = _int(1) + _int(len(task.command)) + task.command
+def _udf(dialect: Dialect, eval_type: int, udf: Udf) -> bytes:
+    named = eval_type in dialect.named_arguments
+    if udf.named and not named:
+        raise ValueError(f"Spark {dialect.checked_against} has no keyword arguments for {KINDS[eval_type].name}")
+    arguments = [_int(offset) + (_bool(False) if named else b"") for offset in udf.offsets]
+    arguments += [_int(offset) + _bool(True) + _utf(name) for name, offset in udf.named.items()]
+    commands = [udf.commands] if isinstance(udf.commands, bytes) else udf.commands
+    chain = _int(len(commands)) + b"".join(_int(len(command)) + command for command in commands)
     result_id = _long(0) if dialect.uniform_udfs else b""
-    return _int(1) + _int(len(task.offsets)) + arguments + command + result_id
+    return _int(len(arguments)) + b"".join(arguments) + chain + result_id
 
 
 def _int(value: int) -> bytes:

@@ -12,7 +12,6 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,9 @@ import frames
 import process_tree
 from jvm_client import END_OF_STREAM, Daemon, Worker, spark_environment
 from plan import Case, chosen
-from task_bytes import DIALECTS, Dialect, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Dialect
 from versions import versions
+from workloads import Workload, workload
 
 SIDES = ("stock", "bowstring")
 SAMPLE_SECONDS = 1.0
@@ -46,14 +46,7 @@ class Bench:
         self.dialect = dialect
         self.repeat = repeat
         self.quick = quick
-        self.tiny = self.encode(TINY)[0]
-
-    def encode(self, case: Case) -> tuple[bytes, list[list[Any]]]:
-        """The bytes of a case's task, and its groups."""
-        groups = frames.make_groups(case, self.quick)
-        command = pickle_command(frames.FUNCTIONS[case.function], frames.spark_schema(groups))
-        task = Task(command, grouped_offsets(groups[0][0].num_columns, [0]))
-        return encode_preamble(self.dialect, task) + encode_groups(self.dialect, groups), groups
+        self.tiny = workload(TINY, quick).encode(dialect)
 
     def answer(self, worker: Worker, task: bytes) -> bytearray:
         """Runs one task; the Arrow stream it replied. Raises if the reply is not that of a good task."""
@@ -74,9 +67,11 @@ class Bench:
         return (process_tree.cpu_seconds(root) - cpu) / tasks, wall / tasks, reply
 
     def run_task(self, case: Case) -> Result:
-        """CPU time per group on both sides in turn, and of the bare function."""
-        task, groups = self.encode(case)
-        limit = bare_loop(frames.FUNCTIONS[case.function], groups)
+        """CPU time per group, or per row, on both sides in turn, and of the bare function."""
+        work = workload(case, self.quick)
+        task = work.encode(self.dialect)
+        limit = bare_loop(work)
+        count, second = (work.rows, 1e9) if case.per_row else (case.size(self.quick), 1e3)
         cpu: dict[str, list[float]] = {side: [] for side in SIDES}
         wall: dict[str, list[float]] = {side: [] for side in SIDES}
         sums: dict[str, tuple[int, str]] = {}
@@ -88,19 +83,19 @@ class Bench:
                 used, _, reply = self.sample(side, workers[side], task, 1)
                 sums[side] = frames.checksum(reply)
                 tasks[side] = min(MOST_TASKS, math.ceil(SAMPLE_SECONDS / max(used, 0.01)))
-            check_equal(case, sums, sum(batch.num_rows for group in groups for batch in group))
+            check_equal(case, sums, work.rows)
             for _ in range(self.repeat):
                 for side in SIDES:
                     used, elapsed, reply = self.sample(side, workers[side], task, tasks[side])
                     if frames.checksum(reply) != sums[side]:
                         raise SystemExit(f"{case.id}: {side} answered the same task in two ways")
-                    cpu[side].append(used * 1000 / len(groups))
-                    wall[side].append(elapsed * 1000 / len(groups))
+                    cpu[side].append(used * second / count)
+                    wall[side].append(elapsed * second / count)
         for side in SIDES:
             workers[side].wait_for_exit()
         return {
             **medians(cpu),
-            "limit": limit * 1000 / len(groups),
+            "limit": limit * second / count,
             "wall": {side: statistics.median(wall[side]) for side in SIDES},
             "rows": sums["stock"][0],
             "checksum": sums["stock"][1],
@@ -152,13 +147,11 @@ class Bench:
         return medians(mebibytes)
 
 
-def bare_loop(function: Callable[[Any], Any], groups: list[list[Any]]) -> float:
-    """CPU seconds of the function alone, called on frames that are ready: the limit that no worker can beat."""
-    ready = [frames.to_frame(group) for group in groups]
-    function(ready[0])
+def bare_loop(work: Workload) -> float:
+    """CPU seconds of the functions alone, called on what is ready: the limit that no worker can beat."""
+    call = work.bare()
     started = time.process_time()
-    for frame in ready:
-        function(frame)
+    call()
     return time.process_time() - started
 
 
@@ -197,6 +190,8 @@ def main() -> None:
         bench = Bench(daemons, dialect, options.repeat, options.quick)
         special = {"worker/cold": bench.run_cold, "worker/warm": bench.run_warm, "worker/memory": bench.run_memory}
         for case in chosen(options.only, "task", "latency", "memory"):
+            if case.since > dialect.checked_against:
+                continue
             started = time.monotonic()
             print(f"  {case.title(options.quick)} …", end="", flush=True)
             result = special[case.id]() if case.id in special else bench.run_task(case)

@@ -23,7 +23,7 @@ import pyspark
 
 from frames import spark_schema
 from jvm_client import ConnectionLost, Daemon, ProtocolViolation, spark_environment
-from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 MUTATIONS = 150
 """Random changes of single bytes; the seed is fixed."""
@@ -42,7 +42,7 @@ def good_task() -> tuple[bytes, bytes]:
     table = {"k": pa.array([1, 1, 1]), "v": pa.array([1.5, None, 2.5]), "s": pa.array(["a", None, "é😀"])}
     groups = [[pa.record_batch(table)] for _ in range(4)]
     command = pickle_command(identity, spark_schema(groups))
-    task = Task(command, grouped_offsets(3, [0]))
+    task = Task(Udf(command, grouped_offsets(3, [0])))
     return encode_preamble(dialect, task), encode_groups(dialect, groups)
 
 

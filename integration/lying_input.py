@@ -23,7 +23,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from jvm_client import ConnectionLost, Daemon, spark_environment
 from lies import Expected, lies
-from task_bytes import DIALECTS, Task, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Task, Udf, encode_preamble, grouped_offsets, pickle_command
 
 
 def describe(pdf: Any) -> Any:
@@ -55,7 +55,7 @@ def main(bowstring: str) -> None:
     """Tries every lie."""
     dialect = DIALECTS[pyspark.__version__]
     command = pickle_command(describe, StructType([StructField("seen", StringType())]))
-    preamble = encode_preamble(dialect, Task(command, grouped_offsets(2, [0])))
+    preamble = encode_preamble(dialect, Task(Udf(command, grouped_offsets(2, [0]))))
     environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable, BOWSTRING_ERROR_NOTES="off")
 
     def start(program: Sequence[str]) -> Daemon:

@@ -28,7 +28,7 @@ import pyspark
 from pyspark.sql import types as T
 
 from jvm_client import Daemon, spark_environment
-from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 # A worker that fails ends, so each task gets a new one; this daemon's need not import everything again.
 STOCK = """
@@ -339,8 +339,7 @@ def encode(case: Case) -> tuple[bytes, bytes]:
     width = groups[0][0].num_columns
     offsets = grouped_offsets(width, list(case.keys))
     task = Task(
-        pickle_command(case.function, case.returns),
-        offsets,
+        Udf(pickle_command(case.function, case.returns), offsets),
         conf={"spark.sql.execution.pandas.convertToArrowArraySafely": "true"},
     )
     return encode_preamble(dialect, task), encode_groups(dialect, groups)

@@ -28,7 +28,7 @@ from pyspark.sql import Row
 from pyspark.sql import types as T
 
 from jvm_client import Daemon, Reply, spark_environment
-from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 
 def load_exact() -> Any:
@@ -289,7 +289,7 @@ def ask(daemon: Daemon, function: Callable[..., Any], groups: int, columns: list
         values = {"k": pa.array([f"g{group}"] * 2), "x": pa.array([1.5, None]), "y": pa.array([2.5, -0.0])}
         data.append([pa.record_batch({**values, "n": pa.array([group, 2 * group])})])
     fields = T.StructType([T.StructField(*column) for column in columns])
-    task = Task(pickle_command(function, fields), grouped_offsets(4, [0]))
+    task = Task(Udf(pickle_command(function, fields), grouped_offsets(4, [0])))
     with daemon.connect() as worker:
         return worker.run(
             encode_preamble(dialect, task), encode_groups(dialect, data), timing_longs=dialect.timing_longs

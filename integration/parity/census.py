@@ -16,6 +16,8 @@ import pyarrow as pa
 from driver import Case, by_value
 from pyspark.sql.types import LongType, StructField, StructType
 
+from task_bytes import GROUPED_MAP
+
 by_value(sys.modules[__name__])
 
 
@@ -86,12 +88,14 @@ class Census:
         return preparing(listen, str(self._file))
 
     def count(self, task: Case, error: bool) -> None:
-        """Adds the last task; one that failed is left out, because nobody knows where it ended."""
+        """Adds the last task; one that failed is left out, because nobody knows where it ended.
+
+        Of kinds other than grouped maps nothing is counted."""
         with self._file.open() as file:
             file.seek(self._read)
             calls = Counter(file.read().splitlines())
             self._read = file.tell()
-        if error:
+        if error or task.eval_type != GROUPED_MAP:
             return
         groups = len(task.groups)
         for index, field in enumerate(task.schema):

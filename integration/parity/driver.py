@@ -27,10 +27,22 @@ sys.path.insert(0, str(HERE.parent.parent / "benches"))
 import pyarrow as pa
 import pyspark
 from pyspark import cloudpickle
-from pyspark.sql.types import StructType
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import DataType
 
 from jvm_client import ConnectionLost, Daemon, ProtocolViolation, Reply, Worker, spark_environment
-from task_bytes import DIALECTS, Group, Task, encode_groups, encode_preamble, pickle_command
+from task_bytes import (
+    ARROW_BATCHED,
+    DIALECTS,
+    GROUPED_MAP,
+    KINDS,
+    Task,
+    Udf,
+    encode_data,
+    encode_preamble,
+    grouped_offsets,
+    pickle_command,
+)
 
 DIALECT = DIALECTS[pyspark.__version__]
 
@@ -62,33 +74,73 @@ def by_value(module: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One task of a grouped map."""
+class Call:
+    """A UDF where a task has several, or chains them."""
 
-    schema: pa.Schema
-    groups: Sequence[Group]
-    """The batches of each group. Spark lines that know one batch a group get them joined."""
-    function: Callable[..., Any]
+    functions: Sequence[Callable[..., Any]]
+    """Usually one; each further one gets what the one before has returned."""
+    return_type: DataType
+    offsets: Sequence[int] = (0,)
+    """Its columns; with a bounded window those of the bounds are the first two."""
+    named: Mapping[str, int] = field(default_factory=dict)
+    """Its columns as keyword arguments, which Spark has since 4.0."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task."""
+
+    schema: pa.Schema | tuple[pa.Schema, pa.Schema]
+    """Of the columns, for cogroups of both sides."""
+    groups: Sequence[Any]
+    """The batches of each group; pairs of that for cogroups; batches for a kind that knows no groups.
+
+    Spark lines that know one batch a group get them joined."""
+    function: Callable[..., Any] | None = None
     """Pickled by value, so it must not come from a module that the workers cannot import."""
-    return_type: StructType
+    return_type: DataType | None = None
     keys: Sequence[int] = ()
-    """Which columns are grouped by."""
+    """Which columns are grouped by, on both sides of cogroups."""
     values: Sequence[int] | None = None
     """Which columns the function's frame has; all of them unless given."""
     conf: Mapping[str, str] = field(default_factory=dict)
     """Runner confs that differ from Spark's defaults."""
+    eval_type: int = GROUPED_MAP
+    calls: Sequence[Call] = ()
+    """In place of `function` and `return_type` where arguments are columns."""
+    windows: Sequence[str] = ()
+    """`bounded` or `unbounded` for each call."""
 
     def encode(self) -> tuple[bytes, bytes]:
         """Preamble and data."""
-        values = list(range(len(self.schema))) if self.values is None else list(self.values)
-        offsets = [len(self.keys) + len(values) + 1, len(self.keys), *self.keys, *values]
         known = DIALECT.runner_conf
-        # A JVM sends only the settings that its Spark line knows.
-        conf = {key: value for key, value in self.conf.items() if key in known}
-        task = Task(pickle_command(self.function, self.return_type), offsets, conf=conf)
-        return encode_preamble(DIALECT, task), encode_groups(DIALECT, self.groups, self.schema)
+        task = Task(
+            self._udfs(),
+            self.eval_type,
+            windows=self.windows,
+            input_type=from_arrow_schema(self.schema) if self.eval_type == ARROW_BATCHED else None,
+            # A JVM sends only the settings that its Spark line knows.
+            conf={key: value for key, value in self.conf.items() if key in known},
+        )
+        return encode_preamble(DIALECT, task), encode_data(DIALECT, self.eval_type, self.groups, self.schema)
 
-    def only(self, groups: Sequence[Group]) -> Case:
+    def _udfs(self) -> list[Udf]:
+        if self.calls:
+            return [
+                Udf(
+                    [pickle_command(function, call.return_type) for function in call.functions],
+                    call.offsets,
+                    call.named,
+                )
+                for call in self.calls
+            ]
+        sides = self.schema if isinstance(self.schema, tuple) else (self.schema,)
+        offsets = [0]
+        if KINDS[self.eval_type].grouped_offsets:
+            offsets = [offset for side in sides for offset in grouped_offsets(len(side), self.keys, self.values)]
+        return [Udf(pickle_command(self.function, self.return_type), offsets)]
+
+    def only(self, groups: Sequence[Any]) -> Case:
         """The same task with other groups."""
         return replace(self, groups=groups)
 

@@ -16,7 +16,7 @@ import pyspark
 from pyspark.sql.types import StringType, StructField, StructType
 
 from jvm_client import Daemon, spark_environment
-from task_bytes import DIALECTS, Task, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 
 def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 900) -> str:
@@ -29,7 +29,7 @@ def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 90
         return pd.DataFrame({"s": [answer()]})
 
     function.__module__ = "__main__"
-    task = Task(pickle_command(function, StructType([StructField("s", StringType())])), grouped_offsets(1, [0]))
+    task = Task(Udf(pickle_command(function, StructType([StructField("s", StringType())])), grouped_offsets(1, [0])))
     data = encode_groups(dialect, [[pa.RecordBatch.from_pydict({"k": pa.array([1])})]])
     environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable)
     with Daemon([bowstring, *dialect.daemon], environment, timeout=timeout) as daemon, daemon.connect() as worker:
