@@ -5,6 +5,7 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
+from _bowstring_streams import Streams
 from pyspark.sql.types import StructType
 from pyspark.worker import PythonEvalType
 
@@ -81,11 +82,27 @@ def cogrouped_map(seen):
     return _alone(seen.native.CogroupedMap(CogroupedMap(stock, function, offsets, count == 3), seen.proven))
 
 
+def stream(seen):
+    """Kinds whose data are one Arrow stream each way: stock's function, on native streams."""
+    function, _, deserializer, serializer = seen.result
+    return function, Streams(seen.native, deserializer, serializer, False)
+
+
 KINDS = {
     PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF: grouped_map,
     PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
+    PythonEvalType.SQL_MAP_ARROW_ITER_UDF: stream,
+    PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream,
+    PythonEvalType.SQL_SCALAR_PANDAS_UDF: stream,
+    PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: stream,
+    PythonEvalType.SQL_ARROW_BATCHED_UDF: stream,
 }
 """By eval type."""
+
+for name in ("SQL_SCALAR_ARROW_UDF", "SQL_SCALAR_ARROW_ITER_UDF"):
+    # Spark 4.1 on.
+    if hasattr(PythonEvalType, name):
+        KINDS[getattr(PythonEvalType, name)] = stream
 
 
 def _alone(streams):

@@ -13,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
+use crate::udf::batches::Batches;
 use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::grouped_map::GroupedMap;
 
@@ -72,6 +73,7 @@ fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 
 fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
+    native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedMap>()?;
     lazy(py)?.call_method0("unhook")?;
@@ -84,6 +86,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    load(py, "streams", include_str!("streams.py"))?.call_method1("install", (&native,))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?

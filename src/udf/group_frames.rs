@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::conversions::Conversions;
+use super::task;
 use super::verifier::{Input, Verifier};
 use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::{Builder, Column};
@@ -255,10 +256,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
     fn malformed(&self, group: &Group, fault: &Fault) -> PyResult<PyErr> {
         self.ask_stock("batches", group)?;
-        Ok(PyRuntimeError::new_err(format!(
-            "bowstring {}: {fault}",
-            env!("CARGO_PKG_VERSION")
-        )))
+        Ok(task::malformed(fault))
     }
 
     /// Has stock convert every column without a native one, in order, so that the first error is

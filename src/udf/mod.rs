@@ -1,6 +1,7 @@
 //! One file per kind of UDF that has a native path, and what the kinds share: it joins `frame` and
 //! `worker`.
 
+pub mod batches;
 pub mod cogrouped_map;
 pub mod conversions;
 pub mod error_notes;
