@@ -5,7 +5,9 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
+from _bowstring_arrow_batched import function
 from _bowstring_kinds_series import grouped_agg, window_agg
+from _bowstring_streams import Streams
 from pyspark.sql.types import StructType
 from pyspark.worker import PythonEvalType
 
@@ -89,11 +91,16 @@ def cogrouped_map(seen):
 
 def arrow_batched(seen):
     """101: an Arrow-optimised `udf`."""
+    stock = stream(seen)
     if seen.line.wraps or seen.conf.use_legacy_pandas_udf_conversion or seen.conf.arrow_concurrency_level > 0:
-        return None
-    from _bowstring_arrow_batched import function
+        return stock
+    return function(seen.singles, seen.conf, seen.arguments[4].input_type, seen.native), stock[1]
 
-    return function(seen.singles, seen.conf, seen.arguments[4].input_type, seen.native), seen.result[3]
+
+def stream(seen):
+    """Kinds whose data are one Arrow stream each way: stock's function, on native streams."""
+    function, _, deserializer, serializer = seen.result
+    return function, Streams(seen.native, deserializer, serializer, False)
 
 
 KINDS = {
@@ -102,8 +109,17 @@ KINDS = {
     PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
     PythonEvalType.SQL_GROUPED_AGG_PANDAS_UDF: grouped_agg,
     PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
+    PythonEvalType.SQL_MAP_ARROW_ITER_UDF: stream,
+    PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream,
+    PythonEvalType.SQL_SCALAR_PANDAS_UDF: stream,
+    PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: stream,
 }
 """By eval type."""
+
+for name in ("SQL_SCALAR_ARROW_UDF", "SQL_SCALAR_ARROW_ITER_UDF"):
+    # Spark 4.1 on.
+    if hasattr(PythonEvalType, name):
+        KINDS[getattr(PythonEvalType, name)] = stream
 
 
 def _alone(streams):

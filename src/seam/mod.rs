@@ -14,11 +14,12 @@ use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
 use crate::udf::arrow_batched;
+use crate::udf::batches::Batches;
 use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
-use crate::udf::window_agg::WindowAgg;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
+use crate::udf::window_agg::WindowAgg;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -79,6 +80,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::to_list, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
+    native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedAgg>()?;
     native.add_class::<GroupedMap>()?;
@@ -96,6 +98,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
+    load(py, "streams", include_str!("streams.py"))?.call_method1("install", (&native,))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;

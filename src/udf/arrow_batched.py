@@ -1,4 +1,4 @@
-"""`ARROW_BATCHED` in Spark 4.2 and 4.3: stock's way through a batch, with native steps where they are known to be equal.
+"""`ARROW_BATCHED` in Spark 4.2 and 4.3: stock's way through a batch, with native steps where they are equal.
 
 Source: `read_udfs` in `pyspark/worker.py`, SQL_ARROW_BATCHED_UDF without the legacy conversion.
 """
@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 from pyspark.util import fail_on_stopiteration
 
 _EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
-"""Types whose results stock's converters leave as they are, if they are of exactly the class that belongs to the type."""
+"""Types whose results stock's converters leave as they are, if they are exactly of the type's own class."""
 
 
 class _Udf:

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::conversions::Conversions;
+use super::task;
 use crate::frame::kind::{Dtype, InputKind};
 use crate::frame::to_pandas::Column;
 use crate::frame::zone::Zone;
@@ -153,9 +154,6 @@ impl<'a, 'py> GroupColumns<'a, 'py> {
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
     fn malformed(&self, group: &Group, fault: &Fault) -> PyResult<PyErr> {
         self.ask_stock("batches", group)?;
-        Ok(PyRuntimeError::new_err(format!(
-            "bowstring {}: {fault}",
-            env!("CARGO_PKG_VERSION")
-        )))
+        Ok(task::malformed(fault))
     }
 }

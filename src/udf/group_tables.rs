@@ -163,7 +163,10 @@ impl<'py> Selection<'_, 'py> {
     fn columns(&mut self, batch: &RecordBatch, in_struct: bool) -> PyResult<Option<StructArray>> {
         let whole;
         let (all, fields): (&[_], &Fields) = if in_struct {
-            let Some(column) = batch.columns().first().and_then(|column| column.as_struct_opt())
+            let Some(column) = batch
+                .columns()
+                .first()
+                .and_then(|column| column.as_struct_opt())
             else {
                 return Ok(None);
             };

@@ -2,14 +2,15 @@
 //! `worker`.
 
 pub mod arrow_batched;
+pub mod batches;
 pub mod cogrouped_map;
 pub mod conversions;
 pub mod error_notes;
 pub mod group_columns;
 pub mod group_frames;
 pub mod group_series;
-pub mod grouped_agg;
 pub mod group_tables;
+pub mod grouped_agg;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
 pub mod results;

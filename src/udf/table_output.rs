@@ -48,7 +48,11 @@ impl<'py> Wire<'py> {
         let layout = Layout::of(schema)?;
         let fields = match layout.fields().first().map(|field| field.data_type()) {
             Some(DataType::Struct(fields)) => fields.clone(),
-            _ => return Err(PyTypeError::new_err("bowstring: a result is not one struct column")),
+            _ => {
+                return Err(PyTypeError::new_err(
+                    "bowstring: a result is not one struct column",
+                ));
+            }
         };
         Ok(Self {
             schema: Arc::new(Schema::from_pyarrow_bound(schema)?),
@@ -117,7 +121,10 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         }
         let equals = intern!(py, "equals");
         let schema = result.getattr(intern!(py, "schema"))?;
-        if schema.call_method1(equals, (self.plain.schema(), true))?.is_truthy()? {
+        if schema
+            .call_method1(equals, (self.plain.schema(), true))?
+            .is_truthy()?
+        {
             return Ok(true);
         }
         // Such as pandas' metadata, which belong to no column.
@@ -152,9 +159,15 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         self.stock
             .call_method1("agree", (batch, wire.layout.schema()))?;
         let columns = wire.layout.columns(batch)?;
-        match columns.columns().first().and_then(|column| column.as_struct_opt()) {
+        match columns
+            .columns()
+            .first()
+            .and_then(|column| column.as_struct_opt())
+        {
             Some(columns) if columns.null_count() == 0 => self.append(&columns.clone()),
-            _ => Err(PyTypeError::new_err("bowstring: a result has null rows, this is a bug")),
+            _ => Err(PyTypeError::new_err(
+                "bowstring: a result has null rows, this is a bug",
+            )),
         }
     }
 

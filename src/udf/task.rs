@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyRuntimeError};
 use pyo3::prelude::*;
 
-use crate::wire::WireError;
+use crate::wire::{Fault, WireError};
 use crate::worker::group_reader::{Group, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 use crate::worker::read_ahead::{Next, ReadAhead};
@@ -157,6 +157,11 @@ pub fn wire_error(error: &WireError) -> PyErr {
     }
 }
 
+/// A record batch that nobody may follow, though stock's reader has not noticed it.
+pub fn malformed(fault: &Fault) -> PyErr {
+    PyRuntimeError::new_err(format!("bowstring {}: {fault}", env!("CARGO_PKG_VERSION")))
+}
+
 /// A record batch that cannot be built.
 pub fn internal(error: &dyn std::error::Error) -> PyErr {
     PyRuntimeError::new_err(format!(
@@ -165,7 +170,8 @@ pub fn internal(error: &dyn std::error::Error) -> PyErr {
     ))
 }
 
-fn read_ahead_bytes() -> usize {
+/// `BOWSTRING_READ_AHEAD_BYTES`.
+pub fn read_ahead_bytes() -> usize {
     std::env::var("BOWSTRING_READ_AHEAD_BYTES")
         .ok()
         .and_then(|value| value.parse().ok())

@@ -27,6 +27,8 @@ use crate::wire::{
 pub enum Framing {
     /// One Arrow stream for the task; each record batch is a group. Spark 3.5 and 4.0.
     BatchPerGroup,
+    /// The same for a task without groups whose batches only pyarrow looks into.
+    Unread,
     /// `1: i32 BE` ‖ a whole Arrow stream, per group; `0: i32 BE` at the end. Spark 4.1 on.
     StreamPerGroup,
     /// `2: i32 BE` ‖ the Arrow stream of the left side ‖ that of the right side, per key; `0: i32
@@ -73,9 +75,19 @@ pub struct EncodedBatch {
     metadata: Vec<u8>,
     body: Buffer,
     compressed: bool,
+    /// The encapsulated message as it came, of which `body` is the end.
+    whole: Option<Buffer>,
 }
 
 impl EncodedBatch {
+    /// As [`Self::message`], without a copy where that can be.
+    pub fn into_message(self) -> Buffer {
+        match self.whole {
+            Some(whole) => whole,
+            None => self.message().into(),
+        }
+    }
+
     /// The whole encapsulated message, for `pyarrow.ipc.read_record_batch`.
     pub fn message(&self) -> Vec<u8> {
         let mut message = encapsulate(&self.metadata, self.body.len());
@@ -159,6 +171,7 @@ impl Group {
                 metadata: metadata.get(8..).unwrap_or_default().to_vec(),
                 body: Buffer::from(body),
                 compressed: false,
+                whole: None,
             });
         }
         let (columns, rows) = reader.decode(&schema, &mut encoded)?;
@@ -195,7 +208,10 @@ impl Group {
                     return read(columns);
                 }
                 let whole = read(&[0])?;
-                let whole = whole.columns().first().and_then(|column| column.as_struct_opt());
+                let whole = whole
+                    .columns()
+                    .first()
+                    .and_then(|column| column.as_struct_opt());
                 let whole = whole.ok_or_else(|| ArrowError::SchemaError("no struct".to_owned()))?;
                 RecordBatch::from(whole).project(columns)
             })
@@ -268,14 +284,20 @@ impl GroupReader {
     /// Any [`WireError`]; the stream is out of step afterwards.
     pub fn next_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
         let encoded = match self.framing {
-            Framing::BatchPerGroup => self.next_batch_of_task(input)?.map(|batch| vec![batch]),
+            Framing::BatchPerGroup | Framing::Unread => {
+                self.next_batch_of_task(input)?.map(|batch| vec![batch])
+            }
             Framing::StreamPerGroup => self.next_stream(input)?,
             Framing::Cogrouped => self.next_side(input)?,
         };
         let (Some(mut encoded), Some(schema)) = (encoded, self.schema()) else {
             return Ok(None);
         };
-        let (columns, rows) = self.decode(&schema, &mut encoded)?;
+        let (columns, rows) = if self.framing == Framing::Unread {
+            (Columns::Decoded(Vec::new()), 0)
+        } else {
+            self.decode(&schema, &mut encoded)?
+        };
         if self.framing != Framing::Cogrouped {
             self.groups += 1;
         } else if self.side == 0 {
@@ -430,6 +452,7 @@ impl EncodedBatch {
                     metadata,
                     body,
                     compressed: true,
+                    whole: None,
                 };
             }
             Err((buffer, lie)) => {
@@ -473,12 +496,17 @@ fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
         return Ok(None);
     };
     let metadata = read_metadata(input, length, EXPECTED)?;
-    let body = MessageHeader::decode(&metadata, EXPECTED)?.body_length()?;
-    let body = input.aligned(body, "the body of a record batch")?.into();
+    let length = MessageHeader::decode(&metadata, EXPECTED)?.body_length()?;
+    let head = encapsulate(&metadata, 0);
+    let whole: Buffer = input
+        .aligned(&head, length, "the body of a record batch")?
+        .into();
+    let start = whole.len().saturating_sub(length);
     Ok(Some(EncodedBatch {
         metadata,
-        body,
+        body: whole.slice(start),
         compressed: false,
+        whole: Some(whole.slice(start.saturating_sub(head.len()))),
     }))
 }
 

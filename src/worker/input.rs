@@ -14,6 +14,9 @@ const CHUNK: usize = 256 << 10;
 /// however large, allocates little.
 const MAX_STEP: usize = 16 << 20;
 
+/// Of the largest values that Arrow has, and of its buffers on the wire.
+const ALIGNMENT: usize = 64;
+
 /// Buffered reader that never asks the socket for more than one read at a time.
 #[derive(Debug)]
 pub struct Input {
@@ -105,17 +108,23 @@ impl Input {
         }
     }
 
-    /// Reads exactly `length` bytes into memory that Arrow finds aligned.
+    /// Reads exactly `length` bytes into memory that Arrow finds aligned, directly behind `head`.
+    /// The bytes that were read are the last ones of the buffer; some before `head` mean nothing.
     ///
     /// # Errors
     ///
     /// [`WireError::Truncated`] naming `expected` if the stream ends before.
     pub fn aligned(
         &mut self,
+        head: &[u8],
         length: usize,
         expected: &'static str,
     ) -> Result<MutableBuffer, WireError> {
-        let mut body = MutableBuffer::with_capacity(length.min(MAX_STEP));
+        let start = head.len().next_multiple_of(ALIGNMENT);
+        let mut body = MutableBuffer::with_capacity(start + length.min(MAX_STEP));
+        body.resize(start - head.len(), 0);
+        body.extend_from_slice(head);
+        let length = start.saturating_add(length);
         while body.len() < length {
             let filled = body.len();
             // Doubling keeps the copies of growing below twice the length.
@@ -181,9 +190,18 @@ mod tests {
         peer.write_all(b"ab").unwrap();
         drop(peer);
         assert!(matches!(
-            input.aligned(1 << 39, "a body"),
+            input.aligned(b"", 1 << 39, "a body"),
             Err(WireError::Truncated { .. })
         ));
+    }
+
+    #[test]
+    fn a_body_behind_its_head_is_aligned() {
+        let (mut peer, mut input) = pair();
+        peer.write_all(b"body").unwrap();
+        let whole = input.aligned(b"head", 4, "a body").unwrap();
+        assert!(whole.as_slice().ends_with(b"headbody"));
+        assert_eq!((whole.as_ptr() as usize + whole.len() - 4) % ALIGNMENT, 0);
     }
 
     #[test]
@@ -195,7 +213,7 @@ mod tests {
         let copy = sent.clone();
         let writer = std::thread::spawn(move || peer.write_all(&copy));
         assert_eq!(
-            input.aligned(sent.len(), "a body").unwrap().as_slice(),
+            input.aligned(b"", sent.len(), "a body").unwrap().as_slice(),
             sent
         );
         writer.join().unwrap().unwrap();

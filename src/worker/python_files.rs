@@ -7,13 +7,16 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::input::Input;
+use crate::wire::CONTINUATION;
 
 /// Reads up to this many bytes go straight into a `bytes` object; larger ones grow with what
 /// arrives, so that a wrong length cannot ask for the memory of the machine.
@@ -24,16 +27,23 @@ const OUTPUT_BUFFER: usize = 64 << 10;
 
 /// The input of a connection, which a reading thread may borrow for the length of a data section.
 #[derive(Clone, Debug)]
-pub struct SharedInput(Arc<Mutex<Option<Input>>>);
+pub struct SharedInput {
+    input: Arc<Mutex<Option<Input>>>,
+    /// Whether a task has it that may end before its data do.
+    lent: Arc<AtomicBool>,
+}
 
 impl SharedInput {
     /// Shares `input`.
     pub fn new(input: Input) -> Self {
-        Self(Arc::new(Mutex::new(Some(input))))
+        Self {
+            input: Arc::new(Mutex::new(Some(input))),
+            lent: Arc::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Input>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.input.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the input away; until [`Self::put_back`] every read fails.
@@ -41,14 +51,23 @@ impl SharedInput {
         self.lock().take()
     }
 
-    /// Ends a [`Self::take`].
+    /// As [`Self::take`], for a task that may never give it back: whoever reads meanwhile reads what
+    /// stock's workers find where such a task has stopped, the mark before the next Arrow message.
+    pub fn lend(&self) -> Option<Input> {
+        let input = self.take();
+        self.lent.store(input.is_some(), Ordering::Relaxed);
+        input
+    }
+
+    /// Ends a [`Self::take`] or a [`Self::lend`].
     pub fn put_back(&self, input: Input) {
+        self.lent.store(false, Ordering::Relaxed);
         *self.lock() = Some(input);
     }
 
     /// Runs `peek` at once; `None` too if another thread is reading, for which the GIL must be free.
     fn at_hand<T>(&self, peek: impl FnOnce(&mut Input) -> Option<T>) -> Option<T> {
-        self.0.try_lock().ok()?.as_mut().and_then(peek)
+        self.input.try_lock().ok()?.as_mut().and_then(peek)
     }
 
     /// Runs `read` without the GIL.
@@ -89,6 +108,10 @@ impl InputFile {
     #[pyo3(signature = (size = -1))]
     fn read<'py>(&self, py: Python<'py>, size: isize) -> PyResult<Bound<'py, PyBytes>> {
         let limit = usize::try_from(size).unwrap_or(usize::MAX);
+        if self.input.lent.load(Ordering::Relaxed) {
+            let mark = CONTINUATION.to_le_bytes();
+            return Ok(PyBytes::new(py, mark.get(..limit).unwrap_or(&mark)));
+        }
         if limit <= DIRECT_READ {
             let here = self.input.at_hand(|input| {
                 let bytes = PyBytes::new(py, input.buffered().get(..limit)?);
@@ -191,8 +214,18 @@ impl OutputFile {
         self.write_slice(py, bytes.cast::<PyBytes>()?.as_bytes())
     }
 
+    /// As `write`, for the bytes of an array.
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
+    fn write_array(&self, py: Python<'_>, data: PyReadonlyArray1<'_, u8>) -> PyResult<usize> {
+        self.write_slice(py, data.as_slice()?)
+    }
+
     /// Writes what is buffered.
-    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn flush(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| self.lock().flush()).map_err(PyErr::from)
     }
 

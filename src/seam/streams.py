@@ -1,0 +1,107 @@
+"""Tasks whose data are one Arrow stream each way: what stock's serializers read from and write to.
+
+Stock's functions and serializers do all the work. Only the last step, between record batches and bytes, is ours: a
+serializer that reads from a `Batches` of the native half, or writes to a `Sink`, never gets to pyarrow's streams.
+"""
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql.pandas.serializers import ArrowStreamSerializer
+
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+
+
+class Sink:
+    """Takes the place of the file that a serializer writes to."""
+
+    def __init__(self, outfile):
+        self._outfile = outfile
+        self._write_array = outfile.write_array
+        self._schema = None
+        # Of pyarrow, for schemas that are not plain.
+        self._writer = None
+
+    def write(self, data):
+        """For the mark before the first batch."""
+        return self._outfile.write(data)
+
+    def write_batch(self, batch):
+        """As `pyarrow.RecordBatchStreamWriter.write_batch`, in one piece instead of one for each buffer."""
+        if self._schema is None:
+            self._start(batch.schema)
+        if self._writer is not None:
+            self._writer.write_batch(batch)
+            return
+        if not self._schema.equals(batch.schema):
+            # Raises what stock's writer raises.
+            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), self._schema).write_batch(batch)
+        self._write_array(np.frombuffer(batch.serialize(), "u1"))
+
+    def _start(self, schema):
+        if all(_is_plain(field.type) for field in schema):
+            self._write_array(np.frombuffer(schema.serialize(), "u1"))
+        else:
+            self._writer = pa.RecordBatchStreamWriter(self._outfile, schema)
+        self._schema = schema
+
+    def close(self):
+        """Ends the stream, if there is one."""
+        if self._writer is not None:
+            self._writer.close()
+        elif self._schema is not None:
+            self._outfile.write(_END_OF_STREAM)
+
+
+def _is_plain(data_type):
+    """Whether values of the type are in their record batch, and nowhere else."""
+    types = pa.types
+    if types.is_dictionary(data_type) or isinstance(data_type, pa.BaseExtensionType):
+        return False
+    if types.is_nested(data_type):
+        return not types.is_union(data_type) and all(
+            _is_plain(data_type.field(index).type) for index in range(data_type.num_fields)
+        )
+    return not types.is_run_end_encoded(data_type)
+
+
+class Streams:
+    """Stock's deserializer and serializer of a task, on top of native streams."""
+
+    def __init__(self, native, deserializer, serializer, checked):
+        self._native = native
+        self._deserializer = deserializer
+        self._serializer = serializer
+        self._checked = checked
+        self._batches = None
+
+    def load_stream(self, infile):
+        self._batches = self._native.Batches(infile, self._checked)
+        return self._deserializer.load_stream(self._batches)
+
+    def dump_stream(self, iterator, outfile):
+        self._batches.flush_first(outfile)
+        return self._serializer.dump_stream(iterator, Sink(outfile))
+
+
+def install(native):
+    """Has stock's serializers know `Batches` and `Sink`."""
+    load_stream, dump_stream = ArrowStreamSerializer.load_stream, ArrowStreamSerializer.dump_stream
+
+    def load(self, stream):
+        return stream if type(stream) is native.Batches else load_stream(self, stream)
+
+    def dump(self, iterator, stream):
+        if type(stream) is not Sink:
+            return dump_stream(self, iterator, stream)
+        iterator = iter(iterator)
+        # Spark 4.2 on.
+        if getattr(self, "_write_start_stream", False):
+            iterator = self._write_stream_start(iterator, stream)
+        try:
+            for batch in iterator:
+                stream.write_batch(batch)
+        finally:
+            stream.close()
+
+    ArrowStreamSerializer.load_stream = load
+    ArrowStreamSerializer.dump_stream = dump
