@@ -55,7 +55,13 @@ def series_of_every_type_returned(spark: Any) -> Any:
     for name in TYPES:
         function = same_struct if name == "record" else same
         spark.udf.register(f"same_{name}", pandas_udf(function, VALUES[name][0]))
-    return typed(spark, TYPES).selectExpr("g", "i", *(f"same_{name}({name}) as {name}" for name in TYPES))
+
+    def returned(rows: Any, names: list[str]) -> list[str]:
+        return rows_in(rows.selectExpr("g", "i", *(f"same_{name}({name}) as {name}" for name in names)))
+
+    # Among nulls a large whole number is not what it was, and stock says so.
+    rows, exact = typed(spark, TYPES), [name for name in TYPES if name != "big"]
+    return [returned(rows.where("g = 'none'"), TYPES), returned(rows.coalesce(1), exact)]
 
 
 @scenario(kind="udf", since="4.1", conf=BATCHES_OF_FIVE)
@@ -93,9 +99,9 @@ def pandas_functions_beside_each_other(spark: Any) -> Any:
     def split(k: pd.Series, s: pd.Series) -> pd.DataFrame:
         return pd.DataFrame({"b": s, "a": -k})
 
-    @pandas_udf("long")
+    @pandas_udf("string")
     def inner(f: pd.DataFrame) -> pd.Series:
-        return f["a"] * 10 + f.iloc[:, 1].str.len().fillna(0).astype("int64")
+        return pd.Series([f"{list(f.columns)} {list(row)}" for row in f.itertuples(index=False)])
 
     rows = one_task(spark).where(plus("v", lit(1.0)) != 5.0)
     return rows.select(
@@ -255,8 +261,6 @@ def series_in_other_shapes(spark: Any) -> Any:
         return pandas_udf(function, ddl)(col(column))
 
     return one_task(spark).select(
-        of(lambda v: v.to_numpy() * 2, "long"),
-        of(lambda v: list(v), "long"),
         of(lambda v: v.astype("int32"), "long"),
         of(lambda v: v.astype("float64"), "long"),
         of(lambda v: v.astype("Int64").where(v != 2), "long"),
@@ -290,7 +294,8 @@ def series_of_what_they_must_not_be(spark: Any) -> Any:
         attempt(lambda v: v, "a long, b long"),
         attempt(lambda v: pd.DataFrame({"a": v}), "a long, b long"),
         attempt(lambda v: pd.DataFrame({"a": v, "b": v}).head(1), "a long, b long"),
-        attempt(lambda v: v / 0 if v.nothing else v),
+        attempt(lambda v: v.to_numpy() * 2),
+        attempt(lambda v: list(v)),
         attempt(failing),
     ]
 

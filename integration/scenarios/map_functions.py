@@ -97,10 +97,11 @@ def map_functions_that_end_before_their_input(spark: Any) -> Any:
 
     numbers = spark.range(2000).coalesce(1)
     return [
-        rows_in(each)
-        for function in (first, nothing)
-        for each in (numbers.mapInPandas(function, "id long"), numbers.mapInArrow(function, "id long"))
-    ] + [rows_in(numbers.mapInPandas(unread, "id long")), numbers.mapInArrow(lambda b: b, "id long").limit(3).count()]
+        rows_in(numbers.mapInArrow(first, "id long")),
+        rows_in(numbers.mapInPandas(nothing, "id long")),
+        rows_in(numbers.mapInPandas(unread, "id long")),
+        numbers.mapInArrow(lambda batches: batches, "id long").limit(3).count(),
+    ]
 
 
 @scenario(kind="udf")
@@ -236,4 +237,4 @@ def map_functions_after_each_other(spark: Any) -> Any:
         for batch in batches:
             yield batch.slice(0, 1)
 
-    return pairs(spark).mapInPandas(more, PAIRS).mapInArrow(fewer, PAIRS).mapInPandas(more, PAIRS)
+    return one_task(spark).mapInPandas(more, PAIRS).mapInArrow(fewer, PAIRS).mapInPandas(more, PAIRS)
