@@ -63,13 +63,15 @@ def features(spark: Any, customers: int) -> Any:
             additional_columns=["device", "session_start"],
             make_time_index="session_start",
         )
-        matrix, _ = ft.dfs(
-            entityset=entities,
-            target_dataframe_name="sessions",
-            agg_primitives=["count", "max", "mean", "min", "mode", "num_unique", "skew", "std", "sum"],
-            trans_primitives=["hour", "weekday"],
-            max_depth=1,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            matrix, _ = ft.dfs(
+                entityset=entities,
+                target_dataframe_name="sessions",
+                agg_primitives=["count", "max", "mean", "min", "mode", "num_unique", "skew", "std", "sum"],
+                trans_primitives=["hour", "weekday"],
+                max_depth=1,
+            )
         # Categories of whole numbers and texts become the plain types of the schema.
         matrix = matrix[names].astype(object).astype(dtypes).reset_index()
         return matrix.assign(customer_id=key[0])

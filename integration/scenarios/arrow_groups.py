@@ -28,7 +28,7 @@ def facts(said: dict[str, Any]) -> pa.Table:
 
 def describe(key: tuple[pa.Scalar, ...], table: pa.Table) -> pa.Table:
     name = f"{key} {[str(scalar.type) for scalar in key]}"
-    found = facts(
+    return facts(
         {
             f"{name} type": type(table).__name__,
             f"{name} schema": table.schema.to_string(show_field_metadata=True),
@@ -37,12 +37,21 @@ def describe(key: tuple[pa.Scalar, ...], table: pa.Table) -> pa.Table:
             f"{name} nulls": [column.null_count for column in table.columns],
         }
     )
-    return found.cast(pa.schema([(name, table.schema.field("text").type) for name in found.column_names]))
 
 
-@scenario(kind="udf", since="4.0", variants={"usual": {}, "large": LARGE, "batches of two": BATCHES_OF_TWO})
+@scenario(kind="udf", since="4.0", variants={"whole": {}, "batches of two": BATCHES_OF_TWO})
 def tables_of_groups(spark: Any) -> Any:
     return typed(spark).groupBy("g").applyInArrow(describe, FACTS)
+
+
+@scenario(kind="udf", since="4.0", conf=LARGE)
+def tables_of_groups_with_large_types(spark: Any) -> Any:
+    # No text in the result: the lines differ in whether it would have to be large too.
+    def count(table: pa.Table) -> pa.Table:
+        large = [pa.types.is_large_string(field.type) or pa.types.is_large_binary(field.type) for field in table.schema]
+        return pa.table({"columns": [len(large)], "large": [sum(large)], "bytes": [table["text"].nbytes]})
+
+    return typed(spark).groupBy("g").applyInArrow(count, "columns long, large long, bytes long")
 
 
 @scenario(kind="udf", since="4.0")
@@ -165,10 +174,12 @@ def iterators_of_groups_of_every_type(spark: Any) -> Any:
         yield from taken
 
     columns = [name for name in VALUES if name not in ("nothing", "nested")]
+    # Among nulls a large whole number is not what it was, and stock says so.
+    exact = [name for name in columns if name != "big"]
     return [
         rows_in(typed(spark, columns).groupBy("g").applyInPandas(frames, FACTS)),
         rows_in(typed(spark).groupBy("g").applyInArrow(same, schema())),
-        rows_in(typed(spark, columns).groupBy("g").applyInPandas(same_frames, schema(columns))),
+        rows_in(typed(spark, exact).groupBy("g").applyInPandas(same_frames, schema(exact))),
     ]
 
 

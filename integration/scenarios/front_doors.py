@@ -190,7 +190,7 @@ def work_of_every_kind_goes_on(spark: Any) -> Any:
     return found
 
 
-@scenario(kind="udf", needs=("featuretools",))
+@scenario(kind="udf", needs=("featuretools",), conf={"spark.sql.shuffle.partitions": "1"})
 def features_of_featuretools(spark: Any) -> Any:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
     try:
