@@ -16,7 +16,8 @@ from environments import ENVIRONMENTS, PYTHON, Environment, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios
 
 COMPLETE = ("spark-3.5.9", "spark-4.3.0")
-"""Environments in which every kind of work is tried by default; the others run the core."""
+"""Environments in which every kind of work is tried by default; the others run the core and functions of columns,
+partitions and groups."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kinds",
         default=os.environ.get("BOWSTRING_KINDS", "default"),
         choices=("default", "core", "all"),
-        help="core: grouped map; all: every kind everywhere; default: core everywhere, all on "
+        help="core: grouped map; all: every kind everywhere; default: core and udf everywhere, all on "
         + " and ".join(COMPLETE),
     )
     group.addoption(
@@ -68,12 +69,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrises tests over environments, and those about scenarios over the scenarios that each one has."""
     environments = chosen_environments(metafunc.config)
     if "scenario" in metafunc.fixturenames:
-        kinds = metafunc.config.getoption("--kinds")
+        option = metafunc.config.getoption("--kinds")
         cases = []
         for environment in environments:
-            every = kinds == "all" or (kinds == "default" and environment.name in COMPLETE)
+            kinds = {"core"} if option == "core" else {"core", "udf"}
+            if option == "all" or (option == "default" and environment.name in COMPLETE):
+                kinds.add("other")
             for facts in list_scenarios():
-                if version(facts["since"]) <= version(environment.spark) and (every or facts["kind"] == "core"):
+                if version(facts["since"]) <= version(environment.spark) and facts["kind"] in kinds:
                     cases.append(pytest.param(environment, facts, id=f"{environment.name}-{facts['name']}"))
         metafunc.parametrize(("environment", "scenario"), cases)
     elif "lifecycle" in metafunc.fixturenames:

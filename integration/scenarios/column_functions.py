@@ -52,7 +52,7 @@ def pandas_scalar(spark: Any) -> Any:
     return rows.select(double("v"), double(double("v")), length("s"), frame(struct("k", "v")))
 
 
-@scenario(kind="other", expect="error")
+@scenario(kind="udf", expect="error")
 def pandas_scalar_of_another_length(spark: Any) -> Any:
     from pyspark.sql.functions import pandas_udf
 

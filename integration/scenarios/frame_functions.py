@@ -43,7 +43,7 @@ def map_in_pandas_stops_early(spark: Any) -> Any:
     return spark.range(50_000).coalesce(1).mapInPandas(first, "id long")
 
 
-@scenario(kind="other", expect="error")
+@scenario(kind="udf", expect="error")
 def map_in_pandas_raises(spark: Any) -> Any:
     def fail(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield next(frames)
@@ -140,7 +140,7 @@ def iterators_of_groups(spark: Any) -> Any:
 
 
 @scenario(
-    kind="other",
+    kind="udf",
     variants={
         name: {"spark.sql.execution.pythonUDTF.arrow.enabled": value}
         for name, value in (("pickled", "false"), ("arrow", "true"))
@@ -167,7 +167,7 @@ def table_function(spark: Any) -> Any:
     return spark.sql("select p.k, c.* from pairs p, lateral integration_count(p.k, p.s) c")
 
 
-@scenario(kind="other", expect="error")
+@scenario(kind="udf", expect="error")
 def table_function_raises(spark: Any) -> Any:
     from pyspark.sql.functions import lit, udtf
 

@@ -18,7 +18,8 @@ class Scenario:
     name: str
     run: Callable[[Any], Any]
     kind: str
-    """`core` runs in every environment, `other` where all kinds of work are wanted."""
+    """`core`: grouped maps; `udf`: functions of any other kind, in every environment too; `other`: the rest, where all
+    kinds of work are wanted."""
     since: str
     """First Spark line that has the feature, such as `4.1`."""
     expect: str

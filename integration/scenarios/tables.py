@@ -101,3 +101,8 @@ def pairs(spark: Any) -> Any:
         "(2L, 4.0D, null), (2L, null, 'ž'), (2L, 7.0D, 'd'), (3L, 1e300D, 'e'), (3L, 0.1D, 'f'), (3L, 0.2D, 'g') "
         "as t(k, v, s)"
     )
+
+
+def no_rows(spark: Any) -> Any:
+    """The columns of `pairs` without a row, which the optimizer does not see: tasks run, and find nothing."""
+    return spark.range(4, numPartitions=2).where("id > 50").selectExpr("id as k", "id * 0.5D as v", "string(id) as s")
