@@ -4,6 +4,7 @@ A program has columns, groups, conf and calls as in `kinds_scalar.py`, and
 
     windows: for each call `bounded` or `unbounded`, of window aggregates; a bounded one has two columns of bounds
     bounds:  a seed for them
+    shared:  whether all bounded windows have the same two columns
     reads:   how an iterator is gone through, a name in `READS`
 """
 
@@ -114,6 +115,7 @@ def draw(random: Random, kind: int, new: bool, without: frozenset[str]) -> Json:
         "calls": [draw_call(random, kind, columns, new, bold) for _ in range(count)],
         "windows": [random.choice(("bounded", "unbounded")) for _ in range(count)] if kind in WINDOWS else [],
         "bounds": random.randrange(1 << 16),
+        "shared": random.random() < 0.5,
         "reads": random.choice(list(READS)),
     }
 
@@ -173,15 +175,17 @@ def case(drawn: Json) -> Case:
     schema = program.input_schema(drawn["columns"], drawn["conf"])
     groups: list[Any] = program.groups(drawn, drawn["columns"], schema, 0)
     bounded = drawn["windows"].count("bounded")
+    bounded = min(bounded, 1) if drawn["shared"] else bounded
     if bounded:
-        fields = [pa.field(f"bound_{number}", pa.int32(), False) for number in range(2 * bounded)]
-        schema = pa.schema([*fields, *schema])
+        fields = [*(pa.field("", pa.int32()) for _ in range(2 * bounded)), *schema]
+        schema = pa.schema([field.with_name(f"_{number}") for number, field in enumerate(fields)])
         groups = [with_bounds(drawn, schema, number, group) for number, group in enumerate(groups)]
     calls, used = [], 0
     for number, call in enumerate(drawn["calls"]):
         first: tuple[int, ...] = ()
         if drawn["windows"] and drawn["windows"][number] == "bounded":
-            first, used = (2 * used, 2 * used + 1), used + 1
+            first = (2 * used, 2 * used + 1)
+            used += not drawn["shared"]
         shifted = call | {"arguments": [2 * bounded + argument for argument in call["arguments"]]}
         declared = values.spark_type(call["declared"])
         calls.append(kinds_scalar.call_of(shifted, source(drawn, call), drawn["kind"], declared, first))

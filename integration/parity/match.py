@@ -88,8 +88,9 @@ class Match:
                 yield f"found.{number}", drawn
         for number in itertools.count():
             label = f"{seed}.{number}"
-            random = Random(label)
-            yield label, kinds.draw(random, random.choice(self._kinds), new, self._without)
+            # A grouped map is the same whatever other kinds there are.
+            kind = Random(f"{label} kind").choice(self._kinds)
+            yield label, kinds.draw(Random(label), kind, new, self._without)
 
     def play(self, label: str, drawn: dict[str, Any]) -> str | None:
         """The first difference of one program, unless it is known."""
