@@ -17,4 +17,7 @@ def outcome_of(frame: Any) -> Any:
     try:
         return rows_in(frame)
     except Exception as error:  # whatever it is, it is the outcome
-        return error_of(error)
+        found = error_of(error)
+        # Which kinds of groups have a note differs between Spark lines; scenarios that only fail look at notes.
+        lines = [line for line in found["text"].splitlines() if not line.startswith("bowstring: group ")]
+        return {**found, "text": "\n".join(lines)}
