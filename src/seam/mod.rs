@@ -15,6 +15,7 @@ use pyo3::types::{PyList, PyModule};
 use crate::control::Native;
 use crate::udf::batches::Batches;
 use crate::udf::cogrouped_map::CogroupedMap;
+use crate::udf::columns::Columns;
 use crate::udf::grouped_map::GroupedMap;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
@@ -75,6 +76,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "_bowstring")?;
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
+    native.add_class::<Columns>()?;
     native.add_class::<GroupedMap>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
@@ -86,6 +88,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    load(py, "columns", include_str!("columns.py"))?.call_method0("install")?;
     load(py, "streams", include_str!("streams.py"))?.call_method1("install", (&native,))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?

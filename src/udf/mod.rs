@@ -3,6 +3,7 @@
 
 pub mod batches;
 pub mod cogrouped_map;
+pub mod columns;
 pub mod conversions;
 pub mod error_notes;
 pub mod group_frames;
