@@ -64,7 +64,7 @@ impl<'a> Column<'a> {
     }
 
     /// An array that is all of a column.
-    pub(super) fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+    pub fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
         Column {
             kind,
             nulls: array.null_count(),

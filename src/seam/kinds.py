@@ -5,11 +5,17 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
+import os
+
 from _bowstring_arrow_batched import function
+from _bowstring_columns import TaskColumns
 from _bowstring_kinds_series import grouped_agg, window_agg
 from _bowstring_streams import Streams
-from pyspark.sql.types import StructType
+from pyspark.sql.types import LongType, StructField, StructType
 from pyspark.worker import PythonEvalType
+
+# Stock's adapters need a type; here each column brings its own.
+_ANY = StructType([StructField("_0", LongType())])
 
 WRAPS = (
     "wrap_grouped_map_pandas_udf",
@@ -100,7 +106,20 @@ def arrow_batched(seen):
 def stream(seen):
     """Kinds whose data are one Arrow stream each way: stock's function, on native streams."""
     function, _, deserializer, serializer = seen.result
-    return function, Streams(seen.native, deserializer, serializer, False)
+    return function, Streams(seen.native, deserializer, serializer)
+
+
+def stream_of_columns(seen):
+    """The same, and columns are converted natively inside stock's conversions."""
+    function, _, deserializer, serializer = seen.result
+    # With `verify` every native conversion has been compared, so there must be none.
+    if os.environ.get("BOWSTRING_NATIVE", "").startswith("verify"):
+        return stream(seen)
+    if seen.line.wraps:
+        stock = getattr(seen.stock_classes, seen.line.wraps)(serializer, _ANY, False)
+    else:
+        stock = seen.stock_classes.ConversionStock(seen.conf, _ANY)
+    return function, Streams(seen.native, deserializer, serializer, TaskColumns(seen.native, stock, seen.proven))
 
 
 KINDS = {
@@ -110,9 +129,9 @@ KINDS = {
     PythonEvalType.SQL_GROUPED_AGG_PANDAS_UDF: grouped_agg,
     PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
     PythonEvalType.SQL_MAP_ARROW_ITER_UDF: stream,
-    PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream,
-    PythonEvalType.SQL_SCALAR_PANDAS_UDF: stream,
-    PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: stream,
+    PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream_of_columns,
+    PythonEvalType.SQL_SCALAR_PANDAS_UDF: stream_of_columns,
+    PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: stream_of_columns,
 }
 """By eval type."""
 

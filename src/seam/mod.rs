@@ -16,6 +16,7 @@ use crate::control::Native;
 use crate::udf::arrow_batched;
 use crate::udf::batches::Batches;
 use crate::udf::cogrouped_map::CogroupedMap;
+use crate::udf::columns::Columns;
 use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
@@ -83,6 +84,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedAgg>()?;
+    native.add_class::<Columns>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<WindowAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
@@ -98,6 +100,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "zones", include_str!("zones.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
+    load(py, "columns", include_str!("columns.py"))?.call_method0("install")?;
     load(py, "streams", include_str!("streams.py"))?.call_method1("install", (&native,))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;

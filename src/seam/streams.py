@@ -6,6 +6,7 @@ serializer that reads from a `Batches` of the native half, or writes to a `Sink`
 
 import numpy as np
 import pyarrow as pa
+from _bowstring_columns import active
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
@@ -67,20 +68,22 @@ def _is_plain(data_type):
 class Streams:
     """Stock's deserializer and serializer of a task, on top of native streams."""
 
-    def __init__(self, native, deserializer, serializer, checked):
+    def __init__(self, native, deserializer, serializer, columns=None):
+        """`columns`: `TaskColumns` that are asked before stock's converters are."""
         self._native = native
         self._deserializer = deserializer
         self._serializer = serializer
-        self._checked = checked
+        self._columns = columns
         self._batches = None
 
     def load_stream(self, infile):
-        self._batches = self._native.Batches(infile, self._checked)
+        self._batches = self._native.Batches(infile, self._columns is not None)
         return self._deserializer.load_stream(self._batches)
 
     def dump_stream(self, iterator, outfile):
         self._batches.flush_first(outfile)
-        return self._serializer.dump_stream(iterator, Sink(outfile))
+        with active(self._columns):
+            return self._serializer.dump_stream(iterator, Sink(outfile))
 
 
 def install(native):

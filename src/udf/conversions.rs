@@ -1,11 +1,14 @@
 //! What the native path of a pandas UDF needs to know of its task and of the installed libraries.
 
+use arrow_array::{ArrayRef, new_empty_array};
 use arrow_pyarrow::FromPyArrow;
-use arrow_schema::{Fields, Schema};
+use arrow_schema::{DataType, Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use super::task::internal;
 use crate::frame::calendar::is_offset;
+use crate::frame::field_builder::FieldBuilder;
 use crate::frame::from_pandas::Rules;
 use crate::frame::kind::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::frame::output::{Names, Output};
@@ -150,6 +153,31 @@ impl Conversions {
             &self.unproven_output,
             &self.opaque_fields,
         )
+    }
+
+    /// The array of a type that is neither nested nor stock's alone, made of one result column;
+    /// `None` if only stock may convert it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn array(
+        &self,
+        data_type: &DataType,
+        values: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<ArrayRef>> {
+        let mut builder = FieldBuilder::new(data_type);
+        if data_type.is_nested()
+            || self
+                .unproven_output
+                .iter()
+                .any(|name| name == builder.name())
+            || !builder.append(values, &self.names, &self.rules)?
+        {
+            return Ok(None);
+        }
+        let array = builder.finish().map_err(|error| internal(&error))?;
+        Ok(Some(array.unwrap_or_else(|| new_empty_array(data_type))))
     }
 
     /// A `Frames` for input columns with these labels.

@@ -4,6 +4,7 @@
 pub mod arrow_batched;
 pub mod batches;
 pub mod cogrouped_map;
+pub mod columns;
 pub mod conversions;
 pub mod error_notes;
 pub mod group_columns;

@@ -1,0 +1,207 @@
+"""Native columns inside stock's conversions, for kinds whose data are one Arrow stream each way.
+
+Stock's converters convert column after column. Those named in `install` ask here first, while a task of such a kind
+runs; what gets no answer they convert as ever, and then raise what there is to raise.
+"""
+
+import pandas as pd
+import pyarrow as pa
+from _bowstring_frames import _DEFAULT_OPTIONS, _options
+from _bowstring_stock import _is_plain
+from pandas.core.arrays import DatetimeArray
+from pandas.core.dtypes import missing
+from pyspark.sql.pandas import serializers
+
+_INPUT = {"BinaryType", "DateType", "TimeType", "DecimalType", "TimestampType"}
+_INTEGERS = {"ByteType", "ShortType", "IntegerType", "LongType"}
+
+
+def _read_only(values):
+    # PARITY: a view of an Arrow buffer in stock, see `frames.py`.
+    values.flags.writeable = False
+    return values[:]
+
+
+_MAKERS = {
+    "objects": lambda values: values,
+    "datetimes": lambda values: DatetimeArray._simple_new(values, dtype=values.dtype),
+    "datetimes read-only": lambda values: DatetimeArray._simple_new(_read_only(values), dtype=values.dtype),
+    "integers": pd.arrays.IntegerArray,
+}
+
+
+class TaskColumns:
+    """The native columns of one task."""
+
+    def __init__(self, native, stock, proven):
+        self._usual = native.Columns(stock, proven, None)
+        self._legacy = native.Columns(stock, proven, _legacy_unit) if _legacy_unit else None
+        # id(Spark type): (Spark type, its Arrow type or None)
+        self._types = {}
+
+    def series(self, array, data_type, name, legacy=False):
+        """The column that stock makes of an Arrow array. None: ask stock.
+
+        `data_type`: of Spark; None where the Arrow type says all.
+        """
+        if data_type is not None:
+            kind = type(data_type).__name__
+            if kind not in _INPUT and not (legacy and kind in _INTEGERS):
+                return None
+        if _options() != _DEFAULT_OPTIONS:
+            return None
+        made = (self._legacy if legacy else self._usual).values(array)
+        if made is None:
+            return None
+        maker, parts = made
+        values = _MAKERS[maker](*parts)
+        return pd.Series(values, dtype=values.dtype, name=name, copy=False)
+
+    def array(self, series, arrow_type):
+        """The Arrow array that stock makes of a result's column. None: ask stock."""
+        if type(series) is not pd.Series or getattr(missing, "INF_AS_NA", False):
+            return None
+        return self._usual.array(series._values, arrow_type)
+
+    def arrow_type(self, data_type, to_arrow_type):
+        """The Arrow type of a Spark type; None if stock has to convert all of its values."""
+        known = self._types.get(id(data_type))
+        if known is None:
+            try:
+                found = to_arrow_type(data_type) if _is_plain(data_type) else None
+            except Exception:
+                # Stock says so.
+                found = None
+            # It is kept, so that no other gets its id.
+            known = self._types[id(data_type)] = data_type, found
+        return known[1]
+
+
+_active = None
+
+
+class active:
+    """While a task with these native columns runs."""
+
+    def __init__(self, columns):
+        self._columns = columns
+
+    def __enter__(self):
+        global _active
+        _active = self._columns
+
+    def __exit__(self, *_):
+        global _active
+        _active = None
+
+
+def install():
+    """Has stock's converters ask for native columns."""
+    global _legacy_unit
+    try:
+        from pyspark.sql.conversion import ArrowArrayToPandasConversion, PandasToArrowConversion
+    except ImportError:
+        _legacy_unit = None
+        _install_in_serializer(serializers.ArrowStreamPandasSerializer)
+    else:
+        _legacy_unit = _observe(ArrowArrayToPandasConversion.convert_legacy)
+        _install_in_input(ArrowArrayToPandasConversion)
+        _install_in_output(PandasToArrowConversion)
+
+
+_legacy_unit = None
+
+
+def _observe(convert_legacy):
+    """The unit of timestamps that stock converts in its older way."""
+    from pyspark.sql.types import TimestampType
+
+    array = pa.array([0], pa.timestamp("us", "UTC"))
+    return convert_legacy(array, TimestampType(), timezone="UTC", struct_in_pandas="dict").dtype.name[-3:-1]
+
+
+def _install_in_serializer(serializer):
+    """Spark 3.5, 4.0 and 4.1: the conversions are methods of the serializer."""
+    arrow_to_pandas, create_array = serializer.arrow_to_pandas, serializer._create_array
+
+    def to_pandas(self, arrow_column, *args, **kwargs):
+        if _active is not None and kwargs.get("spark_type") is None and arrow_column.num_chunks == 1:
+            series = _active.series(arrow_column.chunk(0), None, arrow_column._name)
+            if series is not None:
+                return series
+        return arrow_to_pandas(self, arrow_column, *args, **kwargs)
+
+    def to_array(self, series, arrow_type, spark_type=None, arrow_cast=False):
+        if _active is not None and arrow_type is not None and (spark_type is None or _is_plain(spark_type)):
+            array = _active.array(series, arrow_type)
+            if array is not None:
+                return array
+        return create_array(self, series, arrow_type, spark_type=spark_type, arrow_cast=arrow_cast)
+
+    serializer.arrow_to_pandas = to_pandas
+    serializer._create_array = to_array
+
+
+def _install_in_input(conversion):
+    """Spark 4.2 and 4.3: two ways, for a whole struct always the same."""
+
+    def ask_first(name, legacy):
+        stock = getattr(conversion, name).__func__
+
+        def convert(cls, arr, spark_type, *, ser_name=None, **options):
+            if _active is not None and type(spark_type).__name__ != "StructType" and isinstance(arr, pa.Array):
+                label = arr._name if legacy or ser_name is None else ser_name
+                series = _active.series(arr, spark_type, label, legacy)
+                if series is not None:
+                    return series
+            if not legacy:
+                options["ser_name"] = ser_name
+            return stock(cls, arr, spark_type, **options)
+
+        setattr(conversion, name, classmethod(convert))
+
+    ask_first("convert_numpy", False)
+    ask_first("convert_legacy", True)
+
+
+def _install_in_output(conversion):
+    """Spark 4.2 and 4.3: one function converts all columns, and asks itself for those of a frame."""
+    from pyspark.sql.conversion import ArrowBatchTransformer
+    from pyspark.sql.pandas.types import to_arrow_type
+    from pyspark.sql.types import StructType
+
+    stock = conversion.convert.__func__
+
+    def convert(cls, data, schema, **options):
+        if _active is None or len(schema.fields) == 0:
+            return stock(cls, data, schema, **options)
+        if type(data) is pd.DataFrame and len(data.columns):
+            if options.get("assign_cols_by_name", False) and any(isinstance(name, str) for name in data.columns):
+                data = data[schema.names]
+            columns = [data.iloc[:, index] for index in range(len(schema.fields))]
+        elif type(data) is list:
+            columns = data
+        else:
+            return stock(cls, data, schema, **options)
+
+        def arrow_type(data_type):
+            return to_arrow_type(
+                data_type,
+                timezone=options.get("timezone"),
+                prefers_large_types=options.get("prefers_large_types", False),
+            )
+
+        def array(column, field):
+            if type(column) is pd.DataFrame and type(field.dataType) is StructType:
+                nested = convert(cls, column, field.dataType, **options)
+                return ArrowBatchTransformer.wrap_struct(nested).column(0)
+            wanted = _active.arrow_type(field.dataType, arrow_type)
+            made = None if wanted is None else _active.array(column, wanted)
+            if made is None:
+                made = stock(cls, [column], StructType([field]), **options).column(0)
+            return made
+
+        arrays = [array(column, field) for column, field in zip(columns, schema.fields)]
+        return pa.RecordBatch.from_arrays(arrays, schema.names)
+
+    conversion.convert = classmethod(convert)
