@@ -224,13 +224,14 @@ def series(layout, arrays, rows):
 
 
 def windows(function, begin, end, columns, named):
-    """What the function returns for each window: rows `begin` to `end` of each column, as stock cuts them out."""
-    results = []
+    """What the function returns for each window, rows `begin` to `end` of each column, and the last window."""
+    results, cut, named_cut = [], [], {}
     for first, last in zip(_bounds(begin), _bounds(end)):
         rows = slice(first, last)
-        cut = {name: column.iloc[rows] for name, column in named.items()}
-        results.append(function(*[column.iloc[rows] for column in columns], **cut))
-    return results
+        cut = [column.iloc[rows] for column in columns]
+        named_cut = {name: column.iloc[rows] for name, column in named.items()}
+        results.append(function(*cut, **named_cut))
+    return results, (cut, named_cut)
 
 
 def _bounds(column):

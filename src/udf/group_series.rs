@@ -70,8 +70,8 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
         }
         let native = self.columns.native(group, |_| false)?;
         let all: Vec<usize> = (0..native.len()).collect();
-        // Of several Series pandas finds a common dtype.
-        if self.joins_series && group.encoded.len() != 1 {
+        // Of several Series pandas finds a common dtype; of no batch stock makes what it can.
+        if group.encoded.is_empty() || self.joins_series && group.encoded.len() > 1 {
             return self.ask_stock(group, &all);
         }
         // Stock first, as it would raise before any function is called.

@@ -157,27 +157,35 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         series: &[Bound<'py, PyAny>],
         rows: usize,
     ) -> PyResult<Vec<Returned<'py>>> {
-        self.udfs
-            .iter()
-            .map(|udf| {
-                if udf.bounded {
-                    return self.early(Returned::Each(self.bounded(udf, series)?));
-                }
+        // PARITY: while the last window lives, the columns share their memory with it, so pandas 3
+        // copies on writing. In stock it lives until the next function's windows come, or at most
+        // for its own function.
+        let mut last_window = None;
+        let mut returned = Vec::with_capacity(self.udfs.len());
+        for udf in self.udfs {
+            returned.push(if udf.bounded {
+                let (results, window) = self.bounded(udf, series)?;
+                last_window = (!self.eager).then_some(window);
+                self.early(Returned::Each(results))?
+            } else {
                 let result = udf.call(series, self.py)?;
                 let rows = match udf.first() {
                     Some(first) if self.eager => column(series, first)?.len()?,
                     Some(_) | None => rows,
                 };
-                self.early(Returned::Repeated(result, rows))
-            })
-            .collect()
+                self.early(Returned::Repeated(result, rows))?
+            });
+        }
+        drop(last_window);
+        Ok(returned)
     }
 
+    /// Calls a function for each window. Returns the last window, too.
     fn bounded(
         &self,
         udf: &SeriesUdf,
         series: &[Bound<'py, PyAny>],
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
         let (bounds, values) = udf.offsets.split_at_checked(2).ok_or_else(|| {
             PyRuntimeError::new_err("bowstring: a window has no bounds, this is a bug")
         })?;
