@@ -94,11 +94,7 @@ impl Batches {
 }
 
 impl Batches {
-    fn next<'py>(
-        &self,
-        py: Python<'py>,
-        state: &mut State,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn next<'py>(&self, py: Python<'py>, state: &mut State) -> PyResult<Option<Bound<'py, PyAny>>> {
         if matches!(state, State::Before) {
             *state = State::Running(Box::new(self.start(py)?));
         }
@@ -165,9 +161,10 @@ impl Running {
             Some(schema) => schema,
             None => {
                 let message = PyBytes::new(py, &schema.message);
-                let message = py.import("pyarrow")?.call_method1("py_buffer", (message,))?;
-                self.schema
-                    .insert(self.read_schema.call1(py, (message,))?)
+                let message = py
+                    .import("pyarrow")?
+                    .call_method1("py_buffer", (message,))?;
+                self.schema.insert(self.read_schema.call1(py, (message,))?)
             }
         };
         let encoded = encoded.into_iter().next().ok_or_else(|| {
@@ -176,7 +173,10 @@ impl Running {
         let buffer = encoded.into_message();
         let (address, length) = (buffer.as_ptr() as usize, buffer.len());
         let held = Bound::new(py, Held { buffer })?;
-        let buffer = self.foreign_buffer.bind(py).call1((address, length, held))?;
+        let buffer = self
+            .foreign_buffer
+            .bind(py)
+            .call1((address, length, held))?;
         let batch = self.read_record_batch.bind(py).call1((buffer, schema))?;
         match columns {
             Columns::Decoded(_) | Columns::Stock(_) => Ok(batch),

@@ -32,7 +32,11 @@ type Made<'py> = (&'static str, Vec<Bound<'py, PyAny>>);
 impl Columns {
     /// `unit`: that of timestamps, if it is not the one of grouped maps.
     #[new]
-    fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>, unit: Option<&str>) -> PyResult<Self> {
+    fn new(
+        stock: &Bound<'_, PyAny>,
+        proven: &Bound<'_, PyAny>,
+        unit: Option<&str>,
+    ) -> PyResult<Self> {
         let mut conversions = Conversions::new(stock, proven)?;
         match unit {
             Some("us") => conversions.traits.timestamp_unit = Unit::Micro,
@@ -103,9 +107,8 @@ impl Columns {
             traits: &conversions.traits,
             rows,
         };
-        let read_only = conversions.traits.arrow_strings
-            && !self.legacy
-            && column.is_zero_copy_in_stock(dtype);
+        let read_only =
+            conversions.traits.arrow_strings && !self.legacy && column.is_zero_copy_in_stock(dtype);
         let maker = match dtype {
             Dtype::Object => "objects",
             _ if read_only => "datetimes read-only",

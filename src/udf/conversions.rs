@@ -6,8 +6,8 @@ use arrow_schema::{DataType, Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::frame::calendar::is_offset;
 use super::task::internal;
+use crate::frame::calendar::is_offset;
 use crate::frame::field_builder::FieldBuilder;
 use crate::frame::from_pandas::Rules;
 use crate::frame::kind::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
@@ -168,7 +168,10 @@ impl Conversions {
     ) -> PyResult<Option<ArrayRef>> {
         let mut builder = FieldBuilder::new(data_type);
         if data_type.is_nested()
-            || self.unproven_output.iter().any(|name| name == builder.name())
+            || self
+                .unproven_output
+                .iter()
+                .any(|name| name == builder.name())
             || !builder.append(values, &self.names, &self.rules)?
         {
             return Ok(None);

@@ -69,12 +69,7 @@ impl Answer {
     /// # Errors
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
-    pub fn write(
-        &mut self,
-        py: Python<'_>,
-        schema: SchemaRef,
-        batch: RecordBatch,
-    ) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(WriteBehind::start(self.socket.try_clone()?, schema)?),
@@ -139,10 +134,7 @@ pub fn wire_error(error: &WireError) -> PyErr {
 
 /// A record batch that nobody may follow, though stock's reader has not noticed it.
 pub fn malformed(fault: &Fault) -> PyErr {
-    PyRuntimeError::new_err(format!(
-        "bowstring {}: {fault}",
-        env!("CARGO_PKG_VERSION")
-    ))
+    PyRuntimeError::new_err(format!("bowstring {}: {fault}", env!("CARGO_PKG_VERSION")))
 }
 
 /// A record batch that cannot be built.

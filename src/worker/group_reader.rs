@@ -249,7 +249,9 @@ impl GroupReader {
     /// Any [`WireError`]; the stream is out of step afterwards.
     pub fn next_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
         let encoded = match self.framing {
-            Framing::BatchPerGroup | Framing::Unread => self.next_batch_of_task(input)?.map(|batch| vec![batch]),
+            Framing::BatchPerGroup | Framing::Unread => {
+                self.next_batch_of_task(input)?.map(|batch| vec![batch])
+            }
             Framing::StreamPerGroup => self.next_stream(input)?,
             Framing::Cogrouped => self.next_side(input)?,
         };
