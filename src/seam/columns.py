@@ -61,7 +61,9 @@ class TaskColumns:
         """The Arrow array that stock makes of a result's column. None: ask stock."""
         if type(series) is not pd.Series or getattr(missing, "INF_AS_NA", False):
             return None
-        return self._usual.array(series._values, arrow_type)
+        values = series._values
+        # pyarrow takes its own columns as they are, or casts them faster than anybody copies them.
+        return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type)
 
     def arrow_type(self, data_type, to_arrow_type):
         """The Arrow type of a Spark type; None if stock has to convert all of its values."""

@@ -81,8 +81,10 @@ def _wrapped(wrapped, single):
 def _stock(seen, return_type):
     stock_classes = seen.stock_classes
     if seen.line.wraps:
-        large = any(_large_types(argument) for argument in seen.wrapped[0][1])
-        return getattr(stock_classes, seen.line.wraps)(seen.result[3], return_type, large)
+        # PARITY: grouped maps, which the adapters are made for, pass this setting in another argument's place.
+        if any(_large_types(argument) for argument in seen.wrapped[0][1]):
+            return None
+        return getattr(stock_classes, seen.line.wraps)(seen.result[3], return_type, False)
     if seen.conf.prefer_int_ext_dtype:
         return None
     if not seen.wrapped:

@@ -28,7 +28,8 @@ pub struct GroupSeries<'a, 'py> {
     /// The names of the columns; `None` before the first group.
     labels: Option<Vec<String>>,
     /// The last native columns with their makers, and what `frames.py` has made of that.
-    layout: Option<(Vec<(usize, &'static str)>, Bound<'py, PyAny>)>,
+    makers: Vec<(usize, &'static str)>,
+    layout: Option<Bound<'py, PyAny>>,
     /// Whether stock gives a column in memory that cannot be written to, and whether of several batches.
     read_only: HashMap<(usize, bool), bool>,
     /// Stock joins the Series of a group's batches.
@@ -49,6 +50,7 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
             decimal: conversions.names.decimal.bind(py).clone().into_any(),
             module: py.import("_bowstring_frames")?,
             labels: None,
+            makers: Vec::new(),
             layout: None,
             read_only: HashMap::new(),
             joins_series: conversions
@@ -144,9 +146,10 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
         };
         let arrays = PyList::empty(self.py);
         for (column, dtype) in native.iter().flatten() {
-            arrays.append(match dtype {
-                Dtype::String => builder.string_array(column)?,
-                dtype => builder.block(*dtype, &[Some(column)])?,
+            arrays.append(if *dtype == Dtype::String {
+                builder.string_array(column)?
+            } else {
+                builder.block(*dtype, &[Some(column)])?
             })?;
         }
         let made = self
@@ -167,29 +170,26 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
             return Ok(dtype_maker(dtype));
         }
         let chunked = group.encoded.len() > 1;
-        let read_only = match self.read_only.get(&(index, chunked)) {
-            Some(read_only) => *read_only,
-            None => {
-                let (schema, _) = self.columns.messages(group)?;
-                let batches = if chunked { 2 } else { 1 };
-                let stock = self.conversions.stock.bind(self.py);
-                let read_only = stock
-                    .call_method1("is_read_only", (schema, index, batches))?
-                    .extract()?;
-                self.read_only.insert((index, chunked), read_only);
-                read_only
-            }
-        };
-        Ok(match dtype {
-            _ if !read_only => dtype_maker(dtype),
-            Dtype::Datetime(_) => "datetime read-only",
-            _ => "plain read-only",
+        let key = (index, chunked);
+        if !self.read_only.contains_key(&key) {
+            let (schema, _) = self.columns.messages(group)?;
+            let batches = if chunked { 2 } else { 1 };
+            let stock = self.conversions.stock.bind(self.py);
+            let read_only = stock.call_method1("is_read_only", (schema, index, batches))?;
+            self.read_only.insert(key, read_only.extract()?);
+        }
+        Ok(if self.read_only.get(&key) != Some(&true) {
+            dtype_maker(dtype)
+        } else if matches!(dtype, Dtype::Datetime(_)) {
+            "datetime read-only"
+        } else {
+            "plain read-only"
         })
     }
 
     fn layout(&mut self, makers: Vec<(usize, &'static str)>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some((known, layout)) = &self.layout
-            && *known == makers
+        if let Some(layout) = &self.layout
+            && self.makers == makers
         {
             return Ok(layout.clone());
         }
@@ -199,7 +199,8 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
             .map(|(index, maker)| (*maker, label(index)))
             .collect();
         let layout = self.module.call_method1("series_layout", (described,))?;
-        self.layout = Some((makers, layout.clone()));
+        self.makers = makers;
+        self.layout = Some(layout.clone());
         Ok(layout)
     }
 }
