@@ -111,8 +111,9 @@ impl<'py> Layout<'py> {
         // the layout. That the buffers hold what their lengths say is pyarrow's promise, on which
         // stock's writer relies as well.
         let data = unsafe { from_ffi_and_data_type(array, DataType::Struct(self.fields.clone())) };
-        data.map(StructArray::from)
-            .map_err(|error| PyTypeError::new_err(format!("bowstring: take a record batch: {error}")))
+        data.map(StructArray::from).map_err(|error| {
+            PyTypeError::new_err(format!("bowstring: take a record batch: {error}"))
+        })
     }
 }
 

@@ -32,8 +32,12 @@ class Line:
 _OLD = "(pickleSer, infile, eval_type, runner_conf, udf_index)"
 _LINES = {
     "3.5.9": Line("(pickleSer, infile, eval_type)", _OLD, "batch", "SerializerStock", None),
-    "4.0.5": Line("(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "batch", "SerializerStock40", "ArrowStock40"),
-    "4.1.4": Line("(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "stream", "SerializerStock41", "ArrowStock41"),
+    "4.0.5": Line(
+        "(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "batch", "SerializerStock40", "ArrowStock40"
+    ),
+    "4.1.4": Line(
+        "(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "stream", "SerializerStock41", "ArrowStock41"
+    ),
     "4.2.1": Line("(pickleSer, infile, eval_type, runner_conf, eval_conf)", _OLD, "stream", None, "ArrowStock42"),
     "4.3.0": Line(
         "(pickleSer, udf_info_list, eval_type, runner_conf, eval_conf)",

@@ -137,15 +137,18 @@ impl Run<'_, '_> {
         let (reminder, keys) = if rows[0] > 0 {
             (Reminder::of(left, &left_offsets.keys), &left_offsets.keys)
         } else {
-            (Reminder::of(right, &right_offsets.keys), &right_offsets.keys)
+            (
+                Reminder::of(right, &right_offsets.keys),
+                &right_offsets.keys,
+            )
         };
         frames
-            .and_then(|((left, left_key), (right, right_key))| {
-                match left_key.or(right_key) {
+            .and_then(
+                |((left, left_key), (right, right_key))| match left_key.or(right_key) {
                     Some(key) => self.function.call1((key, left, right)),
                     None => self.function.call1((left, right)),
-                }
-            })
+                },
+            )
             .and_then(|result| self.results.take_apart(&result, output, verifier))
             .map_err(|error| reminder.annotate(self.py, keys, &rows, error))
     }

@@ -2,8 +2,10 @@
 //! `worker`.
 
 pub mod cogrouped_map;
+pub mod cogrouped_map_arrow;
 pub mod conversions;
 pub mod error_notes;
+pub mod fed_groups;
 pub mod group_frames;
 pub mod group_tables;
 pub mod grouped_map;

@@ -61,23 +61,27 @@ impl Groups {
 pub struct Answer {
     socket: File,
     writer: Option<WriteBehind>,
+    rows_each: usize,
 }
 
 impl Answer {
+    /// Before the first batch: the JVM will get each row as a batch of its own.
+    pub fn one_row_each(&mut self) {
+        self.rows_each = 1;
+    }
+
     /// Queues a batch. All batches of a task have this schema, which may allow fewer nulls.
     ///
     /// # Errors
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
-    pub fn write(
-        &mut self,
-        py: Python<'_>,
-        schema: SchemaRef,
-        batch: RecordBatch,
-    ) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(WriteBehind::start(self.socket.try_clone()?, schema)?),
+            none => {
+                let socket = self.socket.try_clone()?;
+                none.insert(WriteBehind::start(socket, schema, self.rows_each)?)
+            }
         };
         py.detach(|| writer.write(batch)).map_err(PyErr::from)
     }
@@ -106,6 +110,7 @@ pub fn run(
     let mut answer = Answer {
         socket,
         writer: None,
+        rows_each: usize::MAX,
     };
     let outcome = work(&mut groups, &mut answer);
     // The stream is ended even after an error, so that the JVM can read what follows it.

@@ -195,7 +195,10 @@ impl Group {
                     return read(columns);
                 }
                 let whole = read(&[0])?;
-                let whole = whole.columns().first().and_then(|column| column.as_struct_opt());
+                let whole = whole
+                    .columns()
+                    .first()
+                    .and_then(|column| column.as_struct_opt());
                 let whole = whole.ok_or_else(|| ArrowError::SchemaError("no struct".to_owned()))?;
                 RecordBatch::from(whole).project(columns)
             })
@@ -256,6 +259,7 @@ impl GroupReader {
     }
 
     /// For kinds whose columns the JVM puts into one struct column.
+    #[must_use]
     pub fn in_struct(mut self) -> Self {
         self.in_struct = true;
         self

@@ -27,15 +27,16 @@ pub struct WriteBehind {
 impl WriteBehind {
     /// Starts the thread. It writes to `socket`, which must be in blocking mode and have nothing
     /// buffered before it, a stream with this schema, which may allow fewer nulls than the batches.
+    /// The JVM gets batches of at most `rows` rows.
     ///
     /// # Errors
     ///
     /// Fails if the operating system gives no thread.
-    pub fn start(socket: File, schema: SchemaRef) -> io::Result<Self> {
+    pub fn start(socket: File, schema: SchemaRef, rows: usize) -> io::Result<Self> {
         let (batches, queue) = sync_channel(QUEUED_BATCHES);
         let thread = thread::Builder::new()
             .name("bowstring-write".to_owned())
-            .spawn(move || write_all(socket, &schema, &queue))?;
+            .spawn(move || write_all(socket, &schema, rows, &queue))?;
         Ok(Self {
             batches: Some(batches),
             thread: Some(thread),
@@ -71,7 +72,12 @@ impl WriteBehind {
     }
 }
 
-fn write_all(mut socket: File, schema: &Schema, queue: &Receiver<RecordBatch>) -> io::Result<()> {
+fn write_all(
+    mut socket: File,
+    schema: &Schema,
+    rows: usize,
+    queue: &Receiver<RecordBatch>,
+) -> io::Result<()> {
     let Ok(first) = queue.recv() else {
         return Ok(());
     };
@@ -79,7 +85,14 @@ fn write_all(mut socket: File, schema: &Schema, queue: &Receiver<RecordBatch>) -
     let mut writer = StreamWriter::try_new(start, schema).map_err(to_io)?;
     let mut next = Some(first);
     while let Some(batch) = next {
-        writer.write(&batch).map_err(to_io)?;
+        if batch.num_rows() <= rows {
+            writer.write(&batch).map_err(to_io)?;
+        } else {
+            for first in (0..batch.num_rows()).step_by(rows) {
+                let length = rows.min(batch.num_rows() - first);
+                writer.write(&batch.slice(first, length)).map_err(to_io)?;
+            }
+        }
         socket.write_all(writer.get_ref())?;
         writer.get_mut().clear();
         next = queue.recv().ok();
