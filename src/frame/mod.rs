@@ -18,6 +18,7 @@ pub mod nested_output;
 mod numbers;
 pub mod objects;
 pub mod output;
+pub mod pieces;
 pub mod scalars;
 mod text;
 mod timestamps;

@@ -1,29 +1,70 @@
 """As `kinds.py`, for UDFs whose functions take and return pyarrow's objects."""
 
 import _bowstring_stock_arrow as stock_arrow
-from _bowstring_kinds import GroupedMap, _alone, _is_struct
+from _bowstring_kinds import CogroupedMap, GroupedMap, _alone, _is_struct
 from pyspark.worker import PythonEvalType
 
-WRAPS = ("wrap_grouped_map_arrow_udf",)
+WRAPS = ("wrap_grouped_map_arrow_udf", "wrap_grouped_map_arrow_iter_udf", "wrap_cogrouped_map_arrow_udf")
 
 
 def grouped_map_arrow(seen):
     """209: a table in, a table out."""
-    parts = _parts(seen, (1, 2))
+    return _grouped_map(seen, False)
+
+
+def grouped_map_arrow_iter(seen):
+    """215: an iterator of batches in, one out."""
+    return _grouped_map(seen, True)
+
+
+def _grouped_map(seen, iterates):
+    parts = _parts(seen, (1, 2), True)
     if parts is None:
         return None
-    function, offsets, return_type, count, conf = parts
-    stock = stock_arrow.in_struct(getattr(stock_arrow, seen.line.arrow))(return_type, conf)
+    stock, function, offsets, count = parts
     if offsets[0] + 1 != len(offsets):
         return None
     task = GroupedMap(stock, function, offsets, count == 2)
-    return _alone(seen.native.GroupedMapArrow(task, seen.line.framing))
+    return _alone(seen.native.GroupedMapArrow(task, seen.line.framing, iterates))
 
 
-def _parts(seen, counts):
-    """Function, offsets, declared result, number of arguments and conf.
+def cogrouped_map_arrow(seen):
+    """210: two tables in, one out."""
+    parts = _parts(seen, (2, 3), False)
+    if parts is None:
+        return None
+    stock, function, offsets, count = parts
+    return _alone(seen.native.CogroupedMapArrow(CogroupedMap(stock, function, offsets, count == 3)))
 
-    `counts`: the numbers of arguments that the function may have.
+
+def grouped_agg_arrow(seen):
+    """252: arrays in, a value out; the JVM wants a batch for each group."""
+    return _fed(seen, stock_arrow.FedWhole, True)
+
+
+def grouped_agg_arrow_iter(seen):
+    """254: an iterator of arrays in, a value out."""
+    return _fed(seen, stock_arrow.Fed, True)
+
+
+def window_agg_arrow(seen):
+    """253: arrays in, a value for each row out."""
+    return _fed(seen, stock_arrow.FedWhole, False)
+
+
+def _fed(seen, feed_class, one_row_each):
+    if seen.line.wraps:
+        feed = stock_arrow.Fed41(seen.result[0], seen.result[3])
+    else:
+        feed = feed_class(seen.result[0])
+    streams = seen.native.FedGroups(feed, seen.line.framing, one_row_each)
+    return (lambda split_index, groups: (split_index, groups)), streams
+
+
+def _parts(seen, counts, in_struct):
+    """Stock's conversions, function, offsets and number of arguments.
+
+    `counts`: the numbers of arguments that the function may have; `in_struct`: the JVM sends one struct column.
     """
     if seen.line.arrow is None or len(seen.singles) != 1:
         return None
@@ -40,10 +81,20 @@ def _parts(seen, counts):
         count = counts[count != counts[0]]
     if not _is_struct(return_type) or len(set(return_type.names)) != len(return_type.names):
         return None
-    return function, offsets, return_type, count, conf
+    stock_class = getattr(stock_arrow, seen.line.arrow)
+    if in_struct:
+        stock_class = stock_arrow.in_struct(stock_class)
+    return stock_class(return_type, conf), function, offsets, count
 
 
-KINDS = {}
-for _name, _kind in (("SQL_GROUPED_MAP_ARROW_UDF", grouped_map_arrow),):
-    if hasattr(PythonEvalType, _name):
-        KINDS[getattr(PythonEvalType, _name)] = _kind
+_BY_NAME = {
+    "SQL_GROUPED_MAP_ARROW_UDF": grouped_map_arrow,
+    "SQL_COGROUPED_MAP_ARROW_UDF": cogrouped_map_arrow,
+    "SQL_GROUPED_MAP_ARROW_ITER_UDF": grouped_map_arrow_iter,
+    "SQL_GROUPED_AGG_ARROW_UDF": grouped_agg_arrow,
+    "SQL_GROUPED_AGG_ARROW_ITER_UDF": grouped_agg_arrow_iter,
+    "SQL_WINDOW_AGG_ARROW_UDF": window_agg_arrow,
+}
+# Spark lines know more and more of them.
+KINDS = {getattr(PythonEvalType, name): kind for name, kind in _BY_NAME.items() if hasattr(PythonEvalType, name)}
+"""By eval type."""

@@ -1,8 +1,8 @@
 //! Where bowstring meets the installed PySpark: the only room that knows Spark's versions.
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
-//! `install.py` has one row per Spark line, `kinds.py` one function per kind of UDF, `stock.py` calls PySpark's own conversions,
-//! `self_test.py` compares them with ours, and `verify.py` does on the user's data if that is asked
+//! `install.py` has one row per Spark line, `kinds.py` and `kinds_arrow.py` one function per kind of
+//! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them with ours, and `verify.py` does on the user's data if that is asked
 //! for; `zones.py` observes their time zones. They run under file names below PySpark's own folder,
 //! so that tracebacks which leave out PySpark's frames leave out these too.
 
@@ -16,7 +16,9 @@ use crate::control::Native;
 use crate::udf::arrow_batched;
 use crate::udf::batches::Batches;
 use crate::udf::cogrouped_map::CogroupedMap;
+use crate::udf::cogrouped_map_arrow::CogroupedMapArrow;
 use crate::udf::columns::Columns;
+use crate::udf::fed_groups::FedGroups;
 use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
@@ -85,6 +87,8 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedAgg>()?;
     native.add_class::<Columns>()?;
+    native.add_class::<CogroupedMapArrow>()?;
+    native.add_class::<FedGroups>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<WindowAgg>()?;
     native.add_class::<GroupedMapArrow>()?;

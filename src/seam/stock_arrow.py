@@ -4,12 +4,36 @@ For kinds of UDFs whose functions take and return pyarrow's objects. As in `stoc
 stock's word; a `plain` result needs none of them.
 """
 
+import itertools
+from collections.abc import Iterator
+
 import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import to_arrow_type
 
 
-class ArrowStock:
+class Reader:
+    """Stock's reader of groups, and its writer's check."""
+
+    _schema = None
+
+    def whole_schema(self, schema):
+        """A schema from its IPC message."""
+        return pa.ipc.read_schema(pa.py_buffer(schema))
+
+    def read(self, schema, messages):
+        """The record batches of a group from its IPC messages."""
+        if self._schema is None:
+            self._schema = self.whole_schema(schema)
+        return [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
+
+    def agree(self, batch, schema):
+        """Raises what stock's writer raises for a batch that has not the schema of the answer."""
+        if not batch.schema.equals(schema):
+            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), schema).write_batch(batch)
+
+
+class ArrowStock(Reader):
     """What all lines share. One object per task."""
 
     def __init__(self, fields, by_name):
@@ -17,13 +41,6 @@ class ArrowStock:
         self.by_name = by_name
         # PARITY: whatever is declared, stock sends fields that may be null and have no metadata.
         self.plain = pa.schema([pa.field(name, arrow_type) for name, arrow_type in fields])
-        self._schema = None
-
-    def read(self, schema, messages):
-        """The record batches of a group from its IPC messages."""
-        if self._schema is None:
-            self._schema = pa.ipc.read_schema(pa.py_buffer(schema))
-        return [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
 
     def select(self, schema, messages, offsets):
         """Columns of a group, batch by batch."""
@@ -48,19 +65,43 @@ class ArrowStock:
         """The key of a group, from the key columns of its batches."""
         return tuple(column[0] for column in batches[0].columns)
 
-    def agree(self, batch, schema):
-        """Raises what stock's writer raises for a batch that has not the schema of the answer."""
-        if not batch.schema.equals(schema):
-            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), schema).write_batch(batch)
+    def key_of_sides(self, left, right):
+        """The key of a cogroup, from the key columns of the batches of both sides."""
+        left, right = pa.Table.from_batches(left), pa.Table.from_batches(right)
+        return tuple(column[0] for column in (left if left.num_rows > 0 else right).columns)
+
+    def feed(self, batches):
+        """The iterator that a function gets, and the one that stock exhausts afterwards."""
+        rest = iter(batches)
+        first = next(rest)
+        values = (batch for batch in itertools.chain((first,), rest))
+        return values, values
+
+    def exhaust(self, rest):
+        """After the results of a group."""
+        for _ in rest:
+            pass
+
+    def iterate(self, result):
+        """The batches of a result that should be an iterator."""
+        return iter(result)
 
     def convert(self, result):
         """Checks a result and makes the batches of it that are sent."""
         self.verify(result)
         for batch in result.to_batches():
-            if self.by_name:
-                names = self.plain.names
-                batch = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
-            yield self.wrap(batch)
+            yield self._reorder_and_wrap(batch)
+
+    def convert_batch(self, batch):
+        """The same for one batch of an iterator."""
+        self.verify_batch(batch)
+        return self._reorder_and_wrap(batch)
+
+    def _reorder_and_wrap(self, batch):
+        if self.by_name:
+            names = self.plain.names
+            batch = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
+        return self.wrap(batch)
 
     def _expected(self):
         expected = list(zip(self.plain.names, self.plain.types))
@@ -88,6 +129,15 @@ class ArrowStock41(ArrowStock40):
     def verify(self, result):
         worker.verify_arrow_table(result, self.by_name, self._expected())
 
+    def verify_batch(self, batch):
+        worker.verify_arrow_batch(batch, self.by_name, self._expected())
+
+    def feed(self, batches):
+        # PARITY: what the function has not taken of the first batch stays where it is.
+        rest = iter(batches)
+        first = next(rest)
+        return (batch for batch in itertools.chain((first,), rest)), rest
+
     def wrap(self, batch):
         if batch.num_columns == 0:
             return pa.RecordBatch.from_arrays([pa.array([{}] * batch.num_rows)], ["_0"])
@@ -96,6 +146,8 @@ class ArrowStock41(ArrowStock40):
 
 class ArrowStock42(ArrowStock41):
     """Spark 4.2: the conf is an object."""
+
+    feed = ArrowStock.feed
 
     def __init__(self, return_type, conf):
         fields = [(field.name, to_arrow_type(field.dataType, timezone="UTC")) for field in return_type.fields]
@@ -116,9 +168,17 @@ class ArrowStock43(ArrowStock):
 
     def convert(self, result):
         worker.verify_return_type(result, pa.Table)
-        result = self._enforce(result, self._declared, arrow_cast=False, reorder_by_name=self.by_name)
-        for batch in result.to_batches():
+        for batch in self._reordered(result).to_batches():
             yield self._wrap(batch)
+
+    def iterate(self, result):
+        return worker.verify_return_type(result, Iterator[pa.RecordBatch])
+
+    def convert_batch(self, batch):
+        return self._wrap(self._reordered(batch))
+
+    def _reordered(self, result):
+        return self._enforce(result, self._declared, arrow_cast=False, reorder_by_name=self.by_name)
 
 
 def in_struct(stock_class):
@@ -126,6 +186,9 @@ def in_struct(stock_class):
 
     class InStruct(stock_class):
         def _flat(self, batches):
+            if not batches:
+                # PARITY: stock takes the first batch inside of a generator.
+                next(iter(batches))
             for batch in batches:
                 struct = batch.column(0)
                 yield pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema(struct.type))
@@ -140,3 +203,55 @@ def _columns(batch, offsets):
     return pa.RecordBatch.from_arrays(
         [batch.columns[offset] for offset in offsets], [batch.schema.names[offset] for offset in offsets]
     )
+
+
+class Fed(Reader):
+    """Groups for stock's own function, one at a time: an iterator that goes on after its end. Spark 4.2 on."""
+
+    skips_empty = False
+
+    def __init__(self, func):
+        self._func = func
+        self._batches = None
+
+    def start(self, split_index):
+        """The record batches that stock makes."""
+        return self._func(split_index, self)
+
+    def put(self, batches):
+        """What the function gets next."""
+        self._batches = batches
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        batches, self._batches = self._batches, None
+        if batches is None:
+            raise StopIteration
+        return batches
+
+
+class FedWhole(Fed):
+    """Functions that pass over a group without batches."""
+
+    skips_empty = True
+
+
+class Fed41(Fed):
+    """Spark 4.1: the serializer joins batches, and makes them of arrays."""
+
+    def __init__(self, func, serializer):
+        super().__init__(func)
+        self._serializer = serializer
+
+    def start(self, split_index):
+        create = self._serializer._create_array
+        for packed in super().start(split_index):
+            if len(packed) == 2 and isinstance(packed[1], pa.DataType):
+                packed = [packed]
+            arrays = [create(array, arrow_type, self._serializer._arrow_cast) for array, arrow_type in packed]
+            yield pa.RecordBatch.from_arrays(arrays, [f"_{index}" for index in range(len(arrays))])
+
+    def __next__(self):
+        return pa.concat_batches(super().__next__())

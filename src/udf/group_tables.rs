@@ -12,6 +12,7 @@ use super::group_frames::Offsets;
 use super::task::internal;
 use super::verifier::Verifier;
 use crate::frame::c_data::{table_class, to_pyarrow};
+use crate::wire::Fault;
 use crate::worker::group_reader::{Columns, EncodedBatch, Group, Projection};
 
 /// Every column, so that it is checked and decoded off the main thread.
@@ -41,7 +42,7 @@ struct Selection<'a, 'py> {
     fields: Option<Fields>,
 }
 
-impl<'a, 'py> Selection<'a, 'py> {
+impl<'a> Selection<'a, '_> {
     fn new(offsets: &'a [usize]) -> Self {
         Self {
             offsets,
@@ -125,29 +126,20 @@ impl<'py> Selection<'_, 'py> {
     ) -> PyResult<Bound<'py, PyAny>> {
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
-            Columns::Decoded(batches) if !self.offsets.is_empty() => batches,
+            Columns::Decoded(batches) if !self.offsets.is_empty() && !batches.is_empty() => batches,
             Columns::Decoded(_) => return ask_stock(stock, "select", group, Some(self.offsets)),
             Columns::Stock(why) => {
                 tracing::debug!(?why, "PySpark reads every column of a group");
                 return ask_stock(stock, "select", group, Some(self.offsets));
             }
-            Columns::Malformed(fault) => {
-                // Stock's error, where its reader notices something. Where it does not, it would go
-                // on to read outside of its buffers, so the error is ours.
-                ask_stock(stock, "read", group, None)?;
-                return Err(PyRuntimeError::new_err(format!(
-                    "bowstring {}: {fault}",
-                    env!("CARGO_PKG_VERSION")
-                )));
-            }
+            Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
         };
-        let schema = match &self.schema {
-            Some(schema) => schema.clone(),
-            None => {
-                let message = PyBytes::new(py, &group.schema.message);
-                let schema = stock.call_method1("schema", (message, self.offsets.to_vec()))?;
-                self.schema.insert(schema).clone()
-            }
+        let schema = if let Some(schema) = &self.schema {
+            schema.clone()
+        } else {
+            let message = PyBytes::new(py, &group.schema.message);
+            let schema = stock.call_method1("schema", (message, self.offsets.to_vec()))?;
+            self.schema.insert(schema).clone()
         };
         let list = PyList::empty(py);
         for batch in decoded {
@@ -191,6 +183,84 @@ impl<'py> Selection<'_, 'py> {
             .map(Some)
             .map_err(|error| internal(&error))
     }
+}
+
+/// Whole batches of one task's groups, with the schema that was sent.
+#[derive(Debug)]
+pub struct WholeGroups<'a, 'py> {
+    /// The reader of `stock_arrow.py`.
+    stock: &'a Bound<'py, PyAny>,
+    schema: Option<Bound<'py, PyAny>>,
+}
+
+impl<'a, 'py> WholeGroups<'a, 'py> {
+    /// Before the first group.
+    pub fn new(stock: &'a Bound<'py, PyAny>) -> Self {
+        Self {
+            stock,
+            schema: None,
+        }
+    }
+
+    /// A list of `pyarrow.RecordBatch`es.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a group that it cannot read.
+    pub fn batches(&mut self, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.stock.py();
+        let decoded = match &group.columns {
+            // Without columns it is not known how many rows there are.
+            Columns::Decoded(batches) if !group.schema.projection.is_empty() => batches,
+            Columns::Decoded(_) | Columns::Stock(_) => {
+                return ask_stock(self.stock, "read", group, None);
+            }
+            Columns::Malformed(fault) => return Err(malformed(self.stock, group, fault)?),
+        };
+        let schema = if let Some(schema) = &self.schema {
+            schema
+        } else {
+            let message = PyBytes::new(py, &group.schema.message);
+            let schema = self.stock.call_method1("whole_schema", (message,))?;
+            self.schema.insert(schema)
+        };
+        let list = PyList::empty(py);
+        for batch in decoded {
+            list.append(to_pyarrow(&StructArray::from(batch.clone()), schema)?)?;
+        }
+        Ok(list.into_any())
+    }
+
+    /// Compares the batches of a group with stock's.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn verify(
+        &self,
+        group: &Group,
+        batches: &Bound<'py, PyAny>,
+        verifier: &Verifier<'py>,
+    ) -> PyResult<()> {
+        let stocks = ask_stock(self.stock, "read", group, None)?;
+        if stocks.len()? == 0 {
+            return Ok(());
+        }
+        let join = |batches: &Bound<'py, PyAny>| {
+            table_class(self.stock.py())?.call_method1("from_batches", (batches,))
+        };
+        verifier.table(&join(batches)?, &join(&stocks)?)
+    }
+}
+
+/// Stock's error, where its reader notices something. Where it does not, it would go on to read
+/// outside of its buffers, so the error is ours.
+fn malformed(stock: &Bound<'_, PyAny>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
+    ask_stock(stock, "read", group, None)?;
+    Ok(PyRuntimeError::new_err(format!(
+        "bowstring {}: {fault}",
+        env!("CARGO_PKG_VERSION")
+    )))
 }
 
 /// Calls a method of `stock_arrow.py` that takes a group's messages.

@@ -55,6 +55,8 @@ impl GroupedAgg {
         let mut frames = GroupSeries::new(py, &self.conversions)?;
         let mut calls = SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?;
         task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
+            // The JVM takes the first row of each batch.
+            answer.one_row_each();
             let mut output = self.conversions.output();
             loop {
                 let (due, over) = match groups.next(py, output.has_groups())? {
@@ -72,7 +74,7 @@ impl GroupedAgg {
                 };
                 if due {
                     let batch = output.take_flat().map_err(|error| internal(&error))?;
-                    answer.write_rows(py, output.flat_schema(), batch)?;
+                    answer.write(py, output.flat_schema(), batch)?;
                 }
                 if over {
                     return Ok(());

@@ -1,6 +1,6 @@
-//! `GROUPED_MAP_ARROW`: `applyInArrow`. Eval type 209.
+//! `GROUPED_MAP_ARROW` and `GROUPED_MAP_ARROW_ITER`: `applyInArrow`. Eval types 209 and 215.
 //!
-//! A group costs one table that shows what was read, one call of the user's function and one look
+//! A group costs one table, or an iterator of batches, that shows what was read, one call of the user's function and one look
 //! at the schema of its result.
 
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use super::error_notes::Reminder;
 use super::group_frames::Offsets;
 use super::group_tables::{GroupTables, everything};
 use super::table_output::TableOutput;
-use super::task::{self, Event, internal};
+use super::task::{self, Answer, Event};
 use super::verifier::Verifier;
 use crate::worker::group_reader::{Framing, Group, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
@@ -22,6 +22,8 @@ pub struct GroupedMapArrow {
     function: Py<PyAny>,
     offsets: Offsets,
     framing: Framing,
+    /// The function takes and returns iterators of batches.
+    iterates: bool,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
 }
@@ -30,12 +32,16 @@ pub struct GroupedMapArrow {
 impl GroupedMapArrow {
     /// `task`: a `GroupedMap` of `kinds.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: &str) -> PyResult<Self> {
+    fn new(task: &Bound<'_, PyAny>, framing: &str, iterates: bool) -> PyResult<Self> {
+        let stock = task.getattr("stock")?;
+        // Raises now, while stock can still take the task.
+        TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
             offsets: Offsets::of(task)?,
             framing: Framing::of_groups(framing),
-            stock: task.getattr("stock")?.unbind(),
+            iterates,
+            stock: stock.unbind(),
         })
     }
 
@@ -59,25 +65,17 @@ impl GroupedMapArrow {
             function: self.function.bind(py),
             stock,
             offsets: &self.offsets,
+            iterates: self.iterates,
             tables: GroupTables::new(py, stock, &self.offsets),
             verifier: Verifier::start(stock)?,
         };
         let mut output = TableOutput::new(stock)?;
         task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
             loop {
-                let (due, over) = match groups.next(py, output.waits())? {
-                    Event::Group(group) => {
-                        run.group(group, &mut output)?;
-                        (output.is_due(), false)
-                    }
-                    Event::Pause => (output.waits(), false),
-                    Event::End => (output.waits(), true),
-                };
-                if due && let Some((schema, batch)) = output.take().map_err(|e| internal(&e))? {
-                    answer.write(py, schema, batch)?;
-                }
-                if over {
-                    return Ok(());
+                match groups.next(py, output.waits())? {
+                    Event::Group(group) => run.group(group, &mut output, answer)?,
+                    Event::Pause => output.write(py, answer)?,
+                    Event::End => return output.write(py, answer),
                 }
             }
         })
@@ -90,6 +88,7 @@ struct Run<'a, 'py> {
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
     offsets: &'a Offsets,
+    iterates: bool,
     tables: GroupTables<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
@@ -97,24 +96,48 @@ struct Run<'a, 'py> {
 
 impl<'py> Run<'_, 'py> {
     /// Calls the function for one group.
-    fn group(&mut self, group: Group, output: &mut TableOutput<'_, 'py>) -> PyResult<()> {
+    fn group(
+        &mut self,
+        group: Group,
+        output: &mut TableOutput<'_, 'py>,
+        answer: &mut Answer,
+    ) -> PyResult<()> {
         let verifier = match &self.verifier {
             Some(verifier) if verifier.takes_next()? => Some(verifier),
             Some(_) | None => None,
         };
         let rows = group.rows;
-        let arguments = self.tables.table(&group, verifier).and_then(|table| {
+        // With an iterator goes what has to be at its end after the group.
+        let input: PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> = if self.iterates {
+            let batches = self.tables.batches(&group);
+            batches.and_then(|batches| self.stock.call_method1("feed", (batches,))?.extract())
+        } else {
+            let table = self.tables.table(&group, verifier);
+            table.map(|table| (table, None))
+        };
+        let arguments = input.and_then(|(input, rest)| {
             if !self.offsets.with_key {
-                return (table,).into_pyobject(self.py);
+                return Ok(((input,).into_pyobject(self.py)?, rest));
             }
             let keys = self.tables.keys(&group)?;
             let key = self.stock.call_method1("first_key", (keys,))?;
-            (key, table).into_pyobject(self.py)
+            Ok(((key, input).into_pyobject(self.py)?, rest))
         });
         let reminder = Reminder::of(group, &self.offsets.keys);
         arguments
-            .and_then(|arguments| self.function.call1(arguments))
-            .and_then(|result| output.table(&result, verifier))
+            .and_then(|(arguments, rest)| {
+                let result = self.function.call1(arguments)?;
+                let Some(rest) = rest else {
+                    output.table(&result, verifier)?;
+                    return if output.is_due() {
+                        output.write(self.py, answer)
+                    } else {
+                        Ok(())
+                    };
+                };
+                output.batches(&result, answer)?;
+                self.stock.call_method1("exhaust", (rest,)).map(drop)
+            })
             .map_err(|error| reminder.annotate(self.py, &self.offsets.keys, &[rows], error))
     }
 }

@@ -4,9 +4,11 @@
 pub mod arrow_batched;
 pub mod batches;
 pub mod cogrouped_map;
+pub mod cogrouped_map_arrow;
 pub mod columns;
 pub mod conversions;
 pub mod error_notes;
+pub mod fed_groups;
 pub mod group_columns;
 pub mod group_frames;
 pub mod group_series;

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, new_empty_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_pyarrow::FromPyArrow;
-use arrow_schema::{ArrowError, DataType, Fields, Schema, SchemaRef};
-use arrow_select::concat::concat;
+use arrow_schema::{DataType, Fields, Schema, SchemaRef};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::task::internal;
+use super::task::{Answer, internal};
 use super::verifier::Verifier;
-use crate::frame::c_data::{Layout, table_class, to_pyarrow};
-use crate::frame::output::{MAX_BYTES, MAX_ROWS};
+use crate::frame::c_data::{Layout, record_batch_class, table_class, to_pyarrow};
+use crate::frame::pieces::Pieces;
 
 /// What is sent, and how results get there.
 #[derive(Debug)]
@@ -26,10 +25,7 @@ pub struct TableOutput<'a, 'py> {
     plain: Layout<'py>,
     /// Decided by the first batch.
     wire: Option<Wire<'py>>,
-    pieces: Vec<Vec<ArrayRef>>,
-    batches: usize,
-    rows: usize,
-    bytes: usize,
+    pieces: Pieces,
 }
 
 /// The schema of the answer: a struct column `_0`.
@@ -74,10 +70,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
             plain: Layout::of(&stock.getattr("plain")?)?,
             stock,
             wire: None,
-            pieces: Vec::new(),
-            batches: 0,
-            rows: 0,
-            bytes: 0,
+            pieces: Pieces::default(),
         })
     }
 
@@ -109,6 +102,29 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         let batches = self.stock.call_method1(intern!(py, "convert"), (result,))?;
         for batch in batches.try_iter()? {
             self.append_wrapped(&batch?)?;
+        }
+        Ok(())
+    }
+
+    /// Appends the batches of a result that should be an iterator, and writes what is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::table`], and those of the socket.
+    pub fn batches(&mut self, result: &Bound<'py, PyAny>, answer: &mut Answer) -> PyResult<()> {
+        let py = result.py();
+        let batches = self.stock.call_method1("iterate", (result,))?;
+        for batch in batches.try_iter()? {
+            let batch = batch?;
+            if batch.get_type().is(record_batch_class(py)?) && self.takes(&batch)? {
+                self.append_plain(&batch)?;
+            } else {
+                let batch = self.stock.call_method1("convert_batch", (batch,))?;
+                self.append_wrapped(&batch)?;
+            }
+            if self.is_due() {
+                self.write(py, answer)?;
+            }
         }
         Ok(())
     }
@@ -172,56 +188,103 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     }
 
     fn append(&mut self, columns: &StructArray) -> PyResult<()> {
-        self.pieces.resize_with(columns.num_columns(), Vec::new);
-        let bytes = columns.get_buffer_memory_size();
-        // A small piece may hold a large array alive, of which it shows some rows.
-        let copied = columns.len() < MAX_ROWS && bytes < MAX_BYTES;
-        for (pieces, column) in self.pieces.iter_mut().zip(columns.columns()) {
-            pieces.push(if copied {
-                let empty = new_empty_array(column.data_type());
-                concat(&[column.as_ref(), empty.as_ref()]).map_err(|error| internal(&error))?
-            } else {
-                Arc::clone(column)
-            });
-        }
-        self.batches += 1;
-        self.rows += columns.len();
-        self.bytes += bytes;
-        Ok(())
+        self.pieces
+            .append(columns)
+            .map_err(|error| internal(&error))
     }
 
     /// Whether there is enough for a batch.
     pub fn is_due(&self) -> bool {
-        self.rows >= MAX_ROWS || self.bytes >= MAX_BYTES
+        self.pieces.is_due()
     }
 
     /// Whether anything waits to be written, be it without rows.
     pub fn waits(&self) -> bool {
-        self.batches > 0
+        self.pieces.waits()
     }
 
-    /// Takes everything as one batch, with the schema of the answer.
+    /// Writes what waits, if anything does.
     ///
     /// # Errors
     ///
-    /// Fails if the columns do not fit together, which is a bug.
-    pub fn take(&mut self) -> Result<Option<(SchemaRef, RecordBatch)>, ArrowError> {
+    /// Those of the socket.
+    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
         let Some(wire) = &self.wire else {
-            return Ok(None);
+            return Ok(());
         };
-        let columns = self.pieces.iter_mut().map(|pieces| {
-            let arrays: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
-            let column = concat(&arrays);
-            pieces.clear();
-            column
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        let rows = std::mem::take(&mut self.rows);
-        self.batches = 0;
-        self.bytes = 0;
-        let column = StructArray::try_new_with_length(wire.fields.clone(), columns, None, rows)?;
-        let batch =
-            RecordBatch::try_from_iter_with_nullable([("_0", Arc::new(column) as ArrayRef, true)])?;
-        Ok(Some((Arc::clone(&wire.schema), batch)))
+        let taken = self.pieces.take(&wire.fields);
+        let Some(column) = taken.map_err(|error| internal(&error))? else {
+            return Ok(());
+        };
+        let column: ArrayRef = Arc::new(column);
+        let batch = RecordBatch::try_from_iter_with_nullable([("_0", column, true)])
+            .map_err(|error| internal(&error))?;
+        answer.write(py, Arc::clone(&wire.schema), batch)
+    }
+}
+
+/// Batches that stock has made, to be sent as they are or several as one.
+#[derive(Debug)]
+pub struct FlatOutput<'a, 'py> {
+    /// For its method `agree` (`stock_arrow.py`).
+    stock: &'a Bound<'py, PyAny>,
+    /// The schema of the answer, decided by the first batch.
+    wire: Option<(Layout<'py>, SchemaRef)>,
+    pieces: Pieces,
+}
+
+impl<'a, 'py> FlatOutput<'a, 'py> {
+    /// Before the first batch.
+    pub fn new(stock: &'a Bound<'py, PyAny>) -> Self {
+        Self {
+            stock,
+            wire: None,
+            pieces: Pieces::default(),
+        }
+    }
+
+    /// Appends a `pyarrow.RecordBatch`.
+    ///
+    /// # Errors
+    ///
+    /// What stock's writer raises for a batch of another schema than the first one's.
+    pub fn append(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
+        let (layout, _) = if let Some(wire) = &self.wire {
+            self.stock.call_method1("agree", (batch, wire.0.schema()))?;
+            wire
+        } else {
+            let schema = batch.getattr("schema")?;
+            let fields = Schema::from_pyarrow_bound(&schema)?.into();
+            self.wire.insert((Layout::of(&schema)?, fields))
+        };
+        self.pieces
+            .append(&layout.columns(batch)?)
+            .map_err(|error| internal(&error))
+    }
+
+    /// Whether there is enough for a batch.
+    pub fn is_due(&self) -> bool {
+        self.pieces.is_due()
+    }
+
+    /// Whether anything waits to be written.
+    pub fn waits(&self) -> bool {
+        self.pieces.waits()
+    }
+
+    /// Writes what waits, if anything does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        let Some((layout, schema)) = &self.wire else {
+            return Ok(());
+        };
+        let taken = self.pieces.take(layout.fields());
+        match taken.map_err(|error| internal(&error))? {
+            Some(columns) => answer.write(py, Arc::clone(schema), RecordBatch::from(columns)),
+            None => Ok(()),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::wire::{Fault, WireError};
 use crate::worker::group_reader::{Group, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 use crate::worker::read_ahead::{Next, ReadAhead};
-use crate::worker::write_behind::{Shape, WriteBehind};
+use crate::worker::write_behind::WriteBehind;
 
 /// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
 /// serialise some hundred small groups, short enough for nobody to notice.
@@ -61,45 +61,29 @@ impl Groups {
 pub struct Answer {
     socket: File,
     writer: Option<WriteBehind>,
+    rows_each: usize,
 }
 
 impl Answer {
+    /// Before the first batch: the JVM will get each row as a batch of its own.
+    pub fn one_row_each(&mut self) {
+        self.rows_each = 1;
+    }
+
     /// Queues a batch. All batches of a task have this schema, which may allow fewer nulls.
     ///
     /// # Errors
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
     pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
-        self.send(py, schema, batch, Shape::Whole)
-    }
-
-    /// Queues a batch for each row of this one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::write`].
-    pub fn write_rows(
-        &mut self,
-        py: Python<'_>,
-        schema: SchemaRef,
-        batch: RecordBatch,
-    ) -> PyResult<()> {
-        self.send(py, schema, batch, Shape::Rows)
-    }
-
-    fn send(
-        &mut self,
-        py: Python<'_>,
-        schema: SchemaRef,
-        batch: RecordBatch,
-        shape: Shape,
-    ) -> PyResult<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(WriteBehind::start(self.socket.try_clone()?, schema)?),
+            none => {
+                let socket = self.socket.try_clone()?;
+                none.insert(WriteBehind::start(socket, schema, self.rows_each)?)
+            }
         };
-        py.detach(|| writer.write(batch, shape))
-            .map_err(PyErr::from)
+        py.detach(|| writer.write(batch)).map_err(PyErr::from)
     }
 }
 
@@ -126,6 +110,7 @@ pub fn run(
     let mut answer = Answer {
         socket,
         writer: None,
+        rows_each: usize::MAX,
     };
     let outcome = work(&mut groups, &mut answer);
     // The stream is ended even after an error, so that the JVM can read what follows it.

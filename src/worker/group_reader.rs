@@ -272,6 +272,7 @@ impl GroupReader {
     }
 
     /// For kinds whose columns the JVM puts into one struct column.
+    #[must_use]
     pub fn in_struct(mut self) -> Self {
         self.in_struct = true;
         self

@@ -17,34 +17,26 @@ use crate::wire::marker;
 /// Batches that may wait for the writer. Each is about a megabyte, see the coalescing rules.
 const QUEUED_BATCHES: usize = 2;
 
-/// What is written for a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// The batch.
-    Whole,
-    /// A batch for each of its rows, because the JVM counts them.
-    Rows,
-}
-
 /// The sending half, held by the main thread.
 #[derive(Debug)]
 pub struct WriteBehind {
-    batches: Option<SyncSender<(RecordBatch, Shape)>>,
+    batches: Option<SyncSender<RecordBatch>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl WriteBehind {
     /// Starts the thread. It writes to `socket`, which must be in blocking mode and have nothing
     /// buffered before it, a stream with this schema, which may allow fewer nulls than the batches.
+    /// The JVM gets batches of at most `rows` rows.
     ///
     /// # Errors
     ///
     /// Fails if the operating system gives no thread.
-    pub fn start(socket: File, schema: SchemaRef) -> io::Result<Self> {
+    pub fn start(socket: File, schema: SchemaRef, rows: usize) -> io::Result<Self> {
         let (batches, queue) = sync_channel(QUEUED_BATCHES);
         let thread = thread::Builder::new()
             .name("bowstring-write".to_owned())
-            .spawn(move || write_all(socket, &schema, &queue))?;
+            .spawn(move || write_all(socket, &schema, rows, &queue))?;
         Ok(Self {
             batches: Some(batches),
             thread: Some(thread),
@@ -56,11 +48,11 @@ impl WriteBehind {
     /// # Errors
     ///
     /// The error that stopped the writer, most often that the JVM has closed the socket.
-    pub fn write(&mut self, batch: RecordBatch, shape: Shape) -> io::Result<()> {
+    pub fn write(&mut self, batch: RecordBatch) -> io::Result<()> {
         let sent = self
             .batches
             .as_ref()
-            .is_some_and(|batches| batches.send((batch, shape)).is_ok());
+            .is_some_and(|batches| batches.send(batch).is_ok());
         if sent { Ok(()) } else { self.finish() }
     }
 
@@ -83,7 +75,8 @@ impl WriteBehind {
 fn write_all(
     mut socket: File,
     schema: &Schema,
-    queue: &Receiver<(RecordBatch, Shape)>,
+    rows: usize,
+    queue: &Receiver<RecordBatch>,
 ) -> io::Result<()> {
     let Ok(first) = queue.recv() else {
         return Ok(());
@@ -91,13 +84,13 @@ fn write_all(
     let start = marker::START_ARROW_STREAM.to_be_bytes().to_vec();
     let mut writer = StreamWriter::try_new(start, schema).map_err(to_io)?;
     let mut next = Some(first);
-    while let Some((batch, shape)) = next {
-        match shape {
-            Shape::Whole => writer.write(&batch).map_err(to_io)?,
-            Shape::Rows => {
-                for row in 0..batch.num_rows() {
-                    writer.write(&batch.slice(row, 1)).map_err(to_io)?;
-                }
+    while let Some(batch) = next {
+        if batch.num_rows() <= rows {
+            writer.write(&batch).map_err(to_io)?;
+        } else {
+            for first in (0..batch.num_rows()).step_by(rows) {
+                let length = rows.min(batch.num_rows() - first);
+                writer.write(&batch.slice(first, length)).map_err(to_io)?;
             }
         }
         socket.write_all(writer.get_ref())?;
