@@ -107,6 +107,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     }
 
     /// For kinds whose batches stock converts as they come.
+    #[must_use]
     pub fn uncombined(mut self) -> Self {
         self.combines = false;
         self
