@@ -87,8 +87,8 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     }
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
-    let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "columns", include_str!("columns.py"))?.call_method0("install")?;
+    let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "streams", include_str!("streams.py"))?.call_method1("install", (&native,))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
