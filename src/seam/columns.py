@@ -50,12 +50,11 @@ class TaskColumns:
                 return None
         if _options() != _DEFAULT_OPTIONS:
             return None
-        made = (self._legacy if legacy else self._usual).values(array)
+        columns = self._legacy if legacy else self._usual
+        made = None if columns is None else columns.values(array)
         if made is None:
             return None
-        maker, parts = made
-        values = _MAKERS[maker](*parts)
-        return pd.Series(values, dtype=values.dtype, name=name, copy=False)
+        return _series(made, name)
 
     def array(self, series, arrow_type):
         """The Arrow array that stock makes of a result's column. None: ask stock."""
@@ -77,6 +76,41 @@ class TaskColumns:
             # It is kept, so that no other gets its id.
             known = self._types[id(data_type)] = data_type, found
         return known[1]
+
+
+def _series(made, name):
+    maker, parts = made
+    values = _MAKERS[maker](*parts)
+    return pd.Series(values, dtype=values.dtype, name=name, copy=False)
+
+
+def prove(native, proven, kinds, stock_of):
+    """Compares the older way of Spark 4.2 and 4.3, which grouped maps do not take, for the self-test.
+
+    `kinds`: (Arrow type, Spark type, values) by name; `stock_of`: name to the `Stock` of a task. What differs turns the
+    native one off.
+    """
+    global _legacy_unit
+    if _legacy_unit is None:
+        return
+    from pyspark.sql.conversion import ArrowArrayToPandasConversion
+
+    convert = ArrowArrayToPandasConversion.convert_legacy
+    for name, (arrow, spark, values) in kinds.items():
+        if name in proven.unproven_input:
+            continue
+        stock = stock_of(name)
+        columns = native.Columns(stock, proven, _legacy_unit)
+        for sample in (values, [values[0], None, values[2]], [None, None, None]):
+            array = pa.array(sample, arrow)
+            made = columns.values(array)
+            if made is None:
+                continue
+            ours = _series(made, None)
+            theirs = convert(array, spark, timezone=stock.timezone, struct_in_pandas="dict")
+            if ours.dtype != theirs.dtype or list(map(repr, ours)) != list(map(repr, theirs)):
+                _legacy_unit = None
+                return
 
 
 _active = None

@@ -1,53 +1,20 @@
-"""Hooks bowstring into `pyspark.worker`: one row per Spark line, or nothing at all.
+"""Hooks bowstring into `pyspark.worker`.
 
 `read_udfs` parses the preamble of a task in a way that changes with every Spark release. The
 original is called first; its result is either returned as it is, or replaced by native objects
 with the same three methods.
 """
 
-import inspect
 import os
 
-import pyspark
+import _bowstring_columns
+import _bowstring_streams
 from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
 from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
 from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
+from _bowstring_lines import find
 from pyspark import worker
 
-
-class Line:
-    """How one Spark line differs where the hook touches it. Add a row; do not add an `if`."""
-
-    def __init__(self, read_udfs, read_single_udf, framing, wraps, arrow):
-        self.read_udfs = read_udfs
-        self.read_single_udf = read_single_udf
-        # "batch": a record batch is a group; "stream": an Arrow stream is a group.
-        self.framing = framing
-        # The function arrives wrapped, and its parts are seen where it is wrapped.
-        self.wraps = wraps
-        # The class of `stock_arrow.py` for functions of Arrow tables; None if the line has none.
-        self.arrow = arrow
-
-
-_OLD = "(pickleSer, infile, eval_type, runner_conf, udf_index)"
-_PROFILED = _OLD[:-1] + ", profiler)"
-_LINES = {
-    "3.5.9": Line("(pickleSer, infile, eval_type)", _OLD, "batch", "SerializerStock", None),
-    "4.0.5": Line(
-        "(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "batch", "SerializerStock40", "ArrowStock40"
-    ),
-    "4.1.4": Line(
-        "(pickleSer, infile, eval_type)", _OLD[:-1] + ", profiler)", "stream", "SerializerStock41", "ArrowStock41"
-    ),
-    "4.2.1": Line("(pickleSer, infile, eval_type, runner_conf, eval_conf)", _OLD, "stream", None, "ArrowStock42"),
-    "4.3.0": Line(
-        "(pickleSer, udf_info_list, eval_type, runner_conf, eval_conf)",
-        "(pickleSer, udf_info, eval_type, runner_conf, udf_index)",
-        "stream",
-        None,
-        "ArrowStock43",
-    ),
-}
 
 _KINDS = {**KINDS, **ARROW_KINDS}
 
@@ -55,19 +22,11 @@ _KINDS = {**KINDS, **ARROW_KINDS}
 INSTALLED = None
 
 
-class Refused(Exception):
-    """Why the native path is not taken."""
-
-
 def install(native, stock_classes, self_test):
-    """Replaces `pyspark.worker.read_udfs`. Raises `Refused` with the reason if it must not."""
-    line = _LINES.get(pyspark.__version__)
-    if line is None:
-        raise Refused(f"PySpark {pyspark.__version__} is not among the tested versions {', '.join(_LINES)}")
-    for name in ("read_udfs", "read_single_udf"):
-        found, expected = str(inspect.signature(getattr(worker, name))), getattr(line, name)
-        if found != expected:
-            raise Refused(f"pyspark.worker.{name} has the signature {found}, expected {expected}")
+    """Replaces `pyspark.worker.read_udfs`. Raises `Refused` if it must not."""
+    line = find()
+    _bowstring_columns.install()
+    _bowstring_streams.install(native)
     proven = self_test(native, line, stock_classes, GroupedMap)
     _hook(native, line, stock_classes, proven)
     global INSTALLED

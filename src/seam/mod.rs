@@ -93,6 +93,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<WindowAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     lazy(py)?.call_method0("unhook")?;
+    load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
@@ -102,10 +103,10 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     }
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
+    load(py, "columns", include_str!("columns.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
+    load(py, "streams", include_str!("streams.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
-    load(py, "columns", include_str!("columns.py"))?.call_method0("install")?;
-    load(py, "streams", include_str!("streams.py"))?.call_method1("install", (&native,))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;

@@ -8,6 +8,7 @@ import decimal
 import types
 import warnings
 
+import _bowstring_columns
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import types as T
@@ -121,6 +122,7 @@ def _run(native, line, stock_classes, task_class):
                 proven.unproven_input.add(name)
             if name != "null" and not task.convert(expected).equals(stock.batch(expected)):
                 proven.unproven_output.add(name)
+    _bowstring_columns.prove(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
     return proven
 
 

@@ -101,14 +101,13 @@ impl Batches {
         let State::Running(running) = state else {
             return Ok(None);
         };
-        let next = match running.groups.ready() {
-            Some(group) => Next::Group(group),
-            None => {
-                if let Some(output) = self.output.get() {
-                    output.get().flush(py)?;
-                }
-                py.detach(|| running.groups.next(None))
+        let next = if let Some(group) = running.groups.ready() {
+            Next::Group(group)
+        } else {
+            if let Some(output) = self.output.get() {
+                output.get().flush(py)?;
             }
+            py.detach(|| running.groups.next(None))
         };
         match next {
             Next::Group(group) => running.batch(py, group).map(Some),
@@ -157,15 +156,14 @@ impl Running {
             encoded,
             ..
         } = group;
-        let schema = match &self.schema {
-            Some(schema) => schema,
-            None => {
-                let message = PyBytes::new(py, &schema.message);
-                let message = py
-                    .import("pyarrow")?
-                    .call_method1("py_buffer", (message,))?;
-                self.schema.insert(self.read_schema.call1(py, (message,))?)
-            }
+        let schema = if let Some(schema) = &self.schema {
+            schema
+        } else {
+            let message = PyBytes::new(py, &schema.message);
+            let message = py
+                .import("pyarrow")?
+                .call_method1("py_buffer", (message,))?;
+            self.schema.insert(self.read_schema.call1(py, (message,))?)
         };
         let encoded = encoded.into_iter().next().ok_or_else(|| {
             PyRuntimeError::new_err("bowstring: a message without a batch, this is a bug")

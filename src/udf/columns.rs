@@ -62,7 +62,7 @@ impl Columns {
         match kind {
             InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
                 return Ok((self.legacy && array.null_count() > 0)
-                    .then(|| masked(py, kind, &array))
+                    .then(|| masked(py, &array))
                     .flatten());
             }
             InputKind::Binary
@@ -109,10 +109,12 @@ impl Columns {
         };
         let read_only =
             conversions.traits.arrow_strings && !self.legacy && column.is_zero_copy_in_stock(dtype);
-        let maker = match dtype {
-            Dtype::Object => "objects",
-            _ if read_only => "datetimes read-only",
-            _ => "datetimes",
+        let maker = if dtype == Dtype::Object {
+            "objects"
+        } else if read_only {
+            "datetimes read-only"
+        } else {
+            "datetimes"
         };
         Ok(Some((
             maker,
@@ -136,13 +138,11 @@ impl Columns {
 }
 
 /// The two arrays of a pandas `IntegerArray`.
-fn masked<'py>(py: Python<'py>, kind: InputKind, array: &ArrayRef) -> Option<Made<'py>> {
-    let values = match kind {
-        InputKind::Byte => filled::<Int8Type>(py, array),
-        InputKind::Short => filled::<Int16Type>(py, array),
-        InputKind::Int => filled::<Int32Type>(py, array),
-        _ => filled::<Int64Type>(py, array),
-    }?;
+fn masked<'py>(py: Python<'py>, array: &ArrayRef) -> Option<Made<'py>> {
+    let values = filled::<Int8Type>(py, array)
+        .or_else(|| filled::<Int16Type>(py, array))
+        .or_else(|| filled::<Int32Type>(py, array))
+        .or_else(|| filled::<Int64Type>(py, array))?;
     let mask: Vec<bool> = (0..array.len()).map(|row| array.is_null(row)).collect();
     let mask = PyArray1::from_vec(py, mask).into_any();
     Some(("integers", vec![values, mask]))
