@@ -17,8 +17,8 @@ ADDRESS = re.compile(r"\bat 0x[0-9a-f]+")
 INTERNAL = re.compile(r"/pyspark/")
 
 
-def difference(stock: Answer, bowstring: Answer) -> str | None:
-    """The first difference in words, or None."""
+def difference(stock: Answer, bowstring: Answer, by_batch: bool = False) -> str | None:
+    """The first difference in words, or None. `by_batch`: rows have to be in the same batches, too."""
     for name, left, right in (
         ("failure", stock.failure, bowstring.failure),
         ("traceback", *map(simplified, (stock.traceback, bowstring.traceback))),
@@ -30,6 +30,13 @@ def difference(stock: Answer, bowstring: Answer) -> str | None:
         return None
     if (stock.end, stock.accumulators) != (bowstring.end, bowstring.accumulators):
         return f"end of the reply: stock {stock.end}, bowstring {bowstring.end}"
+    if stock.next is not None and bowstring.next is not None:
+        found = difference(stock.next, bowstring.next)
+        if found is not None:
+            return f"in the next task: {found}"
+    cuts = [[len(batch) for batch in answer.batches] for answer in (stock, bowstring)]
+    if by_batch and cuts[0] != cuts[1]:
+        return f"rows of batches: stock {cuts[0]}, bowstring {cuts[1]}"
     return different_rows(stock.schema, stock.batches, bowstring.schema, bowstring.batches)
 
 

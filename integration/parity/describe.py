@@ -84,3 +84,34 @@ def describe(frame: Any, *, sharing: bool = True) -> list[str]:
             for position in range(frame.shape[1])
         ),
     ]
+
+
+def anything(value: Any) -> list[str]:
+    """A frame, a series, an array, a table or a batch of Arrow's; of all else its type and bits."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(value, pd.DataFrame):
+        return describe(value, sharing=False)
+    if isinstance(value, pd.Series):
+        return [f"Series {value.name!r} {labels(value.index)}", *describe(value.to_frame(), sharing=False)]
+    if isinstance(value, (pa.Table, pa.RecordBatch)):
+        chunks = [getattr(part, "num_chunks", None) for part in value.columns]
+        schema = value.schema.to_string(show_field_metadata=True, show_schema_metadata=True)
+        return [f"{type(value).__name__} {value.shape} {chunks}", schema, *map(elements, value.columns)]
+    if isinstance(value, (pa.Array, pa.ChunkedArray)):
+        return [f"{type(value).__name__} {value.type} {len(value)} {value.null_count}", elements(value)]
+    if isinstance(value, pa.Scalar):
+        return [f"{type(value).__name__} {value.type} {value}"]
+    if isinstance(value, (tuple, list)):
+        return [f"{type(value).__name__} {len(value)}", *(line for item in value for line in anything(item))]
+    return [typed(value)]
+
+
+def elements(array: Any) -> str:
+    """The values of an array of Arrow's."""
+    try:
+        return "; ".join(map(typed, array.to_pylist()))
+    except Exception as error:
+        # Such as a date outside Python's years.
+        return f"{type(error).__name__}: {error}"

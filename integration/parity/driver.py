@@ -46,6 +46,12 @@ from task_bytes import (
 
 DIALECT = DIALECTS[pyspark.__version__]
 
+BY_BATCH = frozenset((101, 200, 204, 250, 251, 202, 217, 252, 254))
+"""Of an aggregate it takes the first row of each batch, of a scalar UDF it may ask for as many rows as it sent."""
+
+CONCURRENCY = "spark.sql.execution.pythonUDF.arrow.concurrency.level"
+"""Threads of an Arrow-optimised UDF; sent since Spark 4.0, and only where it is set."""
+
 TIMEOUT = 60.0
 """Seconds after which a worker that says nothing counts as hung."""
 
@@ -113,16 +119,23 @@ class Case:
 
     def encode(self) -> tuple[bytes, bytes]:
         """Preamble and data."""
-        known = DIALECT.runner_conf
+        known = {*DIALECT.runner_conf, *([CONCURRENCY] if self.eval_type in DIALECT.named_arguments else [])}
         task = Task(
             self._udfs(),
             self.eval_type,
             windows=self.windows,
-            input_type=from_arrow_schema(self.schema) if self.eval_type == ARROW_BATCHED else None,
+            input_type=from_arrow_schema(self.schema, prefer_timestamp_ntz=True)
+            if self.eval_type == ARROW_BATCHED
+            else None,
             # A JVM sends only the settings that its Spark line knows.
             conf={key: value for key, value in self.conf.items() if key in known},
         )
         return encode_preamble(DIALECT, task), encode_data(DIALECT, self.eval_type, self.groups, self.schema)
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether the JVM looks at how rows are cut into batches."""
+        return self.eval_type in BY_BATCH
 
     def _udfs(self) -> list[Udf]:
         if self.calls:
@@ -157,6 +170,8 @@ class Answer:
     """How the worker broke the protocol, hung or died."""
     end: int | None = None
     accumulators: list[bytes] = field(default_factory=list)
+    next: Answer | None = None
+    """To the task after it on the same connection, if there was one."""
 
     @classmethod
     def of(cls, reply: Reply) -> Answer:
@@ -187,8 +202,8 @@ class Side:
         self._prepare = prepare
         self._worker: Worker | None = None
 
-    def run(self, task: Sequence[bytes], fresh: bool = False) -> Answer:
-        """The answer to a task, on a new connection if `fresh`."""
+    def run(self, task: Sequence[bytes], fresh: bool = False, after: Sequence[bytes] | None = None) -> Answer:
+        """The answer to a task, on a new connection if `fresh`; then `after`, if the worker can be used again."""
         if fresh:
             self.hang_up()
         try:
@@ -200,7 +215,10 @@ class Side:
             return Answer(failure=f"{type(error).__name__}: {error}")
         if reply.traceback is not None or reply.end != -4:
             self.hang_up()
-        return Answer.of(reply)
+        answer = Answer.of(reply)
+        if after is not None and self._worker is not None:
+            answer.next = self.run(after)
+        return answer
 
     def hang_up(self) -> None:
         """Closes the connection, so that the worker ends."""
@@ -246,11 +264,11 @@ class Pair:
     ) -> None:
         self.close()
 
-    def run(self, case: Case, fresh: bool = False) -> tuple[Answer, Answer]:
-        """Stock's and bowstring's answer; they work at the same time."""
-        task = case.encode()
-        stock = self._pool.submit(self.stock.run, task, fresh)
-        bowstring = self.bowstring.run(task, fresh)
+    def run(self, case: Case, fresh: bool = False, after: Case | None = None) -> tuple[Answer, Answer]:
+        """Stock's and bowstring's answer; they work at the same time. `after` follows on the same connections."""
+        task, following = case.encode(), after.encode() if after else None
+        stock = self._pool.submit(self.stock.run, task, fresh, following)
+        bowstring = self.bowstring.run(task, fresh, following)
         return stock.result(), bowstring
 
     def close(self) -> None:

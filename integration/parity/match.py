@@ -18,13 +18,16 @@ from typing import Any
 
 import driver
 import generate
+import kinds
 import mutations
 import program
-from census import Census
+from census import Census, preparing
 from comparison import difference
 from driver import Case, Pair
 from known import reason
 from reduce import reduced
+
+from task_bytes import GROUPED_MAP, KINDS
 
 REUSES = 12
 """A worker serves so many tasks before a new connection is made, so that both ways are tried."""
@@ -42,6 +45,8 @@ class Score:
     cases: int = 0
     errors: int = 0
     """Cases that stock answered with an error; of these one group is counted."""
+    kinds: dict[str, list[int]] = field(default_factory=dict)
+    """For each kind of UDF the cases that stock answered, and those with an error."""
     groups: int = 0
     known: Counter[str] = field(default_factory=Counter)
     """Cases with a difference that `known.py` explains; their groups are not counted."""
@@ -52,11 +57,16 @@ class Score:
 class Match:
     """Two daemons, and what was asked of them."""
 
-    def __init__(self, bowstring: Path, name: str, without: Iterable[str], mutation: str | None = None) -> None:
+    def __init__(
+        self, bowstring: Path, name: str, without: Iterable[str], drawn_from: list[int], mutation: str | None = None
+    ) -> None:
         self.score = Score()
         self.census = Census()
         self._name = name
         self._without = frozenset(without)
+        self._kinds = drawn_from
+        self.score.kinds = {KINDS[kind].name: [0, 0] for kind in drawn_from}
+        self._after = preparing(len, ())
         prepare: Case = mutations.case(mutation) if mutation else self.census.case()
         self._pair = Pair(bowstring, prepare)
         self._asked = 0
@@ -72,20 +82,24 @@ class Match:
         new = driver.DIALECT.stream_per_group
         for number, line in enumerate(FOUND.read_text().splitlines(), 1):
             drawn = json.loads(line)
-            steps = {name for name, _ in drawn["steps"]}
-            if not steps & self._without and (new or not any(kind in line for kind in generate.NEW)):
+            steps = {name for name, _ in drawn.get("steps", ())}
+            possible = kinds.known(drawn) and (new or not any(kind in line for kind in generate.NEW))
+            if possible and drawn.get("kind", GROUPED_MAP) in self._kinds and not steps & self._without:
                 yield f"found.{number}", drawn
         for number in itertools.count():
             label = f"{seed}.{number}"
-            yield label, generate.draw(Random(label), new, self._without)
+            # A grouped map is the same whatever other kinds there are.
+            kind = Random(f"{label} kind").choice(self._kinds)
+            yield label, kinds.draw(Random(label), kind, new, self._without)
 
     def play(self, label: str, drawn: dict[str, Any]) -> str | None:
         """The first difference of one program, unless it is known."""
-        task = program.case(drawn)
+        task = kinds.case(drawn)
         found, error = self._compare(drawn, task)
         known = found and reason(found)
         self.score.cases += 1
         self.score.errors += error
+        self.score.kinds[KINDS[task.eval_type].name][error] += 1
         if known:
             self.score.known[known] += 1
         else:
@@ -97,23 +111,25 @@ class Match:
         """A failing program made small, for a reader."""
 
         def fails(smaller: dict[str, Any]) -> bool:
-            found, _ = self._compare(smaller, program.case(smaller))
+            found, _ = self._compare(smaller, kinds.case(smaller))
             return found is not None and reason(found) is None
 
         smallest = reduced(drawn, fails, REDUCING)
-        found, _ = self._compare(smallest, program.case(smallest))
+        found, _ = self._compare(smallest, kinds.case(smallest))
         again = f"replay.py BOWSTRING '{json.dumps(smallest)}'"
-        return f"{self._name}, program {label}: {found}\n\n{program.text(smallest)}\n\nagain: {again}"
+        return f"{self._name}, program {label}: {found}\n\n{kinds.text(smallest)}\n\nagain: {again}"
 
     def _compare(self, drawn: dict[str, Any], task: Case) -> tuple[str | None, bool]:
         self._asked += 1
-        stock, bowstring = self._pair.run(task, fresh=self._spoiled or self._asked % REUSES == 0)
+        fresh = self._spoiled or self._asked % REUSES == 0
+        # What a kind leaves behind of its input, the next task would read.
+        stock, bowstring = self._pair.run(task, fresh, self._after if "kind" in drawn else None)
         error = stock.traceback is not None
         self.census.count(task, error)
-        found = difference(stock, bowstring)
+        found = difference(stock, bowstring, task.by_batch)
         # The options that it has set, the next task of these workers would find set; and what has failed once has to
         # fail again, whatever was before it.
-        self._spoiled = found is not None or any(name in program.OPTIONS for name, _ in drawn["steps"])
+        self._spoiled = found is not None or any(name in program.OPTIONS for name, _ in drawn.get("steps", ()))
         return found, error
 
     def _say(self, label: str) -> None:
@@ -140,11 +156,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="default: another one each time")
     parser.add_argument("--differences", type=int, default=1, help="stop after so many; %(default)s")
     parser.add_argument("--without", default="", help="comma-separated steps to leave out of programs")
+    parser.add_argument("--kinds", default="", help="parts of names of kinds of UDFs; default: half are grouped maps")
     parser.add_argument("--mutations", action="store_true", help="see that every deliberate mistake is found")
     arguments = parser.parse_args()
     if arguments.mutations:
         raise SystemExit(look_for_mistakes(arguments))
-    match = Match(arguments.bowstring, arguments.name, arguments.without.split(","))
+    match = Match(arguments.bowstring, arguments.name, arguments.without.split(","), kinds.chosen(arguments.kinds))
     try:
         raise SystemExit(play(match, arguments))
     finally:
@@ -162,7 +179,7 @@ def play(match: Match, arguments: argparse.Namespace) -> bool:
         if played or score.groups >= arguments.groups or time.monotonic() > deadline:
             break
     shares = match.census.shares()
-    counts = {name: getattr(score, name) for name in ("cases", "errors", "groups", "known")}
+    counts = {name: getattr(score, name) for name in ("cases", "errors", "kinds", "groups", "known")}
     summary = {"environment": arguments.name, "seed": arguments.seed, **counts, "differences": len(score.differences)}
     print(json.dumps({**summary, "columns": shares}), flush=True)
     return bool(score.differences)
@@ -172,7 +189,7 @@ def look_for_mistakes(arguments: argparse.Namespace) -> bool:
     """Whether a mutation was missed."""
     found = {}
     for name in mutations.NAMES:
-        match = Match(arguments.bowstring, arguments.name, arguments.without.split(","), name)
+        match = Match(arguments.bowstring, arguments.name, arguments.without.split(","), [GROUPED_MAP], name)
         try:
             programs = itertools.islice(match.programs(arguments.seed), int(arguments.examples))
             found[name] = any(match.play(label, drawn) is not None for label, drawn in programs)

@@ -24,6 +24,8 @@ import pyarrow as pa
 import values
 from driver import Case
 
+from task_bytes import KINDS
+
 driver.by_value(describe)
 driver.by_value(casts)
 
@@ -92,12 +94,18 @@ LABELS = {
 
 def source(program: dict[str, Any]) -> str:
     """The text of the user's function. `kept` is a list that lives as long as the task."""
-    lines = [f"def function({'key, ' if program['key'] else ''}pdf):", "    notes = []"]
+    head = f"def function({'key, ' if program['key'] else ''}pdf):\n"
+    return head + textwrap.indent(body(program), "    ")
+
+
+def body(program: dict[str, Any]) -> str:
+    """What a function does with one frame, named `pdf`, and returns."""
+    lines = ["notes = []"]
     for name, number in program["steps"]:
         statement = STEPS[name].format(c=number % max(1, len(program["columns"])))
-        lines += ["    try:", f"        {statement}", "    except Exception as error:"]
-        lines.append(f"        notes.append(f'{name}: {{type(error).__name__}}: {{error}}')")
-    return "\n".join([*lines, *(f"    {line}" for line in _returned(program))]) + "\n"
+        lines += ["try:", f"    {statement}", "except Exception as error:"]
+        lines.append(f"    notes.append(f'{name}: {{type(error).__name__}}: {{error}}')")
+    return "\n".join([*lines, *_returned(program)]) + "\n"
 
 
 def _returned(program: dict[str, Any]) -> list[str]:
@@ -127,11 +135,22 @@ def _returned(program: dict[str, Any]) -> list[str]:
 
 def namespace() -> dict[str, Any]:
     """What the text of a function may use. Not an importable module's, so functions are pickled with it."""
+    import datetime
+    import decimal
+
+    import numpy as np
     import pandas as pd
+    import pyarrow.compute as pc
 
     return {
         "__name__": "__main__",
+        "datetime": datetime,
+        "decimal": decimal,
+        "np": np,
+        "pa": pa,
+        "pc": pc,
         "pd": pd,
+        "anything": describe.anything,
         "cast": casts.cast,
         "describe": describe.describe,
         "typed": describe.typed,
@@ -148,75 +167,105 @@ def compiled(text: str) -> Any:
 
 def case(program: dict[str, Any]) -> Case:
     """The task."""
-    conf = program["conf"]
-    large = conf["large"] and "spark.sql.execution.arrow.useLargeVarTypes" in driver.DIALECT.runner_conf
-    arrows = [values.arrow_type(column["type"], conf["zone"], large) for column in program["columns"]]
-    fields = [
-        pa.field(column["name"], arrow, column["nullable"] or column["nulls"] != "none" or pa.types.is_null(arrow))
-        for column, arrow in zip(program["columns"], arrows)
-    ]
-    schema = pa.schema(fields)
-    groups = program["groups"]
+    schema = input_schema(program["columns"], program["conf"])
     return Case(
         schema,
-        [
-            _group(program, schema, number, groups["rows"][number % len(groups["rows"])], groups["batches"])
-            for number in range(groups["count"])
-        ],
+        groups(program, program["columns"], schema, program["keys"]),
         compiled(source(program)),
         values.return_type(program["returns"]),
         keys=range(program["keys"]),
-        conf={
-            "spark.sql.session.timeZone": conf["zone"],
-            "spark.sql.execution.pandas.convertToArrowArraySafely": _flag(conf["safe"]),
-            "spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName": _flag(conf["by_name"]),
-            "spark.sql.execution.arrow.useLargeVarTypes": _flag(conf["large"]),
-            "spark.sql.execution.pythonUDF.pandas.preferIntExtensionDtype": _flag(conf["prefer_int"]),
-            "spark.sql.execution.pythonUDF.pandas.intToDecimalCoercionEnabled": _flag(conf["int_to_decimal"]),
-            "spark.sql.execution.pyspark.binaryAsBytes": _flag(conf["binary_as_bytes"]),
-        },
+        conf=settings(program["conf"]),
     )
+
+
+def settings(conf: dict[str, Any]) -> dict[str, str]:
+    """Runner confs; some mean nothing to most kinds, and are drawn for the others only."""
+    threads = conf.get("threads", 1)
+    return {
+        **({driver.CONCURRENCY: str(threads)} if threads > 1 else {}),
+        "spark.sql.legacy.execution.pythonUDF.pandas.conversion.enabled": _flag(conf.get("legacy", False)),
+        "spark.sql.execution.pythonUDF.mapInBatch.legacy.acceptAnyIterable.enabled": _flag(conf.get("iterables", True)),
+        "spark.sql.session.timeZone": conf["zone"],
+        "spark.sql.execution.pandas.convertToArrowArraySafely": _flag(conf["safe"]),
+        "spark.sql.legacy.execution.pandas.groupedMap.assignColumnsByName": _flag(conf["by_name"]),
+        "spark.sql.execution.arrow.useLargeVarTypes": _flag(conf["large"]),
+        "spark.sql.execution.pythonUDF.pandas.preferIntExtensionDtype": _flag(conf["prefer_int"]),
+        "spark.sql.execution.pythonUDF.pandas.intToDecimalCoercionEnabled": _flag(conf["int_to_decimal"]),
+        "spark.sql.execution.pyspark.binaryAsBytes": _flag(conf["binary_as_bytes"]),
+    }
 
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _group(program: dict[str, Any], schema: pa.Schema, number: int, rows: int, batches: int) -> list[pa.RecordBatch]:
-    arrays = [
-        values.array(column, schema.field(index).type, number, rows, index < program["keys"])
-        for index, column in enumerate(program["columns"])
-    ]
-    whole = pa.RecordBatch.from_arrays(arrays, schema=schema)
-    step = max(1, -(-rows // batches))
-    return [whole.slice(start, step) for start in range(0, rows, step)] or [whole]
-
-
-def text(program: dict[str, Any]) -> str:
-    """The program for a reader: schema, confs, data and function."""
-    task = case(program)
-    data = "\n".join(
-        textwrap.shorten(f"group {number}, batch {part}: {batch.to_pydict() if _readable(batch) else batch}", 600)
-        for number, group in enumerate(task.groups)
-        for part, batch in enumerate(group)
-    )
-    return "\n".join(
+def input_schema(columns: list[dict[str, Any]], conf: dict[str, Any]) -> pa.Schema:
+    """What the JVM says of the columns."""
+    large = conf["large"] and "spark.sql.execution.arrow.useLargeVarTypes" in driver.DIALECT.runner_conf
+    arrows = [values.arrow_type(column["type"], conf["zone"], large) for column in columns]
+    return pa.schema(
         [
-            "input:",
-            textwrap.indent(task.schema.to_string(), "    "),
-            f"keys: {list(task.keys)}",
-            f"returns: {task.return_type.simpleString()}",
-            *(
-                f"conf: {key}={value}"
-                for key, value in task.conf.items()
-                if driver.DIALECT.runner_conf.get(key) != value
-            ),
-            "data:",
-            textwrap.indent(data, "    "),
-            "function:",
-            textwrap.indent(source(program), "    "),
+            pa.field(column["name"], arrow, column["nullable"] or column["nulls"] != "none" or pa.types.is_null(arrow))
+            for column, arrow in zip(columns, arrows)
         ]
     )
+
+
+def groups(
+    program: dict[str, Any], columns: list[dict[str, Any]], schema: pa.Schema, keys: int
+) -> list[list[pa.RecordBatch]]:
+    """The batches of each group; the first `keys` columns have one value in each."""
+    drawn = program["groups"]
+    return [
+        group(columns, schema, number, drawn["rows"][number % len(drawn["rows"])], drawn["batches"], keys)
+        for number in range(drawn["count"])
+    ]
+
+
+def group(
+    columns: list[dict[str, Any]], schema: pa.Schema, number: int, rows: int, batches: int, keys: int
+) -> list[pa.RecordBatch]:
+    """One group, cut into batches."""
+    arrays = [
+        values.array(column, schema.field(index).type, number, rows, index < keys)
+        for index, column in enumerate(columns)
+    ]
+    return cut(pa.RecordBatch.from_arrays(arrays, schema=schema), batches)
+
+
+def cut(whole: pa.RecordBatch, batches: int) -> list[pa.RecordBatch]:
+    """At most so many batches."""
+    step = max(1, -(-len(whole) // batches))
+    return [whole.slice(start, step) for start in range(0, len(whole), step)] or [whole]
+
+
+def text(task: Case, sources: list[str]) -> str:
+    """A task for a reader: schema, confs, data and functions."""
+    sides = task.schema if isinstance(task.schema, tuple) else (task.schema,)
+    returns = [call.return_type for call in task.calls] or [task.return_type]
+    confs = {key: value for key, value in task.conf.items() if driver.DIALECT.runner_conf.get(key, value) != value}
+    return "\n".join(
+        [
+            f"kind: {KINDS[task.eval_type].name}",
+            *(f"input:\n{textwrap.indent(schema.to_string(), '    ')}" for schema in sides),
+            f"keys: {list(task.keys)}",
+            *(f"call: columns {list(call.offsets)}, {dict(call.named)}" for call in task.calls),
+            *(f"window: {window}" for window in task.windows),
+            *(f"returns: {kind.simpleString()}" for kind in returns),
+            *(f"conf: {key}={value}" for key, value in confs.items()),
+            "data:",
+            *(f"    {line}" for number, group in enumerate(task.groups) for line in _lines(f"{number}", group)),
+            *(f"function:\n{textwrap.indent(source, '    ')}" for source in sources),
+        ]
+    )
+
+
+def _lines(number: str, part: Any) -> list[str]:
+    """A batch, a group of batches or a pair of groups."""
+    if isinstance(part, pa.RecordBatch):
+        shown = part.to_pydict() if _readable(part) else part
+        return [textwrap.shorten(f"{number}: {len(part)} rows {shown}", 600)]
+    return [line for place, inner in enumerate(part) for line in _lines(f"{number}.{place}", inner)]
 
 
 def _readable(batch: pa.RecordBatch) -> bool:

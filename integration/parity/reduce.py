@@ -10,7 +10,10 @@ from typing import Any
 Json = dict[str, Any]
 
 CALM = {"zone": "UTC", "safe": False, "by_name": True, "large": False, "prefer_int": False, "int_to_decimal": False} | {
-    "binary_as_bytes": True
+    "binary_as_bytes": True,
+    "legacy": False,
+    "iterables": True,
+    "threads": 1,
 }
 
 
@@ -31,6 +34,34 @@ def reduced(program: Json, fails: Callable[[Json], bool], seconds: float) -> Jso
 
 def candidates(program: Json) -> Iterator[Json]:
     """Programs with one thing less; what takes most away comes first."""
+    yield from with_fewer_groups(program)
+    for part in ("steps", "calls", "others"):
+        for number in range(len(program.get(part, ()))):
+            if part != "calls" or len(program[part]) > 1:
+                yield without_part(program, part, number)
+    if "kind" not in program:
+        yield from without_columns(program)
+    for name, value in CALM.items():
+        if program["conf"].get(name, value) != value:
+            yield changed(program, "conf", name, value)
+    if program["groups"]["batches"] != 1:
+        yield changed(program, "groups", "batches", 1)
+    for name, value in (("key", False), ("keys", 0), ("shape", "each"), ("reads", "all"), ("missing", [None])):
+        if program.get(name, value) != value:
+            yield {**program, name: value}
+    for number, call in enumerate(program.get("calls", ())):
+        for name, value in (("arguments", call["arguments"][:1]), ("named", 0), ("chained", False), ("how", "same")):
+            if call.get(name, value) != value:
+                yield changed(program, "calls", number, {**call, name: value})
+    kept_names = "kind" in program or program["result"]["kind"] == "frame"
+    for number, column in enumerate(program["columns"]):
+        for name, value in (("nulls", "none"), ("profile", "plain"), ("nullable", True), ("name", f"c{number}")):
+            if column[name] != value and not (name == "name" and kept_names):
+                yield changed(program, "columns", number, {**column, name: value})
+
+
+def with_fewer_groups(program: Json) -> Iterator[Json]:
+    """With less data."""
     groups = program["groups"]
     for count in sorted({1, groups["count"] // 2, groups["count"] - 1}):
         if 0 < count < groups["count"]:
@@ -38,23 +69,15 @@ def candidates(program: Json) -> Iterator[Json]:
     for rows in ([1], [2], groups["rows"][:1], [max(1, rows // 2) for rows in groups["rows"]]):
         if (len(rows), sum(rows)) < (len(groups["rows"]), sum(groups["rows"])):
             yield changed(program, "groups", "rows", rows)
-    for number in range(len(program["steps"])):
-        yield changed(program, "steps", slice(number, number + 1), [])
-    yield from without_columns(program)
-    for name, value in CALM.items():
-        if program["conf"][name] != value:
-            yield changed(program, "conf", name, value)
-    if groups["batches"] != 1:
-        yield changed(program, "groups", "batches", 1)
-    if program["key"]:
-        yield {**program, "key": False}
-    if program["keys"]:
-        yield {**program, "keys": 0}
-    for number, column in enumerate(program["columns"]):
-        for name, value in (("nulls", "none"), ("profile", "plain"), ("nullable", True), ("name", f"c{number}")):
-            simpler_name = name == "name" and program["result"]["kind"] == "frame"
-            if column[name] != value and not simpler_name:
-                yield changed(program, "columns", number, {**column, name: value})
+
+
+def without_part(program: Json, part: str, number: int) -> Json:
+    """Without one of its steps, calls or columns of the other side."""
+    copied = copy.deepcopy(program)
+    del copied[part][number]
+    if part == "calls" and copied.get("windows"):
+        del copied["windows"][number]
+    return copied
 
 
 def changed(program: Json, part: str, where: Any, value: Any) -> Json:

@@ -9,8 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-import program
+import kinds
 import pyarrow as pa
+from census import preparing
 from comparison import difference
 from driver import Answer, Pair
 
@@ -25,11 +26,12 @@ def shown(answer: Answer) -> str:
 def main(bowstring: str, drawn: str) -> None:
     """Exits with 1 if the answers differ."""
     description = json.loads(drawn if drawn.startswith("{") else Path(drawn).read_text())
-    print(program.text(description))
+    task = kinds.case(description)
+    print(kinds.text(description))
     with Pair(Path(bowstring)) as pair:
-        stock, ours = pair.run(program.case(description))
+        stock, ours = pair.run(task, after=preparing(len, ()))
     print(f"--- stock\n{shown(stock)}\n--- bowstring\n{shown(ours)}")
-    found = difference(stock, ours)
+    found = difference(stock, ours, task.by_batch)
     print(f"--- difference\n{found}")
     raise SystemExit(found is not None)
 
