@@ -60,6 +60,7 @@ pub fn to_pyarrow<'py>(
 #[derive(Debug)]
 pub struct Layout<'py> {
     schema: Bound<'py, PyAny>,
+    /// They may be null, and have text as bytes, which is all that is known of it.
     fields: Fields,
 }
 
@@ -80,11 +81,6 @@ impl<'py> Layout<'py> {
     /// The `pyarrow.Schema`.
     pub fn schema(&self) -> &Bound<'py, PyAny> {
         &self.schema
-    }
-
-    /// Fields that may be null and have text as bytes, which is all that is known of it.
-    pub fn fields(&self) -> &Fields {
-        &self.fields
     }
 
     /// The columns of a `pyarrow.RecordBatch` of this schema, metadata aside; their memory is shared.

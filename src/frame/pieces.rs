@@ -1,7 +1,5 @@
 //! Columns of many small record batches, put together to one.
 
-use std::sync::Arc;
-
 use arrow_array::{Array, ArrayRef, StructArray, new_empty_array};
 use arrow_schema::{ArrowError, Fields};
 use arrow_select::concat::concat;
@@ -11,8 +9,13 @@ use super::output::{MAX_BYTES, MAX_ROWS};
 /// Batches of the same fields that wait to be written.
 #[derive(Debug, Default)]
 pub struct Pieces {
+    /// Large batches as they are, and small ones that came before one.
+    finished: Vec<StructArray>,
+    /// The columns of small batches after those.
     columns: Vec<Vec<ArrayRef>>,
-    batches: usize,
+    fields: Fields,
+    /// Rows in `columns`; `None` if there is no batch, not even one without rows.
+    small_rows: Option<usize>,
     rows: usize,
     bytes: usize,
 }
@@ -24,21 +27,40 @@ impl Pieces {
     ///
     /// Fails if they cannot be copied, which is a bug.
     pub fn append(&mut self, columns: &StructArray) -> Result<(), ArrowError> {
-        self.columns.resize_with(columns.num_columns(), Vec::new);
         let bytes = columns.get_buffer_memory_size();
-        // A few rows may hold a large table alive, of which they are a slice.
-        let copied = columns.len() < MAX_ROWS && bytes < MAX_BYTES;
-        for (pieces, column) in self.columns.iter_mut().zip(columns.columns()) {
-            pieces.push(if copied {
-                let empty = new_empty_array(column.data_type());
-                concat(&[column.as_ref(), empty.as_ref()])?
-            } else {
-                Arc::clone(column)
-            });
-        }
-        self.batches += 1;
         self.rows += columns.len();
         self.bytes += bytes;
+        if columns.len() >= MAX_ROWS || bytes >= MAX_BYTES {
+            // Alone, because text of several such might have no room in one batch.
+            self.finish_small()?;
+            self.finished.push(columns.clone());
+            return Ok(());
+        }
+        self.fields = columns.fields().clone();
+        self.columns.resize_with(columns.num_columns(), Vec::new);
+        for (pieces, column) in self.columns.iter_mut().zip(columns.columns()) {
+            // A copy: a few rows may hold a large table alive, of which they are a slice.
+            let empty = new_empty_array(column.data_type());
+            pieces.push(concat(&[column.as_ref(), empty.as_ref()])?);
+        }
+        *self.small_rows.get_or_insert(0) += columns.len();
+        Ok(())
+    }
+
+    fn finish_small(&mut self) -> Result<(), ArrowError> {
+        let Some(rows) = self.small_rows.take() else {
+            return Ok(());
+        };
+        let columns = self.columns.iter_mut().map(|pieces| {
+            let arrays: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
+            let column = concat(&arrays);
+            pieces.clear();
+            column
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let fields = self.fields.clone();
+        let finished = StructArray::try_new_with_length(fields, columns, None, rows)?;
+        self.finished.push(finished);
         Ok(())
     }
 
@@ -49,29 +71,19 @@ impl Pieces {
 
     /// Whether anything waits, be it without rows.
     pub fn waits(&self) -> bool {
-        self.batches > 0
+        self.small_rows.is_some() || !self.finished.is_empty()
     }
 
-    /// Takes what waits; `None` if nothing does.
+    /// Takes what waits, in order.
     ///
     /// # Errors
     ///
     /// Fails if the columns do not fit together, which is a bug.
-    pub fn take(&mut self, fields: &Fields) -> Result<Option<StructArray>, ArrowError> {
-        if self.batches == 0 {
-            return Ok(None);
-        }
-        let columns = self.columns.iter_mut().map(|pieces| {
-            let arrays: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
-            let column = concat(&arrays);
-            pieces.clear();
-            column
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        let rows = std::mem::take(&mut self.rows);
-        self.batches = 0;
+    pub fn take(&mut self) -> Result<Vec<StructArray>, ArrowError> {
+        self.finish_small()?;
+        self.rows = 0;
         self.bytes = 0;
-        StructArray::try_new_with_length(fields.clone(), columns, None, rows).map(Some)
+        Ok(std::mem::take(&mut self.finished))
     }
 }
 
@@ -98,13 +110,14 @@ mod tests {
     fn puts_batches_together_in_order_and_starts_over() {
         let mut pieces = Pieces::default();
         assert!(!pieces.waits());
-        assert!(pieces.take(&fields()).unwrap().is_none());
+        assert!(pieces.take().unwrap().is_empty());
         pieces.append(&columns(vec![Some(1), None])).unwrap();
         pieces.append(&columns(vec![Some(3)]).slice(0, 0)).unwrap();
         pieces.append(&columns(vec![7, 4, 5]).slice(1, 2)).unwrap();
-        let taken = pieces.take(&fields()).unwrap().unwrap();
+        let taken = pieces.take().unwrap();
+        assert_eq!(taken.len(), 1);
         let expected = Int64Array::from(vec![Some(1), None, Some(4), Some(5)]);
-        assert_eq!(taken.column(0).as_primitive::<Int64Type>(), &expected);
+        assert_eq!(taken[0].column(0).as_primitive::<Int64Type>(), &expected);
         assert!(!pieces.waits());
     }
 
@@ -113,7 +126,7 @@ mod tests {
         let mut pieces = Pieces::default();
         pieces.append(&columns(Vec::<i64>::new())).unwrap();
         assert!(pieces.waits());
-        assert_eq!(pieces.take(&fields()).unwrap().unwrap().len(), 0);
+        assert_eq!(pieces.take().unwrap()[0].len(), 0);
     }
 
     #[test]
@@ -124,5 +137,17 @@ mod tests {
         let shared = large.column(0).to_data().buffers()[0].as_ptr_range();
         let kept = pieces.columns[0][0].to_data().buffers()[0].as_ptr();
         assert!(!shared.contains(&kept));
+    }
+
+    #[test]
+    fn a_large_batch_stands_alone_and_in_its_place() {
+        let mut pieces = Pieces::default();
+        pieces.append(&columns(vec![1])).unwrap();
+        pieces.append(&columns(vec![2; super::MAX_ROWS])).unwrap();
+        assert!(pieces.is_due());
+        pieces.append(&columns(vec![3])).unwrap();
+        let lengths: Vec<usize> = pieces.take().unwrap().iter().map(Array::len).collect();
+        assert_eq!(lengths, [1, super::MAX_ROWS, 1]);
+        assert!(!pieces.is_due());
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
 //! `install.py` has one row per Spark line, `kinds.py` and `kinds_arrow.py` one function per kind of
-//! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them with ours, and `verify.py` does on the user's data if that is asked
-//! for; `zones.py` observes their time zones. They run under file names below PySpark's own folder,
-//! so that tracebacks which leave out PySpark's frames leave out these too.
+//! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
+//! with ours, and `verify.py` does on the user's data if that is asked for; `zones.py` observes
+//! their time zones. They run under file names below PySpark's own folder, so that tracebacks which
+//! leave out PySpark's frames leave out these too.
 
 use std::ffi::CString;
 

@@ -15,7 +15,9 @@ from pyspark.sql.pandas.types import to_arrow_type
 class Reader:
     """Stock's reader of groups, and its writer's check."""
 
-    _schema = None
+    def __init__(self):
+        # By message: both sides of cogroups ask.
+        self._schemas = {}
 
     def whole_schema(self, schema):
         """A schema from its IPC message."""
@@ -23,9 +25,10 @@ class Reader:
 
     def read(self, schema, messages):
         """The record batches of a group from its IPC messages."""
-        if self._schema is None:
-            self._schema = self.whole_schema(schema)
-        return [pa.ipc.read_record_batch(pa.py_buffer(message), self._schema) for message in messages]
+        known = self._schemas.get(schema)
+        if known is None:
+            known = self._schemas[schema] = self.whole_schema(schema)
+        return [pa.ipc.read_record_batch(pa.py_buffer(message), known) for message in messages]
 
     def agree(self, batch, schema):
         """Raises what stock's writer raises for a batch that has not the schema of the answer."""
@@ -38,6 +41,7 @@ class ArrowStock(Reader):
 
     def __init__(self, fields, by_name):
         """`fields`: (name, Arrow type) of a declared result."""
+        super().__init__()
         self.by_name = by_name
         # PARITY: whatever is declared, stock sends fields that may be null and have no metadata.
         self.plain = pa.schema([pa.field(name, arrow_type) for name, arrow_type in fields])
@@ -211,6 +215,7 @@ class Fed(Reader):
     skips_empty = False
 
     def __init__(self, func):
+        super().__init__()
         self._func = func
         self._batches = None
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_pyarrow::FromPyArrow;
-use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -33,8 +33,6 @@ pub struct TableOutput<'a, 'py> {
 struct Wire<'py> {
     layout: Layout<'py>,
     schema: SchemaRef,
-    /// Of the struct, as they are held.
-    fields: Fields,
     /// It is what plain results make.
     is_plain: bool,
 }
@@ -42,18 +40,9 @@ struct Wire<'py> {
 impl<'py> Wire<'py> {
     fn of(schema: &Bound<'py, PyAny>, is_plain: bool) -> PyResult<Self> {
         let layout = Layout::of(schema)?;
-        let fields = match layout.fields().first().map(|field| field.data_type()) {
-            Some(DataType::Struct(fields)) => fields.clone(),
-            _ => {
-                return Err(PyTypeError::new_err(
-                    "bowstring: a result is not one struct column",
-                ));
-            }
-        };
         Ok(Self {
             schema: Arc::new(Schema::from_pyarrow_bound(schema)?),
             layout,
-            fields,
             is_plain,
         })
     }
@@ -212,14 +201,14 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         let Some(wire) = &self.wire else {
             return Ok(());
         };
-        let taken = self.pieces.take(&wire.fields);
-        let Some(column) = taken.map_err(|error| internal(&error))? else {
-            return Ok(());
-        };
-        let column: ArrayRef = Arc::new(column);
-        let batch = RecordBatch::try_from_iter_with_nullable([("_0", column, true)])
-            .map_err(|error| internal(&error))?;
-        answer.write(py, Arc::clone(&wire.schema), batch)
+        let taken = self.pieces.take().map_err(|error| internal(&error))?;
+        for columns in taken {
+            let column: ArrayRef = Arc::new(columns);
+            let batch = RecordBatch::try_from_iter_with_nullable([("_0", column, true)])
+                .map_err(|error| internal(&error))?;
+            answer.write(py, Arc::clone(&wire.schema), batch)?;
+        }
+        Ok(())
     }
 }
 
@@ -278,13 +267,12 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     ///
     /// Those of the socket.
     pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        let Some((layout, schema)) = &self.wire else {
+        let Some((_, schema)) = &self.wire else {
             return Ok(());
         };
-        let taken = self.pieces.take(layout.fields());
-        match taken.map_err(|error| internal(&error))? {
-            Some(columns) => answer.write(py, Arc::clone(schema), RecordBatch::from(columns)),
-            None => Ok(()),
+        for columns in self.pieces.take().map_err(|error| internal(&error))? {
+            answer.write(py, Arc::clone(schema), RecordBatch::from(columns))?;
         }
+        Ok(())
     }
 }
