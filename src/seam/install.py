@@ -15,7 +15,6 @@ from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
 from _bowstring_lines import find
 from pyspark import worker
 
-
 _KINDS = {**KINDS, **ARROW_KINDS}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.

@@ -20,6 +20,10 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 /// What `pyarrow.Array.to_pylist` returns, or `None` if the type is not one of those that are
 /// converted here or the array is not sound.
+///
+/// # Errors
+///
+/// It is no array.
 #[pyfunction]
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -117,6 +121,10 @@ pub fn evaluate<'py>(
 
 /// What `pyarrow.array(values, type)` makes of values that are `None` or exactly of the class that
 /// the type stands for, and in its range; `None` otherwise. The type is that of an empty array.
+///
+/// # Errors
+///
+/// `empty` is no array.
 #[pyfunction]
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -136,7 +144,7 @@ pub fn to_array<'py>(
                     value
                         .cast_exact::<PyBool>()
                         .ok()
-                        .map(|value| value.is_true())
+                        .map(PyBoolMethods::is_true)
                 },
                 |value| builder.append_option(value),
             )
@@ -155,7 +163,7 @@ pub fn to_array<'py>(
                     value
                         .cast_exact::<PyFloat>()
                         .ok()
-                        .map(|value| value.value())
+                        .map(PyFloatMethods::value)
                 },
                 |value| builder.append_option(value),
             )
