@@ -98,7 +98,12 @@ def cogrouped_map(seen):
 def arrow_batched(seen):
     """101: an Arrow-optimised `udf`."""
     stock = stream(seen)
-    if seen.line.wraps or seen.conf.use_legacy_pandas_udf_conversion or seen.conf.arrow_concurrency_level > 0:
+    if (
+        _is_verified()
+        or seen.line.wraps
+        or seen.conf.use_legacy_pandas_udf_conversion
+        or seen.conf.arrow_concurrency_level > 0
+    ):
         return stock
     return function(seen.singles, seen.conf, seen.arguments[4].input_type, seen.native), stock[1]
 
@@ -112,8 +117,7 @@ def stream(seen):
 def stream_of_columns(seen):
     """The same, and columns are converted natively inside stock's conversions."""
     function, _, deserializer, serializer = seen.result
-    # With `verify` every native conversion has been compared, so there must be none.
-    if os.environ.get("BOWSTRING_NATIVE", "").startswith("verify"):
+    if _is_verified():
         return stream(seen)
     if seen.line.wraps:
         stock = getattr(seen.stock_classes, seen.line.wraps)(serializer, _ANY, False)
@@ -139,6 +143,11 @@ for name in ("SQL_SCALAR_ARROW_UDF", "SQL_SCALAR_ARROW_ITER_UDF"):
     # Spark 4.1 on.
     if hasattr(PythonEvalType, name):
         KINDS[getattr(PythonEvalType, name)] = stream
+
+
+def _is_verified():
+    """With `verify` every native conversion is compared, so where that is not done there must be none."""
+    return os.environ.get("BOWSTRING_NATIVE", "").startswith("verify")
 
 
 def _alone(streams):
