@@ -116,6 +116,8 @@ class ArrowStock40(ArrowStock):
     """Spark 4.0: one check for all."""
 
     def __init__(self, return_type, conf):
+        # Raises what stock may raise after each call of the function, so the task is left to stock.
+        to_arrow_type(return_type)
         fields = [(field.name, to_arrow_type(field.dataType)) for field in return_type.fields]
         super().__init__(fields, worker.assign_cols_by_name(conf))
 
@@ -154,6 +156,7 @@ class ArrowStock42(ArrowStock41):
     feed = ArrowStock.feed
 
     def __init__(self, return_type, conf):
+        to_arrow_type(return_type, timezone="UTC")
         fields = [(field.name, to_arrow_type(field.dataType, timezone="UTC")) for field in return_type.fields]
         ArrowStock.__init__(self, fields, conf.assign_cols_by_name)
 
