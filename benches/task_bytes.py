@@ -257,7 +257,7 @@ def encode_data(dialect: Dialect, eval_type: int, data: Sequence[Any], schema: A
                 _write_stream(sink, whole or [_join([], of_side)], of_side)
         sink.write(_int(0))
     else:
-        _write_stream(sink, data, schema or data[0].schema, kind.struct)
+        _write_stream(sink, data, data[0].schema if schema is None else schema, kind.struct)
     sink.write(_int(END_OF_STREAM))
     return sink.getvalue()
 
@@ -270,11 +270,11 @@ def encode_groups(
     if dialect.stream_per_group:
         for group in groups:
             sink.write(_int(1))
-            _write_stream(sink, group, schema or group[0].schema, struct)
+            _write_stream(sink, group, group[0].schema if schema is None else schema, struct)
         sink.write(_int(0))
     else:
-        joined = [_join(group, schema or group[0].schema) for group in groups]
-        _write_stream(sink, joined, schema or joined[0].schema, struct)
+        joined = [_join(group, group[0].schema if schema is None else schema) for group in groups]
+        _write_stream(sink, joined, joined[0].schema if schema is None else schema, struct)
     sink.write(_int(END_OF_STREAM))
     return sink.getvalue()
 
