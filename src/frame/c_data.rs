@@ -7,6 +7,7 @@
 
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
 use arrow_array::{Array, StructArray};
+use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
@@ -54,6 +55,27 @@ pub fn to_pyarrow<'py>(
         intern!(py, "_import_from_c"),
         (&raw mut array as usize, schema),
     )
+}
+
+/// A `pyarrow.Array` of a flat type that is `wanted`; `None` if it is of another, or empty.
+///
+/// An array without values may have no offsets at all, as the JVM sends it, and arrow-rs would read
+/// the first one; so may those that a nested array holds.
+///
+/// # Errors
+///
+/// It is no array.
+pub fn flat_array(
+    array: &Bound<'_, PyAny>,
+    wanted: impl FnOnce(&DataType) -> bool,
+) -> PyResult<Option<ArrayData>> {
+    let data_type = DataType::from_pyarrow_bound(&array.getattr(intern!(array.py(), "type"))?);
+    if array.len()? == 0
+        || !data_type.is_ok_and(|data_type| !data_type.is_nested() && wanted(&data_type))
+    {
+        return Ok(None);
+    }
+    Ok(ArrayData::from_pyarrow_bound(array).ok())
 }
 
 /// A `pyarrow.Schema`, and how arrays of its types are laid out.

@@ -18,6 +18,8 @@ use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use crate::frame::c_data::flat_array;
+
 /// What `pyarrow.Array.to_pylist` returns, or `None` if the type is not one of those that are
 /// converted here or the array is not sound.
 ///
@@ -33,7 +35,9 @@ pub fn to_list<'py>(
     py: Python<'py>,
     array: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    let data = ArrayData::from_pyarrow_bound(array)?;
+    let Some(data) = flat_array(array, |_| true)? else {
+        return Ok(None);
+    };
     let data_type = data.data_type().clone();
     let sound = match data_type {
         DataType::Boolean

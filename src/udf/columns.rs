@@ -4,13 +4,13 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, make_array};
-use arrow_data::ArrayData;
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::{DataType, Field};
 use numpy::{Element, PyArray1};
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
+use crate::frame::c_data::flat_array;
 use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::{Builder, Column};
 use crate::frame::zone::Zone;
@@ -52,13 +52,22 @@ impl Columns {
     /// What the `pyarrow.Array` becomes, or `None` if only stock may convert it, or does it as well.
     fn values<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Option<Made<'py>>> {
         let py = array.py();
-        let array = make_array(ArrayData::from_pyarrow_bound(array)?);
-        let field = Field::new("", array.data_type().clone(), true);
         let conversions = &self.conversions;
-        let zone = conversions.session_zone.as_deref();
-        let Some(kind) = InputKind::of(&field, zone, &conversions.traits) else {
+        let kind_of = |data_type: &DataType| {
+            let field = Field::new("", data_type.clone(), true);
+            InputKind::of(
+                &field,
+                conversions.session_zone.as_deref(),
+                &conversions.traits,
+            )
+        };
+        let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
             return Ok(None);
         };
+        let Some(kind) = kind_of(data.data_type()) else {
+            return Ok(None);
+        };
+        let array = make_array(data);
         match kind {
             InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
                 return Ok((self.legacy && array.null_count() > 0)
