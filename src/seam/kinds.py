@@ -180,10 +180,10 @@ def _raw_parts(seen, counts):
     if len(seen.singles) != 1 or seen.conf.prefer_int_ext_dtype:
         return None
     function, offsets, return_type, count = seen.singles[0]
-    # PARITY: stock calls the function with a key for every number of arguments but the smallest.
     if not _is_struct(return_type):
         return None
     stock = seen.stock_classes.ConversionStock(seen.conf, return_type)
+    # PARITY: stock calls the function with a key for every number of arguments but the smallest.
     return stock, function, offsets, counts[count != counts[0]]
 
 
