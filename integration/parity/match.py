@@ -1,6 +1,6 @@
 """Plays generated programs on both workers of one environment, whose interpreter this runs on.
 
-Without a limit it goes on for ever. Says every ten seconds how far it is; the last line is a summary in JSON.
+Without a limit it goes on until SIGTERM. Says every ten seconds how far it is; the last line is a summary in JSON.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -171,12 +173,14 @@ def main() -> None:
 def play(match: Match, arguments: argparse.Namespace) -> bool:
     """Whether there was a difference."""
     score, deadline = match.score, time.monotonic() + arguments.seconds
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     for label, drawn in match.programs(arguments.seed):
         if match.play(label, drawn) is not None:
             score.differences.append(match.report(label, drawn))
             print(f"\n{score.differences[-1]}\n", flush=True)
         played = len(score.differences) >= arguments.differences or score.cases >= arguments.examples
-        if played or score.groups >= arguments.groups or time.monotonic() > deadline:
+        if played or score.groups >= arguments.groups or time.monotonic() > deadline or stopped.is_set():
             break
     shares = match.census.shares()
     counts = {name: getattr(score, name) for name in ("cases", "errors", "kinds", "groups", "known")}
