@@ -36,6 +36,15 @@ impl Reminder {
         }
     }
 
+    /// The same for a cogroup, of the side that has rows, and the columns of its key.
+    pub fn of_sides<'k>(
+        left: (Group, &'k [usize]),
+        right: (Group, &'k [usize]),
+    ) -> (Self, &'k [usize]) {
+        let (group, keys) = if left.0.rows > 0 { left } else { right };
+        (Self::of(group, keys), keys)
+    }
+
     /// Adds the note with the number of rows, of each side where there are two. `error` is the same
     /// otherwise, and as it was if the note cannot be added.
     pub fn annotate(&self, py: Python<'_>, keys: &[usize], rows: &[usize], error: PyErr) -> PyErr {
