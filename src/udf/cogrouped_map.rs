@@ -11,7 +11,8 @@ use super::results::Results;
 use super::task::{self, Answer, Pairs, Step};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.

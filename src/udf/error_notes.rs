@@ -7,7 +7,7 @@ use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
 
 use crate::control::ErrorNotes;
-use crate::worker::group_reader::{Columns, Group};
+use crate::worker::group::{Columns, Group};
 
 /// A group up to this size is kept while the user's function runs; of a larger one only the key is,
 /// which has to be decoded and copied for it.

@@ -12,7 +12,8 @@ use super::group_tables::{WholeGroups, everything};
 use super::table_output::FlatOutput;
 use super::task::{self, Answer, Step};
 use super::verifier::Verifier;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.

@@ -3,6 +3,7 @@
 
 pub mod arrow_batched;
 pub mod batches;
+mod blocks;
 pub mod cogrouped_map;
 pub mod cogrouped_map_arrow;
 pub mod columns;

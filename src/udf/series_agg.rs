@@ -10,7 +10,8 @@ use super::group_series::GroupSeries;
 use super::series_udf::{SeriesCalls, SeriesUdf};
 use super::task::{self, Answer, Step};
 use crate::frame::output::Output;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.

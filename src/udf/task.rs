@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 use crate::frame::output::Output;
 use crate::wire::{Fault, WireError};
-use crate::worker::group_reader::{Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::GroupReader;
 use crate::worker::python_files::{InputFile, OutputFile};
 use crate::worker::read_ahead::{Next, ReadAhead};
 use crate::worker::write_behind::WriteBehind;
