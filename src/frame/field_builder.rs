@@ -12,13 +12,12 @@ use arrow_array::types::{
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use pyo3::prelude::*;
 
-use super::from_pandas::{
-    Rules, append_all, append_binary, append_dates, append_decimals, append_strings, instants,
-    intervals, narrow, room,
-};
+use super::decimals::append_decimals;
+use super::from_pandas::{Rules, append_binary, append_strings, narrow, room};
 use super::nested_output::NestedBuilder;
 use super::numbers::{booleans, floats, integers};
 use super::output::Names;
+use super::temporal::{append_all, append_dates, instants, intervals};
 use super::timestamps::{append_times, append_timestamps};
 
 /// A growing Arrow array of a declared type.

@@ -4,21 +4,15 @@
 //! appends nothing and returns `false`, and the caller asks stock.
 
 use arrow_array::Array;
-use arrow_array::builder::{BooleanBuilder, Decimal128Builder, PrimitiveBuilder};
-use arrow_array::types::{ArrowPrimitiveType, Date32Type};
-use numpy::datetime::{Datetime, Timedelta, units};
+use arrow_array::builder::{BooleanBuilder, PrimitiveBuilder};
+use arrow_array::types::ArrowPrimitiveType;
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDate, PyDateAccess, PyFloat, PyString};
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 
-use super::calendar::days_from_civil;
 use super::output::Names;
 use super::text::{append_array, append_categories, arrow_chunk};
-use super::timestamps::{datetimes, timedeltas};
 use super::zone::Zone;
-
-/// Microseconds of a day.
-pub(super) const DAY: i64 = 86_400_000_000;
 
 /// What decides between equal-looking conversions.
 #[derive(Clone, Debug)]
@@ -299,234 +293,6 @@ pub(super) fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> 
     Some(object.cast_exact::<PyBytes>().ok()?.as_bytes())
 }
 
-pub(super) fn append_dates(
-    builder: &mut PrimitiveBuilder<Date32Type>,
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-) -> PyResult<bool> {
-    if let Some(elements) = elements(values) {
-        let dates = objects(&elements, names, |object| exact_date(object));
-        return Ok(dates.is_some_and(|dates| {
-            for date in dates {
-                builder.append_option(date);
-            }
-            true
-        }));
-    }
-    // Stock floors from nanoseconds; with digits below a microsecond it has to do that itself.
-    let whole_micros = Rules {
-        safe: true,
-        zone: Zone::Stock,
-    };
-    let Some((false, micros)) = instants(values, names, &whole_micros)? else {
-        return Ok(false);
-    };
-    let days: Option<Vec<Option<i32>>> = micros
-        .into_iter()
-        .map(|value| {
-            value
-                .map(|value| i32::try_from(value.div_euclid(DAY)).ok())
-                .map_or(Some(None), |day| day.map(Some))
-        })
-        .collect();
-    Ok(days.is_some_and(|days| {
-        for day in days {
-            builder.append_option(day);
-        }
-        true
-    }))
-}
-
-pub(super) fn exact_date(object: &Bound<'_, PyAny>) -> Option<i32> {
-    let date = object.cast_exact::<PyDate>().ok()?;
-    Some(days_from_civil(
-        date.get_year(),
-        date.get_month(),
-        date.get_day(),
-    ))
-}
-
-/// Microseconds of a datetime column and whether they are instants (tz-aware) instead of local
-/// times. `NaT` is `None`.
-pub(super) fn instants(
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-    rules: &Rules,
-) -> PyResult<Option<(bool, Vec<Option<i64>>)>> {
-    if let Some(elements) = elements(values) {
-        // PARITY: a naive `datetime` object is UTC.
-        return Ok(datetimes(&elements, names).map(|micros| (true, micros)));
-    }
-    let aware = names.is_aware(values)?;
-    let values = names.unwrap_temporal(values)?;
-    macro_rules! try_units {
-        ($($unit:ty => $ratio:expr),*) => {$(
-            if let Some(array) = column::<Datetime<$unit>>(&values) {
-                let micros = array.as_array().iter().map(|value| rules.micros(i64::from(*value), $ratio)).collect::<Option<Vec<_>>>();
-                return Ok(micros.map(|micros| (aware, micros)));
-            }
-        )*};
-    }
-    try_units!(
-        units::Nanoseconds => Ratio::Divide(1_000), units::Microseconds => Ratio::Multiply(1),
-        units::Milliseconds => Ratio::Multiply(1_000), units::Seconds => Ratio::Multiply(1_000_000)
-    );
-    Ok(None)
-}
-
-pub(super) fn intervals(
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-    rules: &Rules,
-) -> PyResult<Option<Vec<Option<i64>>>> {
-    if let Some(elements) = elements(values) {
-        return Ok(timedeltas(&elements, names));
-    }
-    let values = names.unwrap_temporal(values)?;
-    macro_rules! try_units {
-        ($($unit:ty => $ratio:expr),*) => {$(
-            if let Some(array) = column::<Timedelta<$unit>>(&values) {
-                return Ok(array.as_array().iter().map(|value| rules.micros(i64::from(*value), $ratio)).collect());
-            }
-        )*};
-    }
-    try_units!(
-        units::Nanoseconds => Ratio::Divide(1_000), units::Microseconds => Ratio::Multiply(1),
-        units::Milliseconds => Ratio::Multiply(1_000), units::Seconds => Ratio::Multiply(1_000_000)
-    );
-    Ok(None)
-}
-
-/// How a unit becomes microseconds.
-#[derive(Clone, Copy)]
-enum Ratio {
-    Multiply(i64),
-    Divide(i64),
-}
-
-impl Rules {
-    /// `Some(None)` for `NaT`; `None` if stock would lose digits, overflow or raise.
-    #[expect(
-        clippy::option_option,
-        reason = "the outer None leaves the column to stock, the inner one is null"
-    )]
-    fn micros(&self, value: i64, ratio: Ratio) -> Option<Option<i64>> {
-        if value == i64::MIN {
-            return Some(None);
-        }
-        match ratio {
-            Ratio::Multiply(factor) => value.checked_mul(factor).map(Some),
-            // PARITY: with the safe check on, stock raises for lost digits; off, it truncates
-            // toward zero.
-            Ratio::Divide(divisor) if self.safe && value % divisor != 0 => None,
-            Ratio::Divide(divisor) => Some(Some(value / divisor)),
-        }
-    }
-}
-
-pub(super) fn append_all<T>(
-    builder: &mut PrimitiveBuilder<T>,
-    values: Vec<Option<i64>>,
-    convert: impl Fn(i64) -> Option<i64>,
-) -> bool
-where
-    T: ArrowPrimitiveType<Native = i64>,
-{
-    let converted: Option<Vec<Option<i64>>> = values
-        .into_iter()
-        .map(|value| {
-            value
-                .map(&convert)
-                .map_or(Some(None), |value| value.map(Some))
-        })
-        .collect();
-    converted.is_some_and(|values| {
-        for value in values {
-            builder.append_option(value);
-        }
-        true
-    })
-}
-
-pub(super) fn append_decimals(
-    builder: &mut Decimal128Builder,
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-    precision: u8,
-    scale: i8,
-) -> PyResult<bool> {
-    let Some(elements) = elements(values) else {
-        return Ok(false);
-    };
-    let mut decimals = Vec::with_capacity(elements.len());
-    for object in &elements {
-        if names.is_null(object) {
-            decimals.push(None);
-            continue;
-        }
-        let Some(value) = exact_decimal(object, names, precision, scale)? else {
-            return Ok(false);
-        };
-        decimals.push(Some(value));
-    }
-    for value in decimals {
-        builder.append_option(value);
-    }
-    Ok(true)
-}
-
-/// The unscaled value of exactly a `decimal.Decimal`, if it fits without rounding.
-pub(super) fn exact_decimal(
-    object: &Bound<'_, PyAny>,
-    names: &Names,
-    precision: u8,
-    scale: i8,
-) -> PyResult<Option<i128>> {
-    if !names.is_decimal(object) {
-        return Ok(None);
-    }
-    Ok(parse_decimal(object.str()?.to_str()?, precision, scale))
-}
-
-/// The unscaled value of a finite decimal's text, if it fits without rounding.
-fn parse_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
-    let (mantissa, exponent) = match text.split_once(['E', 'e']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (negative, digits) = match mantissa.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, mantissa),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let mut shift = i32::from(scale) + exponent - i32::try_from(fraction.len()).ok()?;
-    let mut value: i128 = 0;
-    for byte in whole.bytes().chain(fraction.bytes()) {
-        let digit = byte.is_ascii_digit().then(|| i128::from(byte - b'0'))?;
-        value = value.checked_mul(10)?.checked_add(digit)?;
-    }
-    while shift < 0 {
-        if value % 10 != 0 {
-            return None;
-        }
-        if value == 0 {
-            break;
-        }
-        value /= 10;
-        shift += 1;
-    }
-    for _ in 0..shift {
-        if value == 0 {
-            break;
-        }
-        value = value.checked_mul(10)?;
-    }
-    if value >= 10_i128.checked_pow(precision.into()).unwrap_or(i128::MAX) {
-        return None;
-    }
-    Some(if negative { -value } else { value })
-}
-
 /// Whether `object` is the float NaN.
 pub(super) fn is_nan(object: &Bound<'_, PyAny>) -> bool {
     object
@@ -539,33 +305,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_fit_exactly_or_not_at_all() {
-        for (text, precision, scale, expected) in [
-            ("1.50", 10, 2, Some(150)),
-            ("-2.25", 10, 2, Some(-225)),
-            ("1.500", 10, 2, Some(150)),
-            ("1.505", 10, 2, None),
-            ("0E-37", 10, 2, Some(0)),
-            ("0E+40", 10, 2, Some(0)),
-            ("1E+2", 10, 2, Some(10_000)),
-            ("100000000.00", 10, 2, None),
-            ("99999999.99", 10, 2, Some(9_999_999_999)),
-            ("NaN", 10, 2, None),
-            ("Infinity", 10, 2, None),
-            ("-0.00", 10, 2, Some(0)),
-            (
-                "99999999999999999999999999999999999999",
-                38,
-                0,
-                Some(99_999_999_999_999_999_999_999_999_999_999_999_999),
-            ),
-            ("199999999999999999999999999999999999999999", 38, 0, None),
-        ] {
-            assert_eq!(parse_decimal(text, precision, scale), expected, "{text}");
-        }
-    }
-
-    #[test]
     fn only_integral_floats_become_integers() {
         assert_eq!(integral(2.0), Some(Some(2)));
         assert_eq!(integral(-0.0), Some(Some(0)));
@@ -573,21 +312,5 @@ mod tests {
         assert_eq!(integral(1.5), None);
         assert_eq!(integral(f64::INFINITY), None);
         assert_eq!(integral(1e20), None);
-    }
-
-    #[test]
-    fn lost_digits_are_left_to_stock_when_checked() {
-        let safe = Rules {
-            safe: true,
-            zone: Zone::Stock,
-        };
-        let lossy = Rules {
-            safe: false,
-            zone: Zone::Stock,
-        };
-        assert_eq!(safe.micros(1_500, Ratio::Divide(1_000)), None);
-        assert_eq!(lossy.micros(-1_500, Ratio::Divide(1_000)), Some(Some(-1)));
-        assert_eq!(lossy.micros(i64::MAX, Ratio::Multiply(1_000)), None);
-        assert_eq!(lossy.micros(i64::MIN, Ratio::Multiply(1)), Some(None));
     }
 }

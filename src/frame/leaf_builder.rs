@@ -15,11 +15,13 @@ use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
+use super::decimals::exact_decimal;
 use super::from_pandas::{
-    append_integers, column, elements, exact_bool, exact_bytes, exact_date, exact_decimal,
-    exact_double, exact_string, integral, narrow, room,
+    append_integers, column, elements, exact_bool, exact_bytes, exact_double, exact_string,
+    integral, narrow, room,
 };
 use super::output::Names;
+use super::temporal::exact_date;
 
 /// A growing array of a type that is not nested.
 #[derive(Debug)]

@@ -8,6 +8,8 @@
 
 pub mod c_data;
 pub mod calendar;
+pub mod column;
+mod decimals;
 pub mod field_builder;
 pub mod from_pandas;
 pub mod kind;
@@ -20,6 +22,7 @@ pub mod objects;
 pub mod output;
 pub mod pieces;
 pub mod scalars;
+mod temporal;
 mod text;
 mod timestamps;
 pub mod to_pandas;

@@ -24,8 +24,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice, PyString};
 
+use super::column::Column;
 use super::kind::{Dtype, InputKind, Traits};
-use super::to_pandas::{Builder, Column};
+use super::to_pandas::Builder;
 
 /// Whether the type is a list, struct or map all of whose parts have a native path.
 #[expect(

@@ -8,8 +8,9 @@ use pyo3::types::{
 };
 
 use super::calendar::{TimeOfDay, days_from_civil};
-use super::from_pandas::{DAY, Rules, append_all, elements, instants, objects};
+use super::from_pandas::{Rules, elements, objects};
 use super::output::Names;
+use super::temporal::{DAY, append_all, instants};
 use super::zone::Zone;
 
 /// Appends a column of `datetime64`: instants if it has a time zone, else local times of the

@@ -10,6 +10,7 @@ import os
 from _bowstring_arrow_batched import function
 from _bowstring_columns import TaskColumns
 from _bowstring_kinds_series import grouped_agg, window_agg
+from _bowstring_serializer import alone
 from _bowstring_streams import Streams
 from pyspark.sql.types import LongType, StructField, StructType
 from pyspark.worker import PythonEvalType
@@ -78,7 +79,7 @@ def grouped_map(seen):
         return None
     stock, function, offsets, count = parts
     task = GroupedMap(stock, function, offsets, count == 2)
-    return _alone(seen.native.GroupedMap(task, seen.line.framing, seen.proven))
+    return alone(seen.native.GroupedMap(task, seen.line.framing, seen.proven))
 
 
 def cogrouped_map(seen):
@@ -92,7 +93,7 @@ def cogrouped_map(seen):
         # PARITY: Spark 4.2 forgets this setting for cogroups.
         return None
     stock.combines = False
-    return _alone(seen.native.CogroupedMap(CogroupedMap(stock, function, offsets, count == 3), seen.proven))
+    return alone(seen.native.CogroupedMap(CogroupedMap(stock, function, offsets, count == 3), seen.proven))
 
 
 def arrow_batched(seen):
@@ -148,11 +149,6 @@ for name in ("SQL_SCALAR_ARROW_UDF", "SQL_SCALAR_ARROW_ITER_UDF"):
 def _is_verified():
     """With `verify` every native conversion is compared, so where that is not done there must be none."""
     return os.environ.get("BOWSTRING_NATIVE", "").startswith("verify")
-
-
-def _alone(streams):
-    """The answer of `read_udfs` for a native object that calls the user's function itself."""
-    return (lambda split_index, groups: groups), streams
 
 
 def _wrapped_parts(seen, counts):

@@ -1,7 +1,8 @@
 """As `kinds.py`, for UDFs whose functions take and return pyarrow's objects."""
 
 import _bowstring_stock_arrow as stock_arrow
-from _bowstring_kinds import CogroupedMap, GroupedMap, _alone, _is_struct
+from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct
+from _bowstring_serializer import NativeSerializer, alone
 from pyspark.worker import PythonEvalType
 
 WRAPS = ("wrap_grouped_map_arrow_udf", "wrap_grouped_map_arrow_iter_udf", "wrap_cogrouped_map_arrow_udf")
@@ -25,7 +26,7 @@ def _grouped_map(seen, iterates):
     if offsets[0] + 1 != len(offsets):
         return None
     task = GroupedMap(stock, function, offsets, count == 2)
-    return _alone(seen.native.GroupedMapArrow(task, seen.line.framing, iterates))
+    return alone(seen.native.GroupedMapArrow(task, seen.line.framing, iterates))
 
 
 def cogrouped_map_arrow(seen):
@@ -34,7 +35,7 @@ def cogrouped_map_arrow(seen):
     if parts is None:
         return None
     stock, function, offsets, count = parts
-    return _alone(seen.native.CogroupedMapArrow(CogroupedMap(stock, function, offsets, count == 3)))
+    return alone(seen.native.CogroupedMapArrow(CogroupedMap(stock, function, offsets, count == 3)))
 
 
 def grouped_agg_arrow(seen):
@@ -57,8 +58,8 @@ def _fed(seen, feed_class, one_row_each):
         feed = stock_arrow.Fed41(seen.result[0], seen.result[3])
     else:
         feed = feed_class(seen.result[0])
-    streams = seen.native.FedGroups(feed, seen.line.framing, one_row_each)
-    return (lambda split_index, groups: (split_index, groups)), streams
+    native = seen.native.FedGroups(feed, seen.line.framing, one_row_each)
+    return (lambda split_index, infile: (split_index, infile)), NativeSerializer(native)
 
 
 def _parts(seen, counts, in_struct):

@@ -2,6 +2,7 @@
 
 import sys
 
+from _bowstring_serializer import alone
 from pyspark.sql.types import DataType, StructField, StructType
 
 
@@ -32,7 +33,7 @@ class SeriesTask:
 def grouped_agg(seen):
     """202: Series of a group in, a scalar out."""
     task = _task(seen)
-    return task and _answer(seen.native.GroupedAgg(task, seen.line.framing, seen.proven))
+    return task and alone(seen.native.SeriesAgg(task, seen.line.framing, False, seen.proven))
 
 
 def window_agg(seen):
@@ -50,11 +51,7 @@ def window_agg(seen):
         # Stock raises for the one, and where it asks the first argument for its length, for the other.
         if len(udf.offsets) < 2 if udf.bounded else task.eager and not (udf.offsets or udf.named):
             return None
-    return _answer(seen.native.WindowAgg(task, seen.line.framing, seen.proven))
-
-
-def _answer(streams):
-    return (lambda split_index, groups: groups), streams
+    return alone(seen.native.SeriesAgg(task, seen.line.framing, True, seen.proven))
 
 
 def _task(seen):

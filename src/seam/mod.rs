@@ -20,10 +20,9 @@ use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::cogrouped_map_arrow::CogroupedMapArrow;
 use crate::udf::columns::Columns;
 use crate::udf::fed_groups::FedGroups;
-use crate::udf::grouped_agg::GroupedAgg;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
-use crate::udf::window_agg::WindowAgg;
+use crate::udf::series_agg::SeriesAgg;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -86,12 +85,11 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
-    native.add_class::<GroupedAgg>()?;
     native.add_class::<Columns>()?;
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;
     native.add_class::<GroupedMap>()?;
-    native.add_class::<WindowAgg>()?;
+    native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
@@ -107,6 +105,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "columns", include_str!("columns.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "streams", include_str!("streams.py"))?;
+    load(py, "serializer", include_str!("serializer.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;

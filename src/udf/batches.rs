@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::task::{malformed, read_ahead_bytes, wire_error};
-use crate::worker::group_reader::{Columns, Framing, Group, GroupReader};
+use crate::worker::group::{Columns, Group};
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile, SharedInput};
 use crate::worker::read_ahead::{Next, ReadAhead};
 

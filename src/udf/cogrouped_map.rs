@@ -2,17 +2,17 @@
 //!
 //! As [`super::grouped_map`], with two frames for each key.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
 use super::error_notes::Reminder;
 use super::group_frames::{GroupFrames, Offsets};
 use super::results::Results;
-use super::task::{self, Event, internal};
+use super::task::{self, Answer, Pairs, Step};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -35,6 +35,7 @@ struct Run<'a, 'py> {
     left: GroupFrames<'a, 'py>,
     right: GroupFrames<'a, 'py>,
     results: Results<'a, 'py>,
+    output: Output,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
 }
@@ -53,72 +54,32 @@ impl CogroupedMap {
         })
     }
 
-    /// Stands for the groups until `dump_stream` gets it back; reads nothing.
-    #[expect(clippy::unused_self, reason = "a method in stock's serializers")]
-    fn load_stream<'py>(&self, infile: &Bound<'py, PyAny>) -> PyResult<Bound<'py, InputFile>> {
-        Ok(infile.cast::<InputFile>()?.clone())
-    }
-
     /// Runs the task: reads both sides of every key, calls the function, writes the results.
     fn dump_stream(
         &self,
         py: Python<'_>,
-        groups: &Bound<'_, InputFile>,
+        infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Cogrouped, self.conversions.projection());
-        let mut run = Run {
+        let run = Run {
             py,
             task: self,
             function: self.function.bind(py),
             left: GroupFrames::new(py, &self.conversions, &self.left).uncombined(),
             right: GroupFrames::new(py, &self.conversions, &self.right).uncombined(),
             results: Results::new(py, &self.conversions)?,
+            output: self.conversions.output(),
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
-        task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
-            let mut output = self.conversions.output();
-            let mut waiting = None;
-            loop {
-                let (due, over) = match (groups.next(py, output.has_groups())?, waiting.take()) {
-                    (Event::Group(left), None) => {
-                        waiting = Some(left);
-                        continue;
-                    }
-                    (Event::Group(right), Some(left)) => {
-                        let rows = run.key(left, right, &mut output)?;
-                        (output.end_group(rows), false)
-                    }
-                    (Event::Pause, left) => {
-                        waiting = left;
-                        (output.has_groups(), false)
-                    }
-                    (Event::End, None) => (output.has_groups(), true),
-                    (Event::End, Some(_)) => {
-                        return Err(PyRuntimeError::new_err(
-                            "bowstring: a cogroup has only one side, this is a bug",
-                        ));
-                    }
-                };
-                if due {
-                    let batch = output.take().map_err(|error| internal(&error))?;
-                    answer.write(py, output.schema(), batch)?;
-                }
-                if over {
-                    return Ok(());
-                }
-            }
-        })
+        task::run(py, infile.get(), outfile.get(), reader, &mut Pairs::of(run))
     }
 }
 
-impl Run<'_, '_> {
-    /// Calls the function for one key. Returns the number of rows of its result.
-    fn key(&mut self, left: Group, right: Group, output: &mut Output) -> PyResult<usize> {
-        let verifier = match &self.verifier {
-            Some(verifier) if verifier.takes_next()? => Some(verifier),
-            Some(_) | None => None,
-        };
+impl Step<(Group, Group)> for Run<'_, '_> {
+    fn group(&mut self, sides: (Group, Group), _answer: &mut Answer) -> PyResult<bool> {
+        let (left, right) = sides;
+        let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let (left_offsets, right_offsets) = (&self.task.left, &self.task.right);
         let rows = [left.rows, right.rows];
         // PARITY: stock asks whether the left frame is empty, and one without columns is, too.
@@ -134,14 +95,8 @@ impl Run<'_, '_> {
                 Ok((left, right))
             });
         // The frames have copies of all that they show, so large sides' memory is free for the call.
-        let (reminder, keys) = if rows[0] > 0 {
-            (Reminder::of(left, &left_offsets.keys), &left_offsets.keys)
-        } else {
-            (
-                Reminder::of(right, &right_offsets.keys),
-                &right_offsets.keys,
-            )
-        };
+        let (reminder, keys) =
+            Reminder::of_sides((left, &left_offsets.keys), (right, &right_offsets.keys));
         frames
             .and_then(
                 |((left, left_key), (right, right_key))| match left_key.or(right_key) {
@@ -149,7 +104,20 @@ impl Run<'_, '_> {
                     None => self.function.call1((left, right)),
                 },
             )
-            .and_then(|result| self.results.take_apart(&result, output, verifier))
+            .and_then(|result| {
+                let rows = self
+                    .results
+                    .take_apart(&result, &mut self.output, verifier)?;
+                Ok(self.output.end_group(rows))
+            })
             .map_err(|error| reminder.annotate(self.py, keys, &rows, error))
+    }
+
+    fn waits(&self) -> bool {
+        self.output.has_groups()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        answer.write_structs(py, &mut self.output)
     }
 }

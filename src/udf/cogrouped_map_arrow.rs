@@ -2,16 +2,16 @@
 //!
 //! As [`super::grouped_map_arrow`], with two tables for each key.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::error_notes::Reminder;
 use super::group_frames::Offsets;
 use super::group_tables::{GroupTables, everything};
 use super::table_output::TableOutput;
-use super::task::{self, Event};
+use super::task::{self, Answer, Pairs, Step};
 use super::verifier::Verifier;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -43,55 +43,26 @@ impl CogroupedMapArrow {
         })
     }
 
-    /// Stands for the groups until `dump_stream` gets it back; reads nothing.
-    #[expect(clippy::unused_self, reason = "a method in stock's serializers")]
-    fn load_stream<'py>(&self, infile: &Bound<'py, PyAny>) -> PyResult<Bound<'py, InputFile>> {
-        Ok(infile.cast::<InputFile>()?.clone())
-    }
-
     /// Runs the task: reads both sides of every key, calls the function, writes the results.
     fn dump_stream(
         &self,
         py: Python<'_>,
-        groups: &Bound<'_, InputFile>,
+        infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Cogrouped, everything());
         let stock = self.stock.bind(py);
-        let mut run = Run {
+        let run = Run {
             py,
             task: self,
             function: self.function.bind(py),
             stock,
             left: GroupTables::new(py, stock, &self.left),
             right: GroupTables::new(py, stock, &self.right),
+            output: TableOutput::new(stock)?,
             verifier: Verifier::start(stock)?,
         };
-        let mut output = TableOutput::new(stock)?;
-        task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
-            let mut waiting = None;
-            loop {
-                match (groups.next(py, output.waits())?, waiting.take()) {
-                    (Event::Group(left), None) => waiting = Some(left),
-                    (Event::Group(right), Some(left)) => {
-                        run.key(left, right, &mut output)?;
-                        if output.is_due() {
-                            output.write(py, answer)?;
-                        }
-                    }
-                    (Event::Pause, left) => {
-                        waiting = left;
-                        output.write(py, answer)?;
-                    }
-                    (Event::End, None) => return output.write(py, answer),
-                    (Event::End, Some(_)) => {
-                        return Err(PyRuntimeError::new_err(
-                            "bowstring: a cogroup has only one side, this is a bug",
-                        ));
-                    }
-                }
-            }
-        })
+        task::run(py, infile.get(), outfile.get(), reader, &mut Pairs::of(run))
     }
 }
 
@@ -103,22 +74,15 @@ struct Run<'a, 'py> {
     stock: &'a Bound<'py, PyAny>,
     left: GroupTables<'a, 'py>,
     right: GroupTables<'a, 'py>,
+    output: TableOutput<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
 }
 
-impl<'py> Run<'_, 'py> {
-    /// Calls the function for one key.
-    fn key(
-        &mut self,
-        left: Group,
-        right: Group,
-        output: &mut TableOutput<'_, 'py>,
-    ) -> PyResult<()> {
-        let verifier = match &self.verifier {
-            Some(verifier) if verifier.takes_next()? => Some(verifier),
-            Some(_) | None => None,
-        };
+impl Step<(Group, Group)> for Run<'_, '_> {
+    fn group(&mut self, sides: (Group, Group), _answer: &mut Answer) -> PyResult<bool> {
+        let (left, right) = sides;
+        let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = [left.rows, right.rows];
         let arguments = self.left.table(&left, verifier).and_then(|left_table| {
             let right_table = self.right.table(&right, verifier)?;
@@ -129,20 +93,22 @@ impl<'py> Run<'_, 'py> {
             let key = self.stock.call_method1("key_of_sides", keys)?;
             (key, left_table, right_table).into_pyobject(self.py)
         });
-        let (reminder, keys) = if rows[0] > 0 {
-            (
-                Reminder::of(left, &self.task.left.keys),
-                &self.task.left.keys,
-            )
-        } else {
-            (
-                Reminder::of(right, &self.task.right.keys),
-                &self.task.right.keys,
-            )
-        };
+        let (reminder, keys) =
+            Reminder::of_sides((left, &self.task.left.keys), (right, &self.task.right.keys));
         arguments
             .and_then(|arguments| self.function.call1(arguments))
-            .and_then(|result| output.table(&result, verifier))
+            .and_then(|result| {
+                self.output.table(&result, verifier)?;
+                Ok(self.output.is_due())
+            })
             .map_err(|error| reminder.annotate(self.py, keys, &rows, error))
+    }
+
+    fn waits(&self) -> bool {
+        self.output.waits()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        self.output.write(py, answer)
     }
 }

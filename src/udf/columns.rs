@@ -11,8 +11,9 @@ use pyo3::prelude::*;
 
 use super::conversions::Conversions;
 use crate::frame::c_data::flat_array;
+use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind, Unit};
-use crate::frame::to_pandas::{Builder, Column};
+use crate::frame::to_pandas::Builder;
 use crate::frame::zone::Zone;
 
 /// The native conversions of one task's columns, one of stock's two ways.

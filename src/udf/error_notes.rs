@@ -7,7 +7,7 @@ use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
 
 use crate::control::ErrorNotes;
-use crate::worker::group_reader::{Columns, Group};
+use crate::worker::group::{Columns, Group};
 
 /// A group up to this size is kept while the user's function runs; of a larger one only the key is,
 /// which has to be decoded and copied for it.
@@ -34,6 +34,15 @@ impl Reminder {
         } else {
             Self::Key(group.first_row(keys).ok())
         }
+    }
+
+    /// The same for a cogroup, of the side that has rows, and the columns of its key.
+    pub fn of_sides<'k>(
+        left: (Group, &'k [usize]),
+        right: (Group, &'k [usize]),
+    ) -> (Self, &'k [usize]) {
+        let (group, keys) = if left.0.rows > 0 { left } else { right };
+        (Self::of(group, keys), keys)
     }
 
     /// Adds the note with the number of rows, of each side where there are two. `error` is the same

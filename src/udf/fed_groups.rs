@@ -10,8 +10,9 @@ use pyo3::types::PyIterator;
 
 use super::group_tables::{WholeGroups, everything};
 use super::table_output::FlatOutput;
-use super::task::{self, Event};
+use super::task::{self, Answer, Step};
 use super::verifier::Verifier;
+use crate::worker::group::Group;
 use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
@@ -37,63 +38,78 @@ impl FedGroups {
         }
     }
 
-    /// Stands for the groups until `dump_stream` gets it back; reads nothing.
-    #[expect(clippy::unused_self, reason = "a method in stock's serializers")]
-    fn load_stream<'py>(&self, infile: &Bound<'py, PyAny>) -> PyResult<Bound<'py, InputFile>> {
-        Ok(infile.cast::<InputFile>()?.clone())
-    }
-
     /// Runs the task: reads every group, has stock make a batch of it, writes that.
     ///
-    /// `started`: the index of the partition, and what `load_stream` has returned.
+    /// `started`: the index of the partition, and what there is to read from.
     fn dump_stream(
         &self,
         py: Python<'_>,
         started: (Bound<'_, PyAny>, Bound<'_, InputFile>),
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let (split_index, groups) = started;
+        let (split_index, infile) = started;
         let feed = self.feed.bind(py);
+        let mut run = Run {
+            feed,
+            one_row_each: self.one_row_each,
+            skips_empty: feed.getattr("skips_empty")?.is_truthy()?,
+            made: feed.call_method1("start", (split_index,))?.try_iter()?,
+            input: WholeGroups::new(feed),
+            output: FlatOutput::new(feed),
+            verifier: Verifier::start(feed)?,
+        };
         let reader = GroupReader::new(self.framing, everything());
-        let skips_empty = feed.getattr("skips_empty")?.is_truthy()?;
-        let mut made: Bound<'_, PyIterator> =
-            feed.call_method1("start", (split_index,))?.try_iter()?;
-        let mut input = WholeGroups::new(feed);
-        let mut output = FlatOutput::new(feed);
-        let verifier = Verifier::start(feed)?;
-        task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
-            if self.one_row_each {
-                answer.one_row_each();
-            }
-            loop {
-                match groups.next(py, output.waits())? {
-                    Event::Group(group) if skips_empty && group.encoded.is_empty() => {}
-                    Event::Group(group) => {
-                        let batches = input.batches(&group)?;
-                        if let Some(verifier) = &verifier
-                            && verifier.takes_next()?
-                        {
-                            input.verify(&group, &batches, verifier)?;
-                        }
-                        drop(group);
-                        feed.call_method1(intern!(py, "put"), (batches,))?;
-                        let Some(batch) = made.next() else {
-                            return Err(PyRuntimeError::new_err(
-                                "bowstring: a group without a batch, this is a bug",
-                            ));
-                        };
-                        output.append(&batch?)?;
-                        if output.is_due() {
-                            output.write(py, answer)?;
-                        }
-                    }
-                    Event::Pause => output.write(py, answer)?,
-                    Event::End => {
-                        made.next().transpose()?;
-                        return output.write(py, answer);
-                    }
-                }
-            }
-        })
+        task::run(py, infile.get(), outfile.get(), reader, &mut run)
+    }
+}
+
+/// What is remembered from group to group.
+struct Run<'a, 'py> {
+    feed: &'a Bound<'py, PyAny>,
+    one_row_each: bool,
+    skips_empty: bool,
+    /// The batches that stock makes.
+    made: Bound<'py, PyIterator>,
+    input: WholeGroups<'a, 'py>,
+    output: FlatOutput<'a, 'py>,
+    /// If the user has asked for it.
+    verifier: Option<Verifier<'py>>,
+}
+
+impl Step for Run<'_, '_> {
+    fn one_row_each(&self) -> bool {
+        self.one_row_each
+    }
+
+    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+        if self.skips_empty && group.encoded.is_empty() {
+            return Ok(false);
+        }
+        let batches = self.input.batches(&group)?;
+        if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
+            self.input.verify(&group, &batches, verifier)?;
+        }
+        drop(group);
+        let put = intern!(self.feed.py(), "put");
+        self.feed.call_method1(put, (batches,))?;
+        let Some(batch) = self.made.next() else {
+            return Err(PyRuntimeError::new_err(
+                "bowstring: a group without a batch, this is a bug",
+            ));
+        };
+        self.output.append(&batch?)?;
+        Ok(self.output.is_due())
+    }
+
+    fn waits(&self) -> bool {
+        self.output.waits()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        self.output.write(py, answer)
+    }
+
+    fn end(&mut self) -> PyResult<()> {
+        self.made.next().transpose().map(drop)
     }
 }

@@ -9,11 +9,11 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::conversions::Conversions;
 use super::task;
+use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind};
-use crate::frame::to_pandas::Column;
 use crate::frame::zone::Zone;
 use crate::wire::Fault;
-use crate::worker::group_reader::{Columns, EncodedBatch, Group, InputSchema};
+use crate::worker::group::{Columns, EncodedBatch, Group, InputSchema};
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
 pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];

@@ -6,12 +6,13 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyModule};
 
+use super::blocks::dtype_maker;
 use super::conversions::Conversions;
 use super::group_columns::{GroupColumns, NativeColumns};
-use super::group_frames::dtype_maker;
+use crate::frame::column::Column;
 use crate::frame::kind::Dtype;
-use crate::frame::to_pandas::{Builder, Column};
-use crate::worker::group_reader::{Group, InputSchema};
+use crate::frame::to_pandas::Builder;
+use crate::worker::group::{Group, InputSchema};
 
 /// Builds the Series of one task's groups.
 #[expect(

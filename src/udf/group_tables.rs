@@ -13,7 +13,8 @@ use super::task::internal;
 use super::verifier::Verifier;
 use crate::frame::c_data::{table_class, to_pyarrow};
 use crate::wire::Fault;
-use crate::worker::group_reader::{Columns, EncodedBatch, Group, Projection};
+use crate::worker::group::{Columns, EncodedBatch, Group};
+use crate::worker::group_reader::Projection;
 
 /// Every column, so that it is checked and decoded off the main thread.
 pub fn everything() -> Box<Projection> {

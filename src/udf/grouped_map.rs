@@ -1,7 +1,7 @@
 //! `GROUPED_MAP`: `applyInPandas`, and `groupby(…).apply` of a `pandas_udf`. Eval type 201.
 //!
-//! [`GroupedMap`] stands where stock has a serializer: PySpark's worker calls `load_stream` and
-//! `dump_stream`. A group costs one frame, one call of the user's function and one look at its
+//! [`GroupedMap`] stands where stock has a serializer: PySpark's worker calls `dump_stream` with what
+//! it reads from. A group costs one frame, one call of the user's function and one look at its
 //! result; everything else happens once a task or on other threads.
 
 use arrow_pyarrow::ToPyArrow;
@@ -12,10 +12,11 @@ use super::conversions::Conversions;
 use super::error_notes::Reminder;
 use super::group_frames::{GroupFrames, Offsets};
 use super::results::Results;
-use super::task::{self, Event, internal, wire_error};
+use super::task::{self, Answer, Step, internal, wire_error};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -38,6 +39,7 @@ struct Run<'a, 'py> {
     with_key: bool,
     frames: GroupFrames<'a, 'py>,
     results: Results<'a, 'py>,
+    output: Output,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
 }
@@ -54,17 +56,11 @@ impl GroupedMap {
         })
     }
 
-    /// Stands for the groups until `dump_stream` gets it back; reads nothing.
-    #[expect(clippy::unused_self, reason = "a method in stock's serializers")]
-    fn load_stream<'py>(&self, infile: &Bound<'py, PyAny>) -> PyResult<Bound<'py, InputFile>> {
-        Ok(infile.cast::<InputFile>()?.clone())
-    }
-
     /// Runs the task: reads every group, calls the function, writes the results.
     fn dump_stream(
         &self,
         py: Python<'_>,
-        groups: &Bound<'_, InputFile>,
+        infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, self.conversions.projection());
@@ -75,28 +71,10 @@ impl GroupedMap {
             with_key: self.offsets.with_key,
             frames: GroupFrames::new(py, &self.conversions, &self.offsets),
             results: Results::new(py, &self.conversions)?,
+            output: self.conversions.output(),
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
-        task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
-            let mut output = self.conversions.output();
-            loop {
-                let (due, over) = match groups.next(py, output.has_groups())? {
-                    Event::Group(group) => {
-                        let rows = run.group(group, &mut output)?;
-                        (output.end_group(rows), false)
-                    }
-                    Event::Pause => (output.has_groups(), false),
-                    Event::End => (output.has_groups(), true),
-                };
-                if due {
-                    let batch = output.take().map_err(|error| internal(&error))?;
-                    answer.write(py, output.schema(), batch)?;
-                }
-                if over {
-                    return Ok(());
-                }
-            }
-        })
+        task::run(py, infile.get(), outfile.get(), reader, &mut run)
     }
 
     /// The frame of one group given as Arrow IPC messages. For the self-test.
@@ -131,13 +109,9 @@ impl GroupedMap {
     }
 }
 
-impl Run<'_, '_> {
-    /// Calls the function for one group. Returns the number of rows of its result.
-    fn group(&mut self, group: Group, output: &mut Output) -> PyResult<usize> {
-        let verifier = match &self.verifier {
-            Some(verifier) if verifier.takes_next()? => Some(verifier),
-            Some(_) | None => None,
-        };
+impl Step for Run<'_, '_> {
+    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+        let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = group.rows;
         let input = self.frames.frame(&group, self.with_key, verifier);
         // The frame has copies of all that it shows, so a large group's memory is free for the call.
@@ -147,7 +121,20 @@ impl Run<'_, '_> {
                 Some(key) => self.function.call1((key, frame)),
                 None => self.function.call1((frame,)),
             })
-            .and_then(|result| self.results.take_apart(&result, output, verifier))
+            .and_then(|result| {
+                let rows = self
+                    .results
+                    .take_apart(&result, &mut self.output, verifier)?;
+                Ok(self.output.end_group(rows))
+            })
             .map_err(|error| reminder.annotate(self.py, self.keys, &[rows], error))
+    }
+
+    fn waits(&self) -> bool {
+        self.output.has_groups()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        answer.write_structs(py, &mut self.output)
     }
 }

@@ -1,7 +1,7 @@
 //! `GROUPED_MAP_ARROW` and `GROUPED_MAP_ARROW_ITER`: `applyInArrow`. Eval types 209 and 215.
 //!
-//! A group costs one table, or an iterator of batches, that shows what was read, one call of the user's function and one look
-//! at the schema of its result.
+//! A group costs one table, or an iterator of batches, that shows what was read, one call of the
+//! user's function and one look at the schema of its result.
 
 use pyo3::prelude::*;
 
@@ -9,9 +9,10 @@ use super::error_notes::Reminder;
 use super::group_frames::Offsets;
 use super::group_tables::{GroupTables, everything};
 use super::table_output::TableOutput;
-use super::task::{self, Answer, Event};
+use super::task::{self, Answer, Step};
 use super::verifier::Verifier;
-use crate::worker::group_reader::{Framing, Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -45,17 +46,11 @@ impl GroupedMapArrow {
         })
     }
 
-    /// Stands for the groups until `dump_stream` gets it back; reads nothing.
-    #[expect(clippy::unused_self, reason = "a method in stock's serializers")]
-    fn load_stream<'py>(&self, infile: &Bound<'py, PyAny>) -> PyResult<Bound<'py, InputFile>> {
-        Ok(infile.cast::<InputFile>()?.clone())
-    }
-
     /// Runs the task: reads every group, calls the function, writes the results.
     fn dump_stream(
         &self,
         py: Python<'_>,
-        groups: &Bound<'_, InputFile>,
+        infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything()).in_struct();
@@ -67,18 +62,10 @@ impl GroupedMapArrow {
             offsets: &self.offsets,
             iterates: self.iterates,
             tables: GroupTables::new(py, stock, &self.offsets),
+            output: TableOutput::new(stock)?,
             verifier: Verifier::start(stock)?,
         };
-        let mut output = TableOutput::new(stock)?;
-        task::run(py, groups.get(), outfile.get(), reader, |groups, answer| {
-            loop {
-                match groups.next(py, output.waits())? {
-                    Event::Group(group) => run.group(group, &mut output, answer)?,
-                    Event::Pause => output.write(py, answer)?,
-                    Event::End => return output.write(py, answer),
-                }
-            }
-        })
+        task::run(py, infile.get(), outfile.get(), reader, &mut run)
     }
 }
 
@@ -90,22 +77,14 @@ struct Run<'a, 'py> {
     offsets: &'a Offsets,
     iterates: bool,
     tables: GroupTables<'a, 'py>,
+    output: TableOutput<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
 }
 
-impl<'py> Run<'_, 'py> {
-    /// Calls the function for one group.
-    fn group(
-        &mut self,
-        group: Group,
-        output: &mut TableOutput<'_, 'py>,
-        answer: &mut Answer,
-    ) -> PyResult<()> {
-        let verifier = match &self.verifier {
-            Some(verifier) if verifier.takes_next()? => Some(verifier),
-            Some(_) | None => None,
-        };
+impl<'py> Step for Run<'_, 'py> {
+    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+        let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = group.rows;
         // With an iterator goes what has to be at its end after the group.
         let input: PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> = if self.iterates {
@@ -128,16 +107,21 @@ impl<'py> Run<'_, 'py> {
             .and_then(|(arguments, rest)| {
                 let result = self.function.call1(arguments)?;
                 let Some(rest) = rest else {
-                    output.table(&result, verifier)?;
-                    return if output.is_due() {
-                        output.write(self.py, answer)
-                    } else {
-                        Ok(())
-                    };
+                    self.output.table(&result, verifier)?;
+                    return Ok(self.output.is_due());
                 };
-                output.batches(&result, answer)?;
-                self.stock.call_method1("exhaust", (rest,)).map(drop)
+                self.output.batches(&result, answer)?;
+                self.stock.call_method1("exhaust", (rest,))?;
+                Ok(false)
             })
             .map_err(|error| reminder.annotate(self.py, &self.offsets.keys, &[rows], error))
+    }
+
+    fn waits(&self) -> bool {
+        self.output.waits()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        self.output.write(py, answer)
     }
 }

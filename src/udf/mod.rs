@@ -3,6 +3,7 @@
 
 pub mod arrow_batched;
 pub mod batches;
+mod blocks;
 pub mod cogrouped_map;
 pub mod cogrouped_map_arrow;
 pub mod columns;
@@ -13,12 +14,11 @@ pub mod group_columns;
 pub mod group_frames;
 pub mod group_series;
 pub mod group_tables;
-pub mod grouped_agg;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
 pub mod results;
+pub mod series_agg;
 pub mod series_udf;
 pub mod table_output;
 pub mod task;
 pub mod verifier;
-pub mod window_agg;

@@ -8,8 +8,10 @@ use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyRuntimeError};
 use pyo3::prelude::*;
 
+use crate::frame::output::Output;
 use crate::wire::{Fault, WireError};
-use crate::worker::group_reader::{Group, GroupReader};
+use crate::worker::group::Group;
+use crate::worker::group_reader::GroupReader;
 use crate::worker::python_files::{InputFile, OutputFile};
 use crate::worker::read_ahead::{Next, ReadAhead};
 use crate::worker::write_behind::WriteBehind;
@@ -21,37 +23,77 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// Default of `BOWSTRING_READ_AHEAD_BYTES`.
 const READ_AHEAD_BYTES: usize = 8 << 20;
 
-/// Groups as they arrive.
-#[derive(Debug)]
-pub struct Groups(ReadAhead);
+/// What a kind does with what arrives: a group, or both sides of a key.
+pub trait Step<Input = Group> {
+    /// Whether the JVM takes one row of each batch.
+    fn one_row_each(&self) -> bool {
+        false
+    }
 
-/// What there is to do next.
-#[derive(Debug)]
-pub enum Event {
-    /// A group has arrived.
-    Group(Group),
-    /// Nothing has arrived for a while, so what is finished should be written.
-    Pause,
-    /// The data section is over.
-    End,
-}
-
-impl Groups {
-    /// Waits for the next group; only for a while if something is `unwritten`.
+    /// Calls the user's functions. Returns whether there is enough for a batch.
     ///
     /// # Errors
     ///
-    /// The stream is out of step.
-    pub fn next(&mut self, py: Python<'_>, unwritten: bool) -> PyResult<Event> {
-        let next = match self.0.ready() {
-            Some(group) => Next::Group(group),
-            None => py.detach(|| self.0.next(unwritten.then_some(PATIENCE))),
-        };
-        match next {
-            Next::Group(group) => Ok(Event::Group(group)),
-            Next::Waiting => Ok(Event::Pause),
-            Next::End => Ok(Event::End),
-            Next::Failed(error) => Err(wire_error(&error)),
+    /// Those of the functions, and of conversions.
+    fn group(&mut self, input: Input, answer: &mut Answer) -> PyResult<bool>;
+
+    /// Whether anything waits to be written.
+    fn waits(&self) -> bool;
+
+    /// Writes what waits, if anything does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()>;
+
+    /// After the last group.
+    ///
+    /// # Errors
+    ///
+    /// What has to come to an end with the groups has not.
+    fn end(&mut self) -> PyResult<()> {
+        Ok(())
+    }
+}
+
+/// A step for both sides of a key, which arrive as groups that take turns.
+#[derive(Debug)]
+pub struct Pairs<S> {
+    step: S,
+    left: Option<Group>,
+}
+
+impl<S> Pairs<S> {
+    /// Before the first key.
+    pub fn of(step: S) -> Self {
+        Self { step, left: None }
+    }
+}
+
+impl<S: Step<(Group, Group)>> Step for Pairs<S> {
+    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+        if let Some(left) = self.left.take() {
+            return self.step.group((left, group), answer);
+        }
+        self.left = Some(group);
+        Ok(false)
+    }
+
+    fn waits(&self) -> bool {
+        self.step.waits()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        self.step.write(py, answer)
+    }
+
+    fn end(&mut self) -> PyResult<()> {
+        match self.left {
+            None => Ok(()),
+            Some(_) => Err(PyRuntimeError::new_err(
+                "bowstring: a cogroup has only one side, this is a bug",
+            )),
         }
     }
 }
@@ -65,11 +107,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Before the first batch: the JVM will get each row as a batch of its own.
-    pub fn one_row_each(&mut self) {
-        self.rows_each = 1;
-    }
-
     /// Queues a batch. All batches of a task have this schema, which may allow fewer nulls.
     ///
     /// # Errors
@@ -85,19 +122,45 @@ impl Answer {
         };
         py.detach(|| writer.write(batch)).map_err(PyErr::from)
     }
+
+    /// Queues the rows that `output` has, if any, each of them a struct.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_structs(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
+        if !output.has_groups() {
+            return Ok(());
+        }
+        let batch = output.take().map_err(|error| internal(&error))?;
+        self.write(py, output.schema(), batch)
+    }
+
+    /// The same with a column for each field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_columns(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
+        if !output.has_groups() {
+            return Ok(());
+        }
+        let batch = output.take_flat().map_err(|error| internal(&error))?;
+        self.write(py, output.flat_schema(), batch)
+    }
 }
 
-/// Runs `work` on the data section behind `infile`: it has to take every group.
+/// Takes every group of the data section behind `infile` through `step`.
 ///
 /// # Errors
 ///
-/// Those of `work`, of the socket, and of a stream that is out of step.
+/// Those of `step`, of the socket, and of a stream that is out of step.
 pub fn run(
     py: Python<'_>,
     infile: &InputFile,
     outfile: &OutputFile,
     reader: GroupReader,
-    work: impl FnOnce(&mut Groups, &mut Answer) -> PyResult<()>,
+    step: &mut impl Step,
 ) -> PyResult<()> {
     let shared = &infile.input;
     let socket = outfile.direct(py)?;
@@ -106,26 +169,56 @@ pub fn run(
             "bowstring: the connection's input is in use",
         ));
     };
-    let mut groups = Groups(ReadAhead::start(input, reader, read_ahead_bytes())?);
+    let mut groups = ReadAhead::start(input, reader, read_ahead_bytes())?;
     let mut answer = Answer {
         socket,
         writer: None,
-        rows_each: usize::MAX,
+        rows_each: if step.one_row_each() { 1 } else { usize::MAX },
     };
-    let outcome = work(&mut groups, &mut answer);
+    let outcome = take_all(py, &mut groups, step, &mut answer);
     // The stream is ended even after an error, so that the JVM can read what follows it.
     let finished = answer
         .writer
         .map_or(Ok(()), |mut writer| py.detach(|| writer.finish()));
     if let Err(error) = outcome {
-        groups.0.abandon();
+        groups.abandon();
         return Err(error);
     }
-    let input = py.detach(|| groups.0.finish());
+    let input = py.detach(|| groups.finish());
     input.map(|input| shared.put_back(input)).ok_or_else(|| {
         PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
     })?;
     finished.map_err(PyErr::from)
+}
+
+fn take_all(
+    py: Python<'_>,
+    groups: &mut ReadAhead,
+    step: &mut impl Step,
+    answer: &mut Answer,
+) -> PyResult<()> {
+    loop {
+        let next = if let Some(group) = groups.ready() {
+            Next::Group(group)
+        } else {
+            // What is finished is not kept while nothing arrives.
+            let patience = step.waits().then_some(PATIENCE);
+            py.detach(|| groups.next(patience))
+        };
+        match next {
+            Next::Group(group) => {
+                if step.group(group, answer)? {
+                    step.write(py, answer)?;
+                }
+            }
+            Next::Waiting => step.write(py, answer)?,
+            Next::End => {
+                step.end()?;
+                return step.write(py, answer);
+            }
+            Next::Failed(error) => return Err(wire_error(&error)),
+        }
+    }
 }
 
 /// The class that says whose fault it is; the JVM reads the text.

@@ -56,13 +56,18 @@ impl<'py> Verifier<'py> {
         Ok(Some(Self(verifier)))
     }
 
-    /// Whether the next group is one to compare.
+    /// The verifier of a task, if it has one and the next group is one to compare.
     ///
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn takes_next(&self) -> PyResult<bool> {
-        self.0.call_method0("takes_next")?.extract()
+    pub fn of_next(verifier: Option<&Self>) -> PyResult<Option<&Self>> {
+        match verifier {
+            Some(verifier) if verifier.0.call_method0("takes_next")?.is_truthy()? => {
+                Ok(Some(verifier))
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// Compares what the function is about to get with what stock would give it.

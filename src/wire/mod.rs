@@ -10,15 +10,18 @@ mod error;
 mod fault;
 mod inflate;
 mod ipc_message;
+mod layout;
 mod nullable;
+mod offsets;
 mod soundness;
 
 pub use error::WireError;
 pub use fault::{Fault, Lie};
 pub use inflate::inflate;
 pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
+pub use layout::owner;
 pub use nullable::{nullable, nullable_inside};
-pub use soundness::{Found, Soundness, check, owner};
+pub use soundness::{Found, Soundness, check};
 
 /// Longest Arrow IPC metadata accepted, in bytes.
 ///

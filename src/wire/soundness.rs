@@ -8,9 +8,11 @@
 
 use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_ipc::{Buffer as Place, FieldNode, RecordBatch};
-use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
+use arrow_schema::{Field, Schema};
 
 use super::fault::Lie;
+use super::layout::{Layout, Width};
+use super::offsets::Offsets;
 
 /// How a sound record batch may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,79 +69,6 @@ pub fn check(
     })
 }
 
-/// The name of the top-level column that owns a buffer.
-pub fn owner(schema: &Schema, buffer: usize) -> String {
-    let mut end = 0_usize;
-    let owner = schema.fields().iter().find(|field| {
-        end = end.saturating_add(buffers(field.data_type()));
-        buffer < end
-    });
-    owner.map_or_else(String::new, |field| field.name().clone())
-}
-
-/// How the arrays of a type lie in a record batch.
-enum Layout<'a> {
-    Null,
-    Bits,
-    Fixed(usize),
-    Bytes(Width),
-    List(Width, &'a FieldRef),
-    FixedList(usize, &'a FieldRef),
-    Struct(&'a Fields),
-    Unknown,
-}
-
-/// Size of an offset.
-#[derive(Clone, Copy)]
-enum Width {
-    Four,
-    Eight,
-}
-
-impl Layout<'_> {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "an allow-list: primitive types know their width, the rest is not sent"
-    )]
-    fn of(data_type: &DataType) -> Layout<'_> {
-        match data_type {
-            DataType::Null => Layout::Null,
-            DataType::Boolean => Layout::Bits,
-            DataType::Utf8 | DataType::Binary => Layout::Bytes(Width::Four),
-            DataType::LargeUtf8 | DataType::LargeBinary => Layout::Bytes(Width::Eight),
-            DataType::List(child) => Layout::List(Width::Four, child),
-            DataType::Map(entries, _) => match entries.data_type() {
-                DataType::Struct(fields) if fields.len() == 2 => Layout::List(Width::Four, entries),
-                _ => Layout::Unknown,
-            },
-            DataType::LargeList(child) => Layout::List(Width::Eight, child),
-            DataType::FixedSizeList(child, size) => usize::try_from(*size)
-                .map_or(Layout::Unknown, |size| Layout::FixedList(size, child)),
-            DataType::FixedSizeBinary(width) => {
-                usize::try_from(*width).map_or(Layout::Unknown, Layout::Fixed)
-            }
-            DataType::Struct(fields) => Layout::Struct(fields),
-            other => other
-                .primitive_width()
-                .map_or(Layout::Unknown, Layout::Fixed),
-        }
-    }
-}
-
-fn buffers(data_type: &DataType) -> usize {
-    match Layout::of(data_type) {
-        Layout::Null | Layout::Unknown => 0,
-        Layout::Bits | Layout::Fixed(_) => 2,
-        Layout::Bytes(_) => 3,
-        Layout::List(_, child) => buffers(child.data_type()).saturating_add(2),
-        Layout::FixedList(_, child) => buffers(child.data_type()).saturating_add(1),
-        Layout::Struct(fields) => fields
-            .iter()
-            .map(|field| buffers(field.data_type()))
-            .fold(1, usize::saturating_add),
-    }
-}
-
 /// Why a walk ends early.
 enum Stop {
     /// At a type without a [`Layout`].
@@ -169,7 +98,7 @@ struct Walk<'a, N, B> {
     unusual: bool,
 }
 
-type Outcome<T> = Result<T, (Option<usize>, Lie)>;
+pub(super) type Outcome<T> = Result<T, (Option<usize>, Lie)>;
 
 impl<'a, N, B> Walk<'a, N, B>
 where
@@ -321,90 +250,6 @@ where
     }
 }
 
-impl Width {
-    fn bytes(self) -> usize {
-        match self {
-            Self::Four => 4,
-            Self::Eight => 8,
-        }
-    }
-}
-
-/// Where the values of a column's rows start and end.
-struct Offsets<'a> {
-    bytes: &'a [u8],
-    width: Width,
-}
-
-impl Offsets<'_> {
-    /// Checks that they do not fall, and stay between 0 and `limit`.
-    fn check(&self, limit: usize, unit: &'static str) -> Outcome<()> {
-        let sound = match self.width {
-            Width::Four => {
-                let offsets = self.bytes.as_chunks().0.iter().copied();
-                rises(offsets.map(|bytes| i32::from_le_bytes(bytes).into()), limit)
-            }
-            Width::Eight => {
-                let offsets = self.bytes.as_chunks().0.iter().copied();
-                rises(offsets.map(i64::from_le_bytes), limit)
-            }
-        };
-        if sound {
-            return Ok(());
-        }
-        let mut previous = 0;
-        for (position, offset) in self.iter().enumerate() {
-            let lie = if offset < previous {
-                Lie::Backwards { offset, previous }
-            } else if usize::try_from(offset).is_ok_and(|offset| offset > limit) {
-                Lie::Beyond {
-                    offset,
-                    limit,
-                    unit,
-                }
-            } else {
-                previous = offset;
-                continue;
-            };
-            // The offset at `position` ends the row before it.
-            return Err((Some(position.saturating_sub(1)), lie));
-        }
-        Ok(())
-    }
-
-    fn iter(&self) -> Box<dyn Iterator<Item = i64> + '_> {
-        match self.width {
-            Width::Four => {
-                let offsets = self.bytes.as_chunks().0.iter().copied();
-                Box::new(offsets.map(|bytes| i32::from_le_bytes(bytes).into()))
-            }
-            Width::Eight => {
-                let offsets = self.bytes.as_chunks().0.iter().copied();
-                Box::new(offsets.map(i64::from_le_bytes))
-            }
-        }
-    }
-
-    /// The row that an element belongs to.
-    fn row_of(&self, element: usize) -> usize {
-        let ends = self.iter().skip(1);
-        ends.take_while(|end| usize::try_from(*end).is_ok_and(|end| end <= element))
-            .count()
-    }
-}
-
-/// Whether no offset is below the one before it, below 0 or above `limit`. Without an early end,
-/// so that it is a loop of vector instructions.
-fn rises(offsets: impl Iterator<Item = i64>, limit: usize) -> bool {
-    let mut previous = 0;
-    let mut rises = true;
-    for offset in offsets {
-        rises &= previous <= offset;
-        previous = offset;
-    }
-    rises && usize::try_from(previous).is_ok_and(|last| last <= limit)
-}
-
 fn check_nulls(
     announced: i64,
     found: usize,
@@ -453,88 +298,4 @@ pub(super) fn slice<'a>(body: &'a [u8], index: usize, place: &Place) -> Result<&
             length,
             body: body.len(),
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rising(offsets: &[i32]) -> Vec<u8> {
-        offsets
-            .iter()
-            .flat_map(|offset| offset.to_le_bytes())
-            .collect()
-    }
-
-    fn check_offsets(offsets: &[i32], limit: usize) -> Outcome<()> {
-        let bytes = rising(offsets);
-        let width = Width::Four;
-        Offsets {
-            bytes: &bytes,
-            width,
-        }
-        .check(limit, "bytes")
-    }
-
-    #[test]
-    fn offsets_may_stay_but_not_fall() {
-        assert_eq!(check_offsets(&[], 0), Ok(()));
-        assert_eq!(check_offsets(&[0, 0, 3, 3, 7], 7), Ok(()));
-        assert_eq!(check_offsets(&[2, 3], 7), Ok(()));
-        let backwards = Lie::Backwards {
-            offset: 4,
-            previous: 6,
-        };
-        assert_eq!(
-            check_offsets(&[0, 2, 6, 4, 6], 6),
-            Err((Some(2), backwards))
-        );
-        let negative = Lie::Backwards {
-            offset: -1,
-            previous: 0,
-        };
-        assert_eq!(check_offsets(&[-1, 2], 6), Err((Some(0), negative)));
-    }
-
-    #[test]
-    fn the_row_before_an_offset_beyond_its_bytes_is_named() {
-        let beyond = Lie::Beyond {
-            offset: 7,
-            limit: 6,
-            unit: "bytes",
-        };
-        assert_eq!(check_offsets(&[0, 7], 6), Err((Some(0), beyond.clone())));
-        // That a later one is back in range makes it no better.
-        assert_eq!(check_offsets(&[0, 2, 7, 6], 6), Err((Some(1), beyond)));
-    }
-
-    #[test]
-    fn an_element_is_in_the_row_whose_offsets_enclose_it() {
-        let bytes = rising(&[0, 2, 2, 5]);
-        let offsets = Offsets {
-            bytes: &bytes,
-            width: Width::Four,
-        };
-        let rows: Vec<usize> = (0..5).map(|element| offsets.row_of(element)).collect();
-        assert_eq!(rows, [0, 0, 2, 2, 2]);
-    }
-
-    #[test]
-    fn buffers_are_counted_through_nested_types() {
-        let text = Field::new("text", DataType::Utf8, true);
-        let list = DataType::List(Field::new("item", DataType::Int32, true).into());
-        let schema = Schema::new(vec![
-            text.clone(),
-            Field::new("none", DataType::Null, true),
-            Field::new("list", list, true),
-            Field::new("struct", DataType::Struct(vec![text].into()), true),
-        ]);
-        let owners: Vec<String> = (0..12).map(|buffer| owner(&schema, buffer)).collect();
-        let expected = ["text"; 3]
-            .iter()
-            .chain(&["list"; 4])
-            .chain(&["struct"; 4])
-            .chain(&[""]);
-        assert!(owners.iter().eq(expected));
-    }
 }

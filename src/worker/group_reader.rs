@@ -1,23 +1,14 @@
 //! Cuts the data section of a grouped task into groups and decodes their Arrow data.
 
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{RecordBatch, UInt32Array};
 use arrow_buffer::Buffer;
-use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
-use arrow_select::take::take_record_batch;
+use arrow_schema::Schema;
 use byteorder::{BigEndian, ByteOrder};
-use bytes::BufMut;
 
+use super::group::{Columns, Decoded, EncodedBatch, Group, InputSchema, encapsulate, guarded};
 use super::input::Input;
-use crate::wire::{
-    CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
-    nullable, owner,
-};
+use crate::wire::{Fault, Found, MessageHeader, MessagePrefix, WireError, nullable};
 
 /// How groups lie in the data section.
 ///
@@ -49,190 +40,6 @@ impl Framing {
 
 /// Chooses the columns to decode once the schema is known.
 pub type Projection = dyn Fn(&Schema) -> Vec<usize> + Send;
-
-/// The schema of a task's groups, in both languages that need it.
-#[derive(Debug)]
-pub struct InputSchema {
-    /// The schema as arrow-rs understands it.
-    pub schema: SchemaRef,
-    /// The columns that [`Columns::Decoded`] holds, as positions in `schema`.
-    pub projection: Vec<usize>,
-    /// The encapsulated IPC message, for `pyarrow.ipc.read_schema`.
-    pub message: Vec<u8>,
-    /// All columns that the user knows of are inside the only one.
-    pub in_struct: bool,
-    /// `schema` with every field nullable.
-    ///
-    /// PARITY: Spark marks fields that have nulls all the same, where the user's schema says so,
-    /// and pyarrow does not look.
-    nullable: SchemaRef,
-}
-
-/// One record batch as it came, but without compression, for the columns that only stock can
-/// convert.
-#[derive(Debug)]
-pub struct EncodedBatch {
-    metadata: Vec<u8>,
-    body: Buffer,
-    compressed: bool,
-    /// The encapsulated message as it came, of which `body` is the end.
-    whole: Option<Buffer>,
-}
-
-impl EncodedBatch {
-    /// As [`Self::message`], without a copy where that can be.
-    pub fn into_message(self) -> Buffer {
-        match self.whole {
-            Some(whole) => whole,
-            None => self.message().into(),
-        }
-    }
-
-    /// The whole encapsulated message, for `pyarrow.ipc.read_record_batch`.
-    pub fn message(&self) -> Vec<u8> {
-        let mut message = encapsulate(&self.metadata, self.body.len());
-        message.extend_from_slice(&self.body);
-        message
-    }
-
-    /// Whether it came compressed, so that [`Self::message`] is not what was sent.
-    pub fn was_compressed(&self) -> bool {
-        self.compressed
-    }
-}
-
-/// What became of a group's columns.
-#[derive(Debug)]
-pub enum Columns {
-    /// The projected columns of each batch.
-    Decoded(Vec<RecordBatch>),
-    /// They are sound, but stock has its own way with them.
-    Stock(Why),
-    /// Nobody may follow them.
-    Malformed(Box<Fault>),
-}
-
-/// Why stock has to convert every column of a group.
-#[derive(Debug)]
-pub enum Why {
-    /// It is sound in a way that the Arrow library does not know, see [`Soundness::Unusual`].
-    Unusual,
-    /// There is a type that Spark never sends.
-    UnknownLayout,
-    /// The Arrow library asks for more than soundness: for text that is UTF-8, or that the keys of
-    /// maps are never null.
-    Refused(ArrowError),
-}
-
-/// One group of rows.
-#[derive(Debug)]
-pub struct Group {
-    /// The schema, shared by all groups of a task.
-    pub schema: Arc<InputSchema>,
-    /// The projected columns of each batch.
-    pub columns: Columns,
-    /// Every batch as it came.
-    pub encoded: Vec<EncodedBatch>,
-    /// Number of rows in all batches.
-    pub rows: usize,
-}
-
-impl Group {
-    /// A group from whole encapsulated messages: one schema, then record batches.
-    ///
-    /// # Errors
-    ///
-    /// Any [`WireError`] that reading them from a socket would give.
-    pub fn decode(
-        schema: &[u8],
-        batches: &[&[u8]],
-        project: Box<Projection>,
-    ) -> Result<Self, WireError> {
-        let mut reader = GroupReader::new(Framing::BatchPerGroup, project);
-        reader.learn_schema(schema.get(8..).unwrap_or_default())?;
-        let schema = reader.schema().ok_or(WireError::Truncated {
-            expected: "a schema",
-        })?;
-        let mut encoded: Vec<EncodedBatch> = Vec::with_capacity(batches.len());
-        for message in batches {
-            let prefix = message.first_chunk::<8>().ok_or(WireError::Truncated {
-                expected: "a record batch",
-            })?;
-            let MessagePrefix::Metadata(length) = MessagePrefix::decode(*prefix)? else {
-                continue;
-            };
-            let (metadata, body) =
-                message
-                    .split_at_checked(8 + length)
-                    .ok_or(WireError::Truncated {
-                        expected: "a record batch",
-                    })?;
-            encoded.push(EncodedBatch {
-                metadata: metadata.get(8..).unwrap_or_default().to_vec(),
-                body: Buffer::from(body),
-                compressed: false,
-                whole: None,
-            });
-        }
-        let (columns, rows) = reader.decode(&schema, &mut encoded)?;
-        Ok(Self {
-            schema,
-            columns,
-            encoded,
-            rows,
-        })
-    }
-
-    /// The first row of the columns at these positions in the schema, or in the struct that holds
-    /// them all, decoded and copied.
-    ///
-    /// # Errors
-    ///
-    /// Any [`WireError`] that decoding the columns gives. A group without rows has no first one.
-    pub fn first_row(&self, columns: &[usize]) -> Result<RecordBatch, WireError> {
-        for EncodedBatch { metadata, body, .. } in &self.encoded {
-            let header = MessageHeader::decode(metadata, "a record batch")?;
-            let batch = header.record_batch()?;
-            if batch.length() < 1 {
-                continue;
-            }
-            return guarded(|| {
-                let (schema, none) = (Arc::clone(&self.schema.schema), HashMap::new());
-                let version = header.version();
-                let read = |columns| {
-                    let decoded =
-                        read_record_batch(body, batch, schema, &none, Some(columns), &version)?;
-                    take_record_batch(&decoded, &UInt32Array::from(vec![0]))
-                };
-                if !self.schema.in_struct {
-                    return read(columns);
-                }
-                let whole = read(&[0])?;
-                let whole = whole
-                    .columns()
-                    .first()
-                    .and_then(|column| column.as_struct_opt());
-                let whole = whole.ok_or_else(|| ArrowError::SchemaError("no struct".to_owned()))?;
-                RecordBatch::from(whole).project(columns)
-            })
-            .map_err(|source| WireError::Metadata {
-                expected: "the first row of a group",
-                reason: source.to_string(),
-            });
-        }
-        Err(WireError::Truncated {
-            expected: "the first row of a group",
-        })
-    }
-
-    /// Memory that the group keeps, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.encoded
-            .iter()
-            .map(|batch| batch.metadata.len() + batch.body.len())
-            .sum()
-    }
-}
 
 /// Reads the groups of one task, up to and including the end of its data section.
 pub struct GroupReader {
@@ -315,7 +122,7 @@ impl GroupReader {
         }))
     }
 
-    fn schema(&self) -> Option<Arc<InputSchema>> {
+    pub(super) fn schema(&self) -> Option<Arc<InputSchema>> {
         self.schemas.get(self.side).cloned().flatten()
     }
 
@@ -376,7 +183,7 @@ impl GroupReader {
         self.learn_schema(&metadata)
     }
 
-    fn learn_schema(&mut self, metadata: &[u8]) -> Result<(), WireError> {
+    pub(super) fn learn_schema(&mut self, metadata: &[u8]) -> Result<(), WireError> {
         let schema = MessageHeader::decode(metadata, "a schema")?.schema()?;
         let schema = guarded(|| arrow_ipc::convert::try_fb_to_schema(schema))
             .map_err(|source| WireError::Schema { source })?;
@@ -396,7 +203,7 @@ impl GroupReader {
         Ok(())
     }
 
-    fn decode(
+    pub(super) fn decode(
         &self,
         schema: &InputSchema,
         encoded: &mut [EncodedBatch],
@@ -432,65 +239,6 @@ impl GroupReader {
     }
 }
 
-/// What became of one batch.
-enum Decoded {
-    Columns(RecordBatch),
-    Stock { rows: usize, why: Why },
-}
-
-impl EncodedBatch {
-    /// Checks every column and decodes the projected ones. Compression is gone afterwards, unless
-    /// there is something wrong with it.
-    ///
-    /// The outer error is of the message, the inner one of its data.
-    fn decode(&mut self, schema: &InputSchema) -> Result<Result<Decoded, Found>, WireError> {
-        const EXPECTED: &str = "a record batch";
-        let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
-        match inflate(header.version(), header.record_batch()?, &self.body) {
-            Ok(None) => {}
-            Ok(Some((metadata, body))) => {
-                *self = Self {
-                    metadata,
-                    body,
-                    compressed: true,
-                    whole: None,
-                };
-            }
-            Err((buffer, lie)) => {
-                return Ok(Err(Found {
-                    column: owner(&schema.schema, buffer),
-                    row: None,
-                    lie,
-                }));
-            }
-        }
-        let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
-        let batch = header.record_batch()?;
-        let rows = usize::try_from(batch.length()).unwrap_or_default();
-        let stock = |why| Ok(Ok(Decoded::Stock { rows, why }));
-        match check(&schema.schema, batch, &self.body) {
-            Ok(Soundness::Sound) => {}
-            Ok(Soundness::Unusual) => return stock(Why::Unusual),
-            Ok(Soundness::UnknownLayout) => return stock(Why::UnknownLayout),
-            Err(found) => return Ok(Err(*found)),
-        }
-        let columns = guarded(|| {
-            read_record_batch(
-                &self.body,
-                batch,
-                Arc::clone(&schema.nullable),
-                &HashMap::new(),
-                Some(&schema.projection),
-                &header.version(),
-            )
-        });
-        match columns {
-            Ok(columns) => Ok(Ok(Decoded::Columns(columns))),
-            Err(error) => stock(Why::Refused(error)),
-        }
-    }
-}
-
 fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
     const EXPECTED: &str = "a record batch";
     let MessagePrefix::Metadata(length) = MessagePrefix::decode(input.array(EXPECTED)?)? else {
@@ -523,24 +271,4 @@ fn read_metadata(
         Ok(_) => Err(WireError::Truncated { expected }),
         Err(source) => Err(WireError::Io { expected, source }),
     }
-}
-
-fn encapsulate(metadata: &[u8], body: usize) -> Vec<u8> {
-    let mut message = Vec::with_capacity(8 + metadata.len() + body);
-    message.put_u32_le(CONTINUATION);
-    // The length was decoded from an i32.
-    message.put_i32_le(i32::try_from(metadata.len()).unwrap_or(i32::MAX));
-    message.extend_from_slice(metadata);
-    message
-}
-
-/// Runs a decoder of arrow-rs, which panics on some malformed input that its checks let through.
-fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
-        let reason = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let reason = reason.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(ArrowError::IpcError(
-            reason.unwrap_or_else(|| "the decoder gave up".to_owned()),
-        ))
-    })
 }

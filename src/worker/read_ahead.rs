@@ -10,7 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::group_reader::{Group, GroupReader};
+use super::group::Group;
+use super::group_reader::GroupReader;
 use super::input::Input;
 use crate::wire::WireError;
 

@@ -1,0 +1,209 @@
+//! One column of a group, and the dtype that stock gives it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType,
+};
+use arrow_array::{Array, ArrayRef, GenericByteArray, PrimitiveArray, RecordBatch};
+
+use super::calendar::{PYTHON_DATES, TimeOfDay};
+use super::kind::{Dtype, InputKind, Traits, Unit};
+use super::nested;
+use super::zone::Offsets;
+
+/// Largest number of microseconds that has nanoseconds in an `i64`.
+const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
+
+/// One column of a group: an array per batch.
+#[derive(Debug)]
+pub struct Column<'a> {
+    pub(super) kind: InputKind,
+    pub(super) arrays: Vec<Cow<'a, ArrayRef>>,
+    nulls: usize,
+    /// Of the session's zone, for [`InputKind::NamedTimestamp`].
+    pub(super) offsets: Option<Arc<Offsets>>,
+}
+
+impl<'a> Column<'a> {
+    /// Column `index` of every batch.
+    pub fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
+        let arrays: Vec<_> = batches
+            .iter()
+            .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
+            .collect();
+        let nulls = arrays.iter().map(|array| array.null_count()).sum();
+        Self {
+            kind,
+            arrays,
+            nulls,
+            offsets: None,
+        }
+    }
+
+    /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
+    #[must_use]
+    pub fn in_zone(self, offsets: &Arc<Offsets>) -> Self {
+        Self {
+            offsets: Some(Arc::clone(offsets)),
+            ..self
+        }
+    }
+
+    /// An array that is all of a column.
+    pub fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+        Column {
+            kind,
+            nulls: array.null_count(),
+            offsets: None,
+            arrays: vec![Cow::Owned(array)],
+        }
+    }
+
+    /// Whether the values are integers.
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(
+            self.kind,
+            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long
+        )
+    }
+
+    /// The first row alone.
+    pub fn first(&self) -> Column<'static> {
+        let first = self
+            .arrays
+            .iter()
+            .find(|array| !array.is_empty())
+            .map(|array| array.slice(0, 1));
+        let nulls = first.as_ref().map_or(0, Array::null_count);
+        Column {
+            kind: self.kind,
+            arrays: first.map(Cow::Owned).into_iter().collect(),
+            nulls,
+            offsets: self.offsets.clone(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.arrays.iter().map(|array| array.len()).sum()
+    }
+
+    /// Whether pandas 3 sees this column as a read-only view of an Arrow buffer in stock.
+    pub fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
+        match dtype {
+            Dtype::Int8
+            | Dtype::Int16
+            | Dtype::Int32
+            | Dtype::Int64
+            | Dtype::Float32
+            | Dtype::Float64
+            | Dtype::Datetime(_) => self.nulls == 0,
+            Dtype::Bool | Dtype::Object | Dtype::Timedelta(_) | Dtype::String => false,
+        }
+    }
+
+    /// The dtype that stock gives this column, or `None` if a value lies outside the range for
+    /// which the native path is known to be equal.
+    pub fn dtype(&self, traits: &Traits) -> Option<Dtype> {
+        let nullable =
+            |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
+        match self.kind {
+            InputKind::Boolean => nullable(Dtype::Bool, Dtype::Object),
+            InputKind::Byte => nullable(Dtype::Int8, Dtype::Float64),
+            InputKind::Short => nullable(Dtype::Int16, Dtype::Float64),
+            InputKind::Int => nullable(Dtype::Int32, Dtype::Float64),
+            InputKind::Long => nullable(Dtype::Int64, Dtype::Float64),
+            InputKind::Float => Some(Dtype::Float32),
+            InputKind::Double => Some(Dtype::Float64),
+            InputKind::String | InputKind::LargeString if traits.arrow_strings => {
+                Some(Dtype::String)
+            }
+            InputKind::String
+            | InputKind::LargeString
+            | InputKind::Binary
+            | InputKind::LargeBinary
+            | InputKind::Decimal(_)
+            | InputKind::Null => Some(Dtype::Object),
+            InputKind::Array | InputKind::Struct | InputKind::Map => {
+                let joined = self.arrays.len() == 1 || traits.nested_integer_objects;
+                let fits = self.arrays.iter().all(|array| nested::fits(array, traits));
+                (joined && fits).then_some(Dtype::Object)
+            }
+            InputKind::Date => self
+                .all::<Date32Type>(|days| PYTHON_DATES.contains(&days))
+                .then_some(Dtype::Object),
+            InputKind::Time => self
+                .all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
+                .then_some(Dtype::Object),
+            InputKind::Timestamp(offset) => {
+                let unit = traits.timestamp_unit;
+                let fits = self.all::<TimestampMicrosecondType>(|value| {
+                    local_time(value, offset, unit).is_some()
+                });
+                fits.then_some(Dtype::Datetime(unit))
+            }
+            InputKind::NamedTimestamp => {
+                // What they cover has nanoseconds in 64 bits.
+                let offsets = self.offsets.as_ref()?;
+                let fits = self.all::<TimestampMicrosecondType>(|value| offsets.cover(value));
+                fits.then_some(Dtype::Datetime(traits.timestamp_unit))
+            }
+            InputKind::TimestampNtz => {
+                let fits =
+                    self.all::<TimestampMicrosecondType>(|value| nanoseconds(value).is_some());
+                fits.then_some(Dtype::Datetime(Unit::Nano))
+            }
+            InputKind::Interval => {
+                let fits =
+                    self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some());
+                fits.then_some(Dtype::Timedelta(traits.interval_unit))
+            }
+        }
+    }
+
+    fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
+        self.primitive::<T>().iter().all(|array| {
+            if array.null_count() == 0 {
+                array.values().iter().all(|value| fits(*value))
+            } else {
+                array.iter().flatten().all(&fits)
+            }
+        })
+    }
+
+    pub(super) fn primitive<T: ArrowPrimitiveType>(&self) -> Vec<&PrimitiveArray<T>> {
+        self.arrays
+            .iter()
+            .filter_map(|array| array.as_primitive_opt::<T>())
+            .collect()
+    }
+
+    pub(super) fn bytes<T: arrow_array::types::ByteArrayType>(&self) -> Vec<&GenericByteArray<T>> {
+        self.arrays
+            .iter()
+            .filter_map(|array| array.as_bytes_opt::<T>())
+            .collect()
+    }
+}
+
+/// The local time of an instant, in `unit`; `None` if it does not fit.
+///
+/// PARITY: in nanoseconds Spark 4.0 and 4.1 need the instant to fit, later ones the local time.
+pub(super) fn local_time(instant: i64, offset: i64, unit: Unit) -> Option<i64> {
+    let local = instant.checked_add(offset)?;
+    match unit {
+        // The smallest i64 is NaT.
+        Unit::Micro => (local != i64::MIN).then_some(local),
+        Unit::Nano => nanoseconds(instant).and(nanoseconds(local)),
+    }
+}
+
+fn nanoseconds(micros: i64) -> Option<i64> {
+    (-MAX_NANO_MICROS..=MAX_NANO_MICROS)
+        .contains(&micros)
+        .then(|| micros * 1_000)
+}

@@ -1,0 +1,109 @@
+//! `GROUPED_AGG` and `WINDOW_AGG`: `groupby(…).agg` and `over(…)` of `pandas_udf`s that return
+//! scalars. Eval types 202 and 203.
+//!
+//! As [`super::grouped_map`], with a Series for each column and scalars as results.
+
+use pyo3::prelude::*;
+
+use super::conversions::Conversions;
+use super::group_series::GroupSeries;
+use super::series_udf::{SeriesCalls, SeriesUdf};
+use super::task::{self, Answer, Step};
+use crate::frame::output::Output;
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::python_files::{InputFile, OutputFile};
+
+/// One task.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct SeriesAgg {
+    udfs: Vec<SeriesUdf>,
+    /// A group has a result for each of its rows.
+    windows: bool,
+    /// Stock makes a Series of a result before it calls the next function.
+    eager: bool,
+    /// A group without batches has no result.
+    skips_empty: bool,
+    framing: Framing,
+    conversions: Conversions,
+}
+
+#[pymethods]
+impl SeriesAgg {
+    /// `task`: a `SeriesTask` of `kinds_series.py`.
+    #[new]
+    fn new(
+        task: &Bound<'_, PyAny>,
+        framing: &str,
+        windows: bool,
+        proven: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            udfs: SeriesUdf::all(task)?,
+            windows,
+            eager: task.getattr("eager")?.extract()?,
+            skips_empty: task.getattr("skips_empty")?.extract()?,
+            framing: Framing::of_groups(framing),
+            conversions: Conversions::new(&task.getattr("stock")?, proven)?,
+        })
+    }
+
+    /// Runs the task: reads every group, calls the functions, writes a row for each group or, of
+    /// windows, for each row.
+    fn dump_stream(
+        &self,
+        py: Python<'_>,
+        infile: &Bound<'_, InputFile>,
+        outfile: &Bound<'_, OutputFile>,
+    ) -> PyResult<()> {
+        let reader = GroupReader::new(self.framing, self.conversions.projection());
+        let mut run = Run {
+            task: self,
+            frames: GroupSeries::new(py, &self.conversions)?,
+            calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
+            output: self.conversions.output(),
+        };
+        task::run(py, infile.get(), outfile.get(), reader, &mut run)
+    }
+}
+
+/// What is remembered from group to group.
+struct Run<'a, 'py> {
+    task: &'a SeriesAgg,
+    frames: GroupSeries<'a, 'py>,
+    calls: SeriesCalls<'a, 'py>,
+    output: Output,
+}
+
+impl Step for Run<'_, '_> {
+    fn one_row_each(&self) -> bool {
+        // The JVM takes the first row of each batch.
+        !self.task.windows
+    }
+
+    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+        if self.task.skips_empty && group.encoded.is_empty() {
+            return Ok(false);
+        }
+        let series = self.frames.series(&group)?;
+        let rows = group.rows;
+        // The Series have copies of all that they show.
+        drop(group);
+        let results = if self.task.windows {
+            self.calls.windows(&series, rows)?
+        } else {
+            self.calls.aggregate(&series)?
+        };
+        let rows = self.calls.take(&results, &mut self.output)?;
+        Ok(self.output.end_group(rows))
+    }
+
+    fn waits(&self) -> bool {
+        self.output.has_groups()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        answer.write_columns(py, &mut self.output)
+    }
+}
