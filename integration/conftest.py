@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,12 +39,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--all-zones",
         action="store_true",
         help="convert timestamps of every time zone there is, which takes minutes; default a sample",
-    )
-    group.addoption(
-        "--runners",
-        type=int,
-        default=int(os.environ.get("BOWSTRING_RUNNERS", "2")),
-        help="how many environments run their scenarios at the same time",
     )
 
 
@@ -88,23 +82,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("environment", lines, ids=lambda environment: environment.name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`: tests of one module in one environment stay together, as they share a session or a runner."""
+    for item in items:
+        call = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        environment = call.get("environment") or call.get("lifecycle")
+        name = environment.name if environment else "any"
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{name}"))
+
+
 @pytest.fixture(scope="session")
 def outcomes_of(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[Environment], Outcomes]]:
-    """Answers with what the selected scenarios brought in an environment.
-
-    The first question starts the runners of all environments, a few at a time.
-    """
+) -> Callable[[Environment], Outcomes]:
+    """Answers with what the selected scenarios brought in an environment; the first question runs them."""
     wanted: dict[str, list[str]] = {}
     for item in request.session.items:
         call = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if "scenario" in call:
             wanted.setdefault(call["environment"].name, []).append(call["scenario"]["name"])
-    with ThreadPoolExecutor(request.config.getoption("--runners")) as pool:
-        runs = {
-            name: pool.submit(run_scenarios, ENVIRONMENTS[name], scenarios, tmp_path_factory.mktemp(name))
-            for name, scenarios in wanted.items()
-        }
-        yield lambda environment: runs[environment.name].result()
-        pool.shutdown(cancel_futures=True)
+
+    @cache
+    def of(name: str) -> Outcomes:
+        return run_scenarios(ENVIRONMENTS[name], wanted[name], tmp_path_factory.mktemp(name))
+
+    return lambda environment: of(environment.name)

@@ -247,9 +247,7 @@ fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
     let metadata = read_metadata(input, length, EXPECTED)?;
     let length = MessageHeader::decode(&metadata, EXPECTED)?.body_length()?;
     let head = encapsulate(&metadata, 0);
-    let whole: Buffer = input
-        .aligned(&head, length, "the body of a record batch")?
-        .into();
+    let whole = input.aligned(&head, length, "the body of a record batch")?;
     let start = whole.len().saturating_sub(length);
     Ok(Some(EncodedBatch {
         metadata,

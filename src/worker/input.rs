@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use arrow_buffer::MutableBuffer;
+use arrow_buffer::Buffer;
 
+use super::spare::Spare;
 use crate::wire::WireError;
 
 /// Bytes asked of the socket in one read.
@@ -24,6 +25,8 @@ pub struct Input {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// For what [`Input::aligned`] returns.
+    spare: Spare,
 }
 
 impl Input {
@@ -34,6 +37,7 @@ impl Input {
             buffer: vec![0; CHUNK].into_boxed_slice(),
             start: 0,
             end: 0,
+            spare: Spare::default(),
         }
     }
 
@@ -109,7 +113,7 @@ impl Input {
     }
 
     /// Reads exactly `length` bytes into memory that Arrow finds aligned, directly behind `head`.
-    /// The bytes that were read are the last ones of the buffer; some before `head` mean nothing.
+    /// The bytes that were read are the last ones of the buffer; those before `head` mean nothing.
     ///
     /// # Errors
     ///
@@ -119,26 +123,34 @@ impl Input {
         head: &[u8],
         length: usize,
         expected: &'static str,
-    ) -> Result<MutableBuffer, WireError> {
+    ) -> Result<Buffer, WireError> {
         let start = head.len().next_multiple_of(ALIGNMENT);
-        let mut body = MutableBuffer::with_capacity(start + length.min(MAX_STEP));
-        body.resize(start - head.len(), 0);
-        body.extend_from_slice(head);
-        let length = start.saturating_add(length);
-        while body.len() < length {
-            let filled = body.len();
+        let mut memory = self.spare.take(start + length.min(MAX_STEP));
+        memory.resize(memory.len().max(start), 0);
+        if let Some(target) = memory.as_slice_mut().get_mut(start - head.len()..start) {
+            target.copy_from_slice(head);
+        }
+        let (mut filled, length) = (start, start.saturating_add(length));
+        while filled < length {
             // Doubling keeps the copies of growing below twice the length.
-            let step = (length - filled).min(MAX_STEP.max(filled));
-            body.resize(filled + step, 0);
-            let target = body.as_slice_mut().get_mut(filled..).unwrap_or_default();
+            let end = filled + (length - filled).min(MAX_STEP.max(filled));
+            memory.resize(memory.len().max(end), 0);
+            let target = memory.as_slice_mut().get_mut(filled..end);
             let count = self
-                .read_full(target)
+                .read_full(target.unwrap_or_default())
                 .map_err(|source| WireError::Io { expected, source })?;
-            if count < step {
+            filled += count;
+            if filled < end {
                 return Err(WireError::Truncated { expected });
             }
         }
-        Ok(body)
+        memory.truncate(length);
+        Ok(self.spare.lend(memory))
+    }
+
+    /// Keeps no memory for what is read next.
+    pub fn let_go(&mut self) {
+        self.spare.clear();
     }
 }
 

@@ -13,6 +13,7 @@ pub mod python_files;
 pub mod read_ahead;
 #[cfg(feature = "python")]
 mod serve;
+pub mod spare;
 pub mod write_behind;
 
 #[cfg(feature = "python")]

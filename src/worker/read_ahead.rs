@@ -75,6 +75,7 @@ impl ReadAhead {
             .name("bowstring-read".to_owned())
             .spawn(move || {
                 theirs.fill(&mut input, &mut reader);
+                input.let_go();
                 input
             })?;
         Ok(Self {
