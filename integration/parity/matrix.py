@@ -33,6 +33,8 @@ print(json.dumps({**modules, "python": platform.python_version()}))
 """
 
 
+COUNTS = ("cases", "errors", "kinds", "groups", "known", "differences", "columns")
+"""What adds up in the summaries of `match.py`."""
 NATIVE_PANDAS = "2.2"
 NOTHING = {"tried": 0, "differences": []}
 """What a comparison inside a worker finds where bowstring takes no native path."""
@@ -75,6 +77,26 @@ def try_one(environment: Environment, options: argparse.Namespace) -> dict[str, 
         },
         "programs": programs,
     }
+
+
+def added(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """The programs of both runs, if they were of the same versions and different seeds."""
+    if before is None or before["versions"] != now["versions"]:
+        return now
+    old, new = before["programs"], now["programs"]
+    seeds = [*(old.get("seeds") or [old["seed"]]), new["seed"]]
+    if new["seed"] in seeds[:-1]:
+        raise SystemExit(f"seed {new['seed']} is among those that were tried: {seeds}")
+    sums = {name: _sum(old[name], new[name]) for name in COUNTS}
+    return {**now, "programs": {"environment": new["environment"], "seeds": seeds, **sums}}
+
+
+def _sum(old: Any, new: Any) -> Any:
+    """Counts added up, in dictionaries and lists of equal length, too."""
+    if isinstance(old, dict):
+        common = old.keys() & new.keys()
+        return {**old, **new, **{key: _sum(old[key], new[key]) for key in common}}
+    return [_sum(*pair) for pair in zip(old, new, strict=True)] if isinstance(old, list) else old + new
 
 
 def table(found: dict[str, Any]) -> str:
@@ -126,6 +148,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=200_000, help="generated groups in each; %(default)s")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop the programs after so long")
     parser.add_argument("--seed", type=int, default=1, help="of the programs; %(default)s")
+    parser.add_argument("--add", action="store_true", help="count the programs of earlier runs, too")
     parser.add_argument("--jobs", type=int, default=1, help="environments at the same time; %(default)s")
     options = parser.parse_args()
     chosen = [ENVIRONMENTS[name] for name in options.environments.split(",")]
@@ -133,7 +156,7 @@ def main() -> None:
     found: dict[str, Any] = json.loads(FOUND.read_text()) if FOUND.exists() else {}
     with ThreadPoolExecutor(options.jobs) as jobs:
         for environment, each in zip(chosen, jobs.map(lambda one: try_one(one, options), chosen), strict=True):
-            found[environment.name] = each
+            found[environment.name] = added(found.get(environment.name), each) if options.add else each
             found = {name: found[name] for name in known if name in found}
             FOUND.write_text(json.dumps(found, indent=1) + "\n")
             write(found)
