@@ -2,6 +2,8 @@
 //!
 //! As [`super::grouped_map`], with two frames for each key.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
@@ -24,7 +26,7 @@ pub struct CogroupedMap {
     left: Offsets,
     right: Offsets,
     /// The Spark line makes one batch of each side before it converts it.
-    conversions: Conversions,
+    conversions: Arc<Conversions>,
 }
 
 /// What is remembered from key to key.
@@ -32,8 +34,8 @@ struct Run<'a, 'py> {
     py: Python<'py>,
     task: &'a CogroupedMap,
     function: &'a Bound<'py, PyAny>,
-    left: GroupFrames<'a, 'py>,
-    right: GroupFrames<'a, 'py>,
+    left: GroupFrames,
+    right: GroupFrames,
     results: Results<'a, 'py>,
     output: Output,
     /// If the user has asked for it.
@@ -50,7 +52,7 @@ impl CogroupedMap {
             function: task.getattr("function")?.unbind(),
             left: Offsets::of(&left)?,
             right: Offsets::of(&task.getattr("right")?)?,
-            conversions: Conversions::new(&left.getattr("stock")?, proven)?,
+            conversions: Conversions::new(&left.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -66,8 +68,8 @@ impl CogroupedMap {
             py,
             task: self,
             function: self.function.bind(py),
-            left: GroupFrames::new(py, &self.conversions, &self.left).uncombined(),
-            right: GroupFrames::new(py, &self.conversions, &self.right).uncombined(),
+            left: GroupFrames::new(&self.conversions, &self.left).uncombined(),
+            right: GroupFrames::new(&self.conversions, &self.right).uncombined(),
             results: Results::new(py, &self.conversions)?,
             output: self.conversions.output(),
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
@@ -87,11 +89,11 @@ impl Step<(Group, Group)> for Run<'_, '_> {
         let with_key = left_offsets.with_key;
         let frames = self
             .left
-            .frame(&left, with_key && left_has_key, verifier)
+            .frame(self.py, &left, with_key && left_has_key, verifier)
             .and_then(|left| {
-                let right = self
-                    .right
-                    .frame(&right, with_key && !left_has_key, verifier)?;
+                let right =
+                    self.right
+                        .frame(self.py, &right, with_key && !left_has_key, verifier)?;
                 Ok((left, right))
             });
         // The frames have copies of all that they show, so large sides' memory is free for the call.

@@ -1,6 +1,7 @@
 //! The columns of a group: which of them have a native path, and stock for the others.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use pyo3::exceptions::PyRuntimeError;
@@ -19,24 +20,19 @@ use crate::worker::group::{Columns, EncodedBatch, Group, InputSchema};
 pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
 
 /// What is known of the columns of one task's groups.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct GroupColumns<'a, 'py> {
-    py: Python<'py>,
-    conversions: &'a Conversions,
+#[derive(Debug)]
+pub struct GroupColumns {
+    conversions: Arc<Conversions>,
     kinds: Vec<Option<InputKind>>,
     /// Position among the decoded columns, by position in the schema.
     decoded: HashMap<usize, usize>,
 }
 
-impl<'a, 'py> GroupColumns<'a, 'py> {
+impl GroupColumns {
     /// Before the first group.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> Self {
+    pub fn new(conversions: &Arc<Conversions>) -> Self {
         Self {
-            py,
-            conversions,
+            conversions: Arc::clone(conversions),
             kinds: Vec::new(),
             decoded: HashMap::new(),
         }
@@ -47,7 +43,7 @@ impl<'a, 'py> GroupColumns<'a, 'py> {
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn start(&mut self, schema: &InputSchema) -> PyResult<()> {
+    pub fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
         self.kinds = self.conversions.kinds(&schema.schema);
         let projection = schema.projection.iter().enumerate();
         self.decoded = projection
@@ -57,7 +53,7 @@ impl<'a, 'py> GroupColumns<'a, 'py> {
             matches!(kind, Some(InputKind::String | InputKind::LargeString))
         };
         if self.kinds.iter().any(is_text) {
-            self.stock().call_method0("meet_text")?;
+            self.stock(py).call_method0("meet_text")?;
         }
         Ok(())
     }
@@ -84,24 +80,26 @@ impl<'a, 'py> GroupColumns<'a, 'py> {
     /// The group is malformed, or Python itself fails.
     pub fn native<'g>(
         &self,
+        py: Python<'_>,
         group: &'g Group,
         alone: impl Fn(usize) -> bool,
     ) -> PyResult<Vec<Option<(Column<'g>, Dtype)>>> {
         let width = self.kinds.len();
         match &group.columns {
             Columns::Decoded(batches) => (0..width)
-                .map(|index| self.native_column(batches, index, alone(index)))
+                .map(|index| self.native_column(py, batches, index, alone(index)))
                 .collect(),
             Columns::Stock(why) => {
                 tracing::debug!(?why, "PySpark converts every column of a group");
                 Ok((0..width).map(|_| None).collect())
             }
-            Columns::Malformed(fault) => Err(self.malformed(group, fault)?),
+            Columns::Malformed(fault) => Err(self.malformed(py, group, fault)?),
         }
     }
 
     fn native_column<'g>(
         &self,
+        py: Python<'_>,
         batches: &'g [RecordBatch],
         index: usize,
         alone: bool,
@@ -115,7 +113,7 @@ impl<'a, 'py> GroupColumns<'a, 'py> {
         }
         let mut column = Column::new(kind, batches, *position);
         if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &self.conversions.zone) {
-            match zone.input(self.py)? {
+            match zone.input(py)? {
                 Some(offsets) => column = column.in_zone(offsets),
                 None => return Ok(None),
             }
@@ -129,31 +127,38 @@ impl<'a, 'py> GroupColumns<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn ask_stock(&self, method: &str, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.stock().call_method1(method, self.messages(group)?)
+    pub fn ask_stock<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.stock(py).call_method1(method, messages(py, group)?)
     }
 
-    /// A group as `Stock` takes it: the schema and the record batches, encapsulated.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Python has no memory.
-    pub fn messages(&self, group: &Group) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
-        let py = self.py;
-        let schema = PyBytes::new(py, &group.schema.message);
-        let messages = group.encoded.iter().map(EncodedBatch::message);
-        let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
-        Ok((schema, messages))
-    }
-
-    fn stock(&self) -> &'a Bound<'py, PyAny> {
-        self.conversions.stock.bind(self.py)
+    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.conversions.stock.bind(py)
     }
 
     /// The error for a group that nobody may follow: stock's, where its reader notices something.
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
-    fn malformed(&self, group: &Group, fault: &Fault) -> PyResult<PyErr> {
-        self.ask_stock("batches", group)?;
+    fn malformed(&self, py: Python<'_>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
+        self.ask_stock(py, "batches", group)?;
         Ok(task::malformed(fault))
     }
+}
+
+/// A group as `Stock` takes it: the schema and the record batches, encapsulated.
+///
+/// # Errors
+///
+/// Fails if Python has no memory.
+pub fn messages<'py>(
+    py: Python<'py>,
+    group: &Group,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+    let schema = PyBytes::new(py, &group.schema.message);
+    let messages = group.encoded.iter().map(EncodedBatch::message);
+    let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
+    Ok((schema, messages))
 }

@@ -1,6 +1,7 @@
 //! Groups → what the user's function is called with: a frame and, if it wants one, a key.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -18,7 +19,7 @@ use crate::worker::group::{Group, InputSchema};
 /// Which columns of the Arrow data are the key, and which the frame.
 ///
 /// Source: `extract_key_value_indexes` in `pyspark/worker.py`, Spark 3.5.9 to 4.3.0.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Offsets {
     /// Columns of the key, in order.
     pub keys: Vec<usize>,
@@ -44,35 +45,28 @@ impl Offsets {
 }
 
 /// Builds the frames of one task's groups.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct GroupFrames<'a, 'py> {
-    py: Python<'py>,
-    conversions: &'a Conversions,
-    offsets: &'a Offsets,
-    columns: GroupColumns<'a, 'py>,
-    decimal: Bound<'py, PyAny>,
+#[derive(Debug)]
+pub struct GroupFrames {
+    conversions: Arc<Conversions>,
+    offsets: Offsets,
+    columns: GroupColumns,
     /// `frames.py`'s `Frames`, made for the first group's column names.
-    frames: Option<Bound<'py, PyAny>>,
-    layouts: HashMap<Vec<Slot>, Bound<'py, PyAny>>,
+    frames: Option<Py<PyAny>>,
+    layouts: HashMap<Vec<Slot>, Py<PyAny>>,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
-    shared: Option<Bound<'py, PyDict>>,
+    shared: Option<Py<PyDict>>,
     /// Stock makes one batch of all batches of a group before it converts them.
     combines: bool,
 }
 
-impl<'a, 'py> GroupFrames<'a, 'py> {
+impl GroupFrames {
     /// Before the first group.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions, offsets: &'a Offsets) -> Self {
+    pub fn new(conversions: &Arc<Conversions>, offsets: &Offsets) -> Self {
         Self {
-            py,
-            conversions,
-            offsets,
-            columns: GroupColumns::new(py, conversions),
-            decimal: conversions.names.decimal.bind(py).clone().into_any(),
+            conversions: Arc::clone(conversions),
+            offsets: offsets.clone(),
+            columns: GroupColumns::new(conversions),
             frames: None,
             layouts: HashMap::new(),
             shared: None,
@@ -92,18 +86,19 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a column that it cannot convert, and a difference that was found.
-    pub fn frame(
+    pub fn frame<'py>(
         &mut self,
+        py: Python<'py>,
         group: &Group,
         wants_key: bool,
         verifier: Option<&Verifier<'py>>,
     ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
         if self.frames.is_none() {
-            self.start(&group.schema)?;
+            self.start(py, &group.schema)?;
         }
         // The key is made of its first row alone, which may look different from the whole column.
         let alone = |index| self.offsets.with_key && self.offsets.keys.contains(&index);
-        let mut native = self.columns.native(group, alone)?;
+        let mut native = self.columns.native(py, group, alone)?;
         if !self.combines {
             // PARITY: text has as many chunks as there are batches then, and none or one without rows.
             for column in &mut native {
@@ -117,22 +112,22 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         let stock = if all_native {
             Vec::new()
         } else {
-            self.stock_columns(group, &native)?
+            self.stock_columns(py, group, &native)?
         };
         let key = if wants_key {
-            Some(self.key(group, &native, &stock)?)
+            Some(self.key(py, group, &native, &stock)?)
         } else {
             None
         };
-        if let Some(frame) = self.build(group, &native, &stock)? {
+        if let Some(frame) = self.build(py, group, &native, &stock)? {
             if let Some(verifier) = verifier {
                 let series = |index| stock.get(index).and_then(Option::as_ref);
                 verifier.input(Input {
-                    table: self.columns.ask_stock("table", group)?,
+                    table: self.columns.ask_stock(py, "table", group)?,
                     converted: (0..width)
                         .map(|index| series(index).map(|column| &column.series))
                         .collect(),
-                    offsets: self.offsets,
+                    offsets: &self.offsets,
                     frame: &frame,
                     key: key.as_ref(),
                 })?;
@@ -141,62 +136,64 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         }
         // The user has changed an option of pandas, which stock's converters and concat may heed.
         let none: Vec<Option<(Column<'_>, Dtype)>> = (0..width).map(|_| None).collect();
-        let stock = self.stock_columns(group, &none)?;
+        let stock = self.stock_columns(py, group, &none)?;
         let key = if wants_key {
-            Some(self.key(group, &none, &stock)?)
+            Some(self.key(py, group, &none, &stock)?)
         } else {
             None
         };
-        let columns = PyDict::new(self.py);
+        let columns = PyDict::new(py);
         for (index, column) in stock.iter().enumerate() {
             columns.set_item(index, column.as_ref().map(|column| &column.series))?;
         }
         let frame = self
-            .stock()
+            .stock(py)
             .call_method1("frame", (&columns, self.offsets.values.clone()))?;
-        self.shared = Some(columns);
+        self.shared = Some(columns.unbind());
         Ok((frame, key))
     }
 
-    fn stock(&self) -> &'a Bound<'py, PyAny> {
-        self.conversions.stock.bind(self.py)
+    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.conversions.stock.bind(py)
     }
 
     /// Looks at the schema, once a task.
-    fn start(&mut self, schema: &InputSchema) -> PyResult<()> {
-        self.columns.start(schema)?;
+    fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
+        self.columns.start(py, schema)?;
         let mut labels = Vec::with_capacity(self.offsets.values.len());
         for offset in &self.offsets.values {
             labels.push(self.columns.label(schema, *offset)?);
         }
-        self.frames = Some(self.conversions.frames(self.py, &labels)?);
+        self.frames = Some(self.conversions.frames(py, &labels)?.unbind());
         Ok(())
     }
 
-    fn frames(&self) -> PyResult<&Bound<'py, PyAny>> {
+    fn frames<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         self.frames
             .as_ref()
+            .map(|frames| frames.bind(py))
             .ok_or_else(|| PyRuntimeError::new_err("bowstring: a result before the first group"))
     }
 
     /// Has stock convert every column without a native one, in order, so that the first error is
     /// stock's first error.
-    fn stock_columns(
+    fn stock_columns<'py>(
         &self,
+        py: Python<'py>,
         group: &Group,
         native: &NativeColumns<'_>,
     ) -> PyResult<Vec<Option<StockColumn<'py>>>> {
-        let table = self.columns.ask_stock("table", group)?;
+        let table = self.columns.ask_stock(py, "table", group)?;
         let mut columns = Vec::with_capacity(native.len());
         for (index, native) in native.iter().enumerate() {
             columns.push(if native.is_some() {
                 None
             } else {
-                let series = self.stock().call_method1("column", (&table, index))?;
+                let series = self.stock(py).call_method1("column", (&table, index))?;
                 let (values, dtype) = self
                     .conversions
                     .block_values
-                    .bind(self.py)
+                    .bind(py)
                     .call1((&series,))?
                     .extract()?;
                 Some(StockColumn {
@@ -210,8 +207,9 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     }
 
     /// The frame, or `None` if the user has changed an option of pandas that matters.
-    fn build(
+    fn build<'py>(
         &mut self,
+        py: Python<'py>,
         group: &Group,
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
@@ -231,16 +229,16 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                 .iter()
                 .map(|(slot, columns)| (slot.maker(), columns.clone()))
                 .collect();
-            let layout = self.frames()?.call_method1("layout", (described,))?;
-            self.layouts.insert(slots.clone(), layout);
+            let layout = self.frames(py)?.call_method1("layout", (described,))?;
+            self.layouts.insert(slots.clone(), layout.unbind());
         }
         let builder = Builder {
-            py: self.py,
-            decimal: &self.decimal,
+            py,
+            decimal: self.conversions.names.decimal.bind(py),
             traits: &self.conversions.traits,
             rows: group.rows,
         };
-        let arrays = PyList::empty(self.py);
+        let arrays = PyList::empty(py);
         for (slot, columns) in &blocks {
             let offsets = columns
                 .iter()
@@ -255,13 +253,13 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
         }
         let layout = self.layouts.get(&slots);
         let frame = self
-            .frames()?
+            .frames(py)?
             .call_method1("frame", (layout, arrays, group.rows))?;
         Ok((!frame.is_none()).then_some(frame))
     }
 
     /// The array of one block, made of the columns at `offsets`.
-    fn block(
+    fn block<'py>(
         builder: &Builder<'_, 'py>,
         slot: &Slot,
         offsets: &[usize],
@@ -313,8 +311,9 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
     }
 
     /// The key: the first value of each key column, as indexing a column gives it.
-    fn key(
+    fn key<'py>(
         &self,
+        py: Python<'py>,
         group: &Group,
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
@@ -328,8 +327,8 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                         // A frame of one row with the key alone, so that pandas makes the scalar.
                         let first = column.first();
                         let builder = Builder {
-                            py: self.py,
-                            decimal: &self.decimal,
+                            py,
+                            decimal: self.conversions.names.decimal.bind(py),
                             traits: &self.conversions.traits,
                             rows: first.rows().min(1),
                         };
@@ -338,7 +337,7 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                         } else {
                             builder.block(*dtype, &[Some(&first)])?
                         };
-                        self.frames()?
+                        self.frames(py)?
                             .call_method1("scalar", (dtype_maker(*dtype), array))?
                     }
                     (None, Some(column)) => column.series.getattr("iloc")?.get_item(0)?,
@@ -351,6 +350,6 @@ impl<'a, 'py> GroupFrames<'a, 'py> {
                 },
             );
         }
-        PyTuple::new(self.py, values)
+        PyTuple::new(py, values)
     }
 }

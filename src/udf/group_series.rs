@@ -1,6 +1,7 @@
 //! Groups → what aggregate functions are called with: a Series for each column.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -8,48 +9,41 @@ use pyo3::types::{PyList, PyModule};
 
 use super::blocks::dtype_maker;
 use super::conversions::Conversions;
-use super::group_columns::{GroupColumns, NativeColumns};
+use super::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::frame::column::Column;
 use crate::frame::kind::Dtype;
 use crate::frame::to_pandas::Builder;
 use crate::worker::group::{Group, InputSchema};
 
 /// Builds the Series of one task's groups.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct GroupSeries<'a, 'py> {
-    py: Python<'py>,
-    conversions: &'a Conversions,
-    columns: GroupColumns<'a, 'py>,
-    decimal: Bound<'py, PyAny>,
+#[derive(Debug)]
+pub struct GroupSeries {
+    conversions: Arc<Conversions>,
+    columns: GroupColumns,
     /// `frames.py`
-    module: Bound<'py, PyModule>,
+    module: Py<PyModule>,
     /// The names of the columns; `None` before the first group.
     labels: Option<Vec<String>>,
     /// The last native columns with their makers, and what `frames.py` has made of that.
     makers: Vec<(usize, &'static str)>,
-    layout: Option<Bound<'py, PyAny>>,
+    layout: Option<Py<PyAny>>,
     /// Whether stock gives a column in memory that cannot be written to, and whether of several batches.
     read_only: HashMap<(usize, bool), bool>,
     /// Stock joins the Series of a group's batches.
     joins_series: bool,
 }
 
-impl<'a, 'py> GroupSeries<'a, 'py> {
+impl GroupSeries {
     /// Before the first group.
     ///
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, conversions: &Arc<Conversions>) -> PyResult<Self> {
         Ok(Self {
-            py,
-            conversions,
-            columns: GroupColumns::new(py, conversions),
-            decimal: conversions.names.decimal.bind(py).clone().into_any(),
-            module: py.import("_bowstring_frames")?,
+            conversions: Arc::clone(conversions),
+            columns: GroupColumns::new(conversions),
+            module: py.import("_bowstring_frames")?.unbind(),
             labels: None,
             makers: Vec::new(),
             layout: None,
@@ -67,15 +61,19 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a column that it cannot convert.
-    pub fn series(&mut self, group: &Group) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    pub fn series<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         if self.labels.is_none() {
-            self.start(&group.schema)?;
+            self.start(py, &group.schema)?;
         }
-        let native = self.columns.native(group, |_| false)?;
+        let native = self.columns.native(py, group, |_| false)?;
         let all: Vec<usize> = (0..native.len()).collect();
         // Of several Series pandas finds a common dtype; of no batch stock makes what it can.
         if group.encoded.is_empty() || self.joins_series && group.encoded.len() > 1 {
-            return self.ask_stock(group, &all);
+            return self.ask_stock(py, group, &all);
         }
         // Stock first, as it would raise before any function is called.
         let left: Vec<usize> = all
@@ -86,11 +84,11 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
         let stock = if left.is_empty() {
             Vec::new()
         } else {
-            self.ask_stock(group, &left)?
+            self.ask_stock(py, group, &left)?
         };
-        let Some(built) = self.build(group, &native)? else {
+        let Some(built) = self.build(py, group, &native)? else {
             // The user has changed an option of pandas, which stock's converters may heed.
-            return self.ask_stock(group, &all);
+            return self.ask_stock(py, group, &all);
         };
         let (mut stock, mut built) = (stock.into_iter(), built.into_iter());
         native
@@ -107,8 +105,8 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
     }
 
     /// Looks at the schema, once a task.
-    fn start(&mut self, schema: &InputSchema) -> PyResult<()> {
-        self.columns.start(schema)?;
+    fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
+        self.columns.start(py, schema)?;
         let labels = (0..schema.schema.fields().len())
             .map(|index| self.columns.label(schema, index))
             .collect::<PyResult<_>>()?;
@@ -117,35 +115,41 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
     }
 
     /// Has stock make the Series of these columns.
-    fn ask_stock(&self, group: &Group, columns: &[usize]) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let (schema, messages) = self.columns.messages(group)?;
+    fn ask_stock<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+        columns: &[usize],
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let (schema, messages) = messages(py, group)?;
         self.conversions
             .stock
-            .bind(self.py)
+            .bind(py)
             .call_method1("series", (schema, messages, columns))?
             .extract()
     }
 
     /// The Series of the native columns, or `None` if the user has changed an option that matters.
-    fn build(
+    fn build<'py>(
         &mut self,
+        py: Python<'py>,
         group: &Group,
         native: &NativeColumns<'_>,
     ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         let mut makers = Vec::with_capacity(native.len());
         for (index, column) in native.iter().enumerate() {
             if let Some((column, dtype)) = column {
-                makers.push((index, self.maker(group, index, column, *dtype)?));
+                makers.push((index, self.maker(py, group, index, column, *dtype)?));
             }
         }
-        let layout = self.layout(makers)?;
+        let layout = self.layout(py, makers)?;
         let builder = Builder {
-            py: self.py,
-            decimal: &self.decimal,
+            py,
+            decimal: self.conversions.names.decimal.bind(py),
             traits: &self.conversions.traits,
             rows: group.rows,
         };
-        let arrays = PyList::empty(self.py);
+        let arrays = PyList::empty(py);
         for (column, dtype) in native.iter().flatten() {
             arrays.append(if *dtype == Dtype::String {
                 builder.string_array(column)?
@@ -155,6 +159,7 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
         }
         let made = self
             .module
+            .bind(py)
             .call_method1("series", (layout, arrays, group.rows))?;
         made.extract()
     }
@@ -162,6 +167,7 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
     /// The name of the maker in `frames.py`.
     fn maker(
         &mut self,
+        py: Python<'_>,
         group: &Group,
         index: usize,
         column: &Column<'_>,
@@ -173,9 +179,9 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
         let chunked = group.encoded.len() > 1;
         let key = (index, chunked);
         if !self.read_only.contains_key(&key) {
-            let (schema, _) = self.columns.messages(group)?;
+            let (schema, _) = messages(py, group)?;
             let batches = if chunked { 2 } else { 1 };
-            let stock = self.conversions.stock.bind(self.py);
+            let stock = self.conversions.stock.bind(py);
             let read_only = stock.call_method1("is_read_only", (schema, index, batches))?;
             self.read_only.insert(key, read_only.extract()?);
         }
@@ -188,20 +194,25 @@ impl<'a, 'py> GroupSeries<'a, 'py> {
         })
     }
 
-    fn layout(&mut self, makers: Vec<(usize, &'static str)>) -> PyResult<Bound<'py, PyAny>> {
+    fn layout<'py>(
+        &mut self,
+        py: Python<'py>,
+        makers: Vec<(usize, &'static str)>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if let Some(layout) = &self.layout
             && self.makers == makers
         {
-            return Ok(layout.clone());
+            return Ok(layout.bind(py).clone());
         }
         let label = |index: &usize| self.labels.as_ref().and_then(|labels| labels.get(*index));
         let described: Vec<(&str, Option<&String>)> = makers
             .iter()
             .map(|(index, maker)| (*maker, label(index)))
             .collect();
-        let layout = self.module.call_method1("series_layout", (described,))?;
+        let module = self.module.bind(py);
+        let layout = module.call_method1("series_layout", (described,))?;
         self.makers = makers;
-        self.layout = Some(layout.clone());
+        self.layout = Some(layout.clone().unbind());
         Ok(layout)
     }
 }

@@ -4,6 +4,8 @@
 //! it reads from. A group costs one frame, one call of the user's function and one look at its
 //! result; everything else happens once a task or on other threads.
 
+use std::sync::Arc;
+
 use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -27,7 +29,7 @@ pub struct GroupedMap {
     function: Py<PyAny>,
     offsets: Offsets,
     framing: Framing,
-    conversions: Conversions,
+    conversions: Arc<Conversions>,
 }
 
 /// What is remembered from group to group.
@@ -37,7 +39,7 @@ struct Run<'a, 'py> {
     /// Columns of the key.
     keys: &'a [usize],
     with_key: bool,
-    frames: GroupFrames<'a, 'py>,
+    frames: GroupFrames,
     results: Results<'a, 'py>,
     output: Output,
     /// If the user has asked for it.
@@ -52,7 +54,7 @@ impl GroupedMap {
             function: task.getattr("function")?.unbind(),
             offsets: Offsets::of(task)?,
             framing: Framing::of_groups(framing),
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?,
+            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -69,7 +71,7 @@ impl GroupedMap {
             function: self.function.bind(py),
             keys: &self.offsets.keys,
             with_key: self.offsets.with_key,
-            frames: GroupFrames::new(py, &self.conversions, &self.offsets),
+            frames: GroupFrames::new(&self.conversions, &self.offsets),
             results: Results::new(py, &self.conversions)?,
             output: self.conversions.output(),
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
@@ -88,8 +90,8 @@ impl GroupedMap {
         let messages: Vec<&[u8]> = messages.iter().map(PyBytesMethods::as_bytes).collect();
         let group = Group::decode(schema, &messages, self.conversions.projection())
             .map_err(|error| wire_error(&error))?;
-        Ok(GroupFrames::new(py, &self.conversions, &self.offsets)
-            .frame(&group, self.offsets.with_key, None)?
+        Ok(GroupFrames::new(&self.conversions, &self.offsets)
+            .frame(py, &group, self.offsets.with_key, None)?
             .0)
     }
 
@@ -113,7 +115,7 @@ impl Step for Run<'_, '_> {
     fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = group.rows;
-        let input = self.frames.frame(&group, self.with_key, verifier);
+        let input = self.frames.frame(self.py, &group, self.with_key, verifier);
         // The frame has copies of all that it shows, so a large group's memory is free for the call.
         let reminder = Reminder::of(group, self.keys);
         input

@@ -3,6 +3,8 @@
 //!
 //! As [`super::grouped_map`], with a Series for each column and scalars as results.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
@@ -26,7 +28,7 @@ pub struct SeriesAgg {
     /// A group without batches has no result.
     skips_empty: bool,
     framing: Framing,
-    conversions: Conversions,
+    conversions: Arc<Conversions>,
 }
 
 #[pymethods]
@@ -45,7 +47,7 @@ impl SeriesAgg {
             eager: task.getattr("eager")?.extract()?,
             skips_empty: task.getattr("skips_empty")?.extract()?,
             framing: Framing::of_groups(framing),
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?,
+            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -59,6 +61,7 @@ impl SeriesAgg {
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, self.conversions.projection());
         let mut run = Run {
+            py,
             task: self,
             frames: GroupSeries::new(py, &self.conversions)?,
             calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
@@ -70,8 +73,9 @@ impl SeriesAgg {
 
 /// What is remembered from group to group.
 struct Run<'a, 'py> {
+    py: Python<'py>,
     task: &'a SeriesAgg,
-    frames: GroupSeries<'a, 'py>,
+    frames: GroupSeries,
     calls: SeriesCalls<'a, 'py>,
     output: Output,
 }
@@ -86,7 +90,7 @@ impl Step for Run<'_, '_> {
         if self.task.skips_empty && group.encoded.is_empty() {
             return Ok(false);
         }
-        let series = self.frames.series(&group)?;
+        let series = self.frames.series(self.py, &group)?;
         let rows = group.rows;
         // The Series have copies of all that they show.
         drop(group);
