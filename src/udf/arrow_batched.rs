@@ -130,18 +130,30 @@ pub fn evaluate<'py>(
 ///
 /// `empty` is no array.
 #[pyfunction]
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "an allow-list: what is not on it goes to stock"
-)]
 pub fn to_array<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyList>,
     empty: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let array: Option<ArrayRef> = match ArrayData::from_pyarrow_bound(empty)?.data_type() {
+    let data_type = ArrayData::from_pyarrow_bound(empty)?.data_type().clone();
+    array_of(values.iter(), values.len(), &data_type)
+        .map(|array| array.to_data().to_pyarrow(py))
+        .transpose()
+}
+
+/// The array that [`to_array`] makes of so many values, or `None`.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an allow-list: what is not on it goes to stock"
+)]
+pub fn array_of<'py>(
+    values: impl Iterator<Item = Bound<'py, PyAny>>,
+    count: usize,
+    data_type: &DataType,
+) -> Option<ArrayRef> {
+    match data_type {
         DataType::Boolean => {
-            let mut builder = BooleanBuilder::with_capacity(values.len());
+            let mut builder = BooleanBuilder::with_capacity(count);
             each(
                 values,
                 |value| {
@@ -155,12 +167,12 @@ pub fn to_array<'py>(
             .then(|| builder.finish())
             .map(to_ref)
         }
-        DataType::Int8 => integers::<Int8Type>(values),
-        DataType::Int16 => integers::<Int16Type>(values),
-        DataType::Int32 => integers::<Int32Type>(values),
-        DataType::Int64 => integers::<Int64Type>(values),
+        DataType::Int8 => integers::<Int8Type>(values, count),
+        DataType::Int16 => integers::<Int16Type>(values, count),
+        DataType::Int32 => integers::<Int32Type>(values, count),
+        DataType::Int64 => integers::<Int64Type>(values, count),
         DataType::Float64 => {
-            let mut builder = PrimitiveBuilder::<Float64Type>::with_capacity(values.len());
+            let mut builder = PrimitiveBuilder::<Float64Type>::with_capacity(count);
             each(
                 values,
                 |value| {
@@ -195,10 +207,7 @@ pub fn to_array<'py>(
         })
         .map(|mut builder| to_ref(builder.finish())),
         _ => None,
-    };
-    array
-        .map(|array| array.to_data().to_pyarrow(py))
-        .transpose()
+    }
 }
 
 /// Bytes of a column of text. Beyond, pyarrow cuts it into chunks.
@@ -210,11 +219,11 @@ fn to_ref(array: impl Array + 'static) -> ArrayRef {
 
 /// Converts each value that is not `None`; `false` at the first that cannot be.
 fn each<'py, T>(
-    values: &Bound<'py, PyList>,
+    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
     convert: impl Fn(&Bound<'py, PyAny>) -> Option<T>,
     mut append: impl FnMut(Option<T>),
 ) -> bool {
-    values.iter().all(|value| {
+    values.all(|value| {
         if value.is_none() {
             append(None);
             return true;
@@ -228,25 +237,28 @@ fn each<'py, T>(
     })
 }
 
-fn integers<T>(values: &Bound<'_, PyList>) -> Option<ArrayRef>
+fn integers<'py, T>(
+    values: impl Iterator<Item = Bound<'py, PyAny>>,
+    count: usize,
+) -> Option<ArrayRef>
 where
     T: ArrowPrimitiveType,
     T::Native: TryFrom<i64>,
 {
-    let mut builder = PrimitiveBuilder::<T>::with_capacity(values.len());
-    let convert = |value: &Bound<'_, PyAny>| {
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(count);
+    let convert = |value: &Bound<'py, PyAny>| {
         let value: i64 = value.cast_exact::<PyInt>().ok()?.extract().ok()?;
         T::Native::try_from(value).ok()
     };
     each(values, convert, |value| builder.append_option(value)).then(|| to_ref(builder.finish()))
 }
 
-fn texts<B>(
-    values: &Bound<'_, PyList>,
+fn texts<'py, B>(
+    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
     mut builder: B,
     mut append: impl FnMut(&mut B, Option<&str>) -> usize,
 ) -> Option<B> {
-    let fits = values.iter().all(|value| {
+    let fits = values.all(|value| {
         if value.is_none() {
             append(&mut builder, None);
             return true;
@@ -259,12 +271,12 @@ fn texts<B>(
     fits.then_some(builder)
 }
 
-fn binaries<B>(
-    values: &Bound<'_, PyList>,
+fn binaries<'py, B>(
+    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
     mut builder: B,
     mut append: impl FnMut(&mut B, Option<&[u8]>) -> usize,
 ) -> Option<B> {
-    let fits = values.iter().all(|value| {
+    let fits = values.all(|value| {
         if value.is_none() {
             append(&mut builder, None);
             return true;

@@ -19,6 +19,7 @@ pub mod grouped_map_arrow;
 pub mod results;
 pub mod series_udf;
 pub mod table_output;
+pub mod table_rows;
 pub mod task;
 pub mod verifier;
 pub mod window_agg;
