@@ -20,7 +20,7 @@ EVERY = {**BOTH, "legacy": {**ARROW, "spark.sql.legacy.execution.pythonUDTF.pand
 TYPES = [name for name in VALUES if name not in ("nothing", "span", "nested")]
 
 
-@scenario(kind="udf", variants=EVERY)
+@scenario(kind="udf", variants=BOTH)
 def table_function_of_every_type(spark: Any) -> Any:
     from pyspark.sql.functions import udtf
 
@@ -74,7 +74,7 @@ def table_function_of_few_and_many_rows(spark: Any) -> Any:
     return [rows_in(Various(lit(3000))), rows_in(spark.sql(rows)), rows_in(Silent()), rows_in(Various(lit(2)).limit(1))]
 
 
-@scenario(kind="udf", variants=BOTH)
+@scenario(kind="udf", variants=EVERY)
 def table_function_of_plain_rows(spark: Any) -> Any:
     from pyspark.sql.functions import lit, udtf
 

@@ -107,9 +107,8 @@ impl Scalar<'_> {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 
-    /// The values of a column that pandas makes of tuples: integers beside nulls or floats become
-    /// floats. `None` if it infers no plain dtype, or a float is not the integer any more.
-    pub fn of_tuples(column: Vec<Self>) -> Option<Vec<Self>> {
+    /// The values of a column as pandas infers them: integers beside nulls or floats become floats. `None` if it infers no plain dtype, or a float is not the integer any more.
+    pub fn of_values(column: Vec<Self>) -> Option<Vec<Self>> {
         let floating = column
             .iter()
             .any(|scalar| matches!(scalar, Scalar::None | Scalar::Float(_)));
@@ -258,8 +257,8 @@ mod tests {
     use super::Scalar;
 
     #[test]
-    fn a_column_of_tuples_has_one_dtype_or_is_for_stock() {
-        let dtype = |column: Vec<Scalar<'_>>| Some(format!("{:?}", Scalar::of_tuples(column)?));
+    fn a_column_of_values_has_one_dtype_or_is_for_stock() {
+        let dtype = |column: Vec<Scalar<'_>>| Some(format!("{:?}", Scalar::of_values(column)?));
         for (column, expected) in [
             (vec![Scalar::Int(1)], Some("[Int(1)]")),
             (

@@ -12,11 +12,13 @@ import _bowstring_streams
 from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
 from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
 from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
+from _bowstring_kinds_arrow_batched import KINDS as BATCHED_KINDS
+from _bowstring_kinds_arrow_batched import WRAPS as BATCHED_WRAPS
 from _bowstring_kinds_udtf import KINDS as UDTF_KINDS
 from _bowstring_lines import find
 from pyspark import worker
 
-_KINDS = {**KINDS, **ARROW_KINDS, **UDTF_KINDS}
+_KINDS = {**KINDS, **BATCHED_KINDS, **ARROW_KINDS, **UDTF_KINDS}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
@@ -82,7 +84,7 @@ def _hook(native, line, stock_classes, proven):
 
         setattr(worker, name, recorder)
 
-    for name in (*WRAPS, *ARROW_WRAPS):
+    for name in (*WRAPS, *BATCHED_WRAPS, *ARROW_WRAPS):
         if hasattr(worker, name):
             record(name)
     worker.read_single_udf = read_single_udf

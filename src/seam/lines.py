@@ -9,7 +9,7 @@ from pyspark import worker
 class Line:
     """How one Spark line differs where the hook touches it. Add a row; do not add an `if`."""
 
-    def __init__(self, read_udfs, read_single_udf, read_udtf, framing, wraps, arrow, rows):
+    def __init__(self, read_udfs, read_single_udf, read_udtf, framing, wraps, arrow, batched, rows):
         self.read_udfs = read_udfs
         self.read_single_udf = read_single_udf
         self.read_udtf = read_udtf
@@ -19,6 +19,8 @@ class Line:
         self.wraps = wraps
         # The class of `stock_arrow.py` for functions of Arrow tables; None if the line has none.
         self.arrow = arrow
+        # The function of `kinds_arrow_batched.py` for Arrow-optimised functions.
+        self.batched = batched
         # The class of `table_rows.py` for the rows of table functions.
         self.rows = rows
 
@@ -28,10 +30,10 @@ _PROFILED = _OLD[:-1] + ", profiler)"
 _PLAIN = "(pickleSer, infile, eval_type)"
 _WITH_CONF = _PLAIN[:-1] + ", runner_conf, eval_conf)"
 _LINES = {
-    "3.5.9": Line(_PLAIN, _OLD, _PLAIN, "batch", "SerializerStock", None, "FrameRows"),
-    "4.0.5": Line(_PLAIN, _PROFILED, _PLAIN, "batch", "SerializerStock40", "ArrowStock40", "FrameRows"),
-    "4.1.4": Line(_PLAIN, _PROFILED, _PLAIN, "stream", "SerializerStock41", "ArrowStock41", "TableRows"),
-    "4.2.1": Line(_WITH_CONF, _OLD, _WITH_CONF, "stream", None, "ArrowStock42", "TableRows"),
+    "3.5.9": Line(_PLAIN, _OLD, _PLAIN, "batch", "SerializerStock", None, "of_series", "FrameRows"),
+    "4.0.5": Line(_PLAIN, _PROFILED, _PLAIN, "batch", "SerializerStock40", "ArrowStock40", "of_series", "FrameRows"),
+    "4.1.4": Line(_PLAIN, _PROFILED, _PLAIN, "stream", "SerializerStock41", "ArrowStock41", "of_lists", "TableRows"),
+    "4.2.1": Line(_WITH_CONF, _OLD, _WITH_CONF, "stream", None, "ArrowStock42", "of_batches", "TableRows"),
     "4.3.0": Line(
         "(pickleSer, udf_info_list, eval_type, runner_conf, eval_conf)",
         "(pickleSer, udf_info, eval_type, runner_conf, udf_index)",
@@ -39,6 +41,7 @@ _LINES = {
         "stream",
         None,
         "ArrowStock43",
+        "of_batches",
         "TableRows43",
     ),
 }

@@ -85,6 +85,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::to_list, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
+    native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<GroupedAgg>()?;
@@ -99,6 +100,11 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
+    load(
+        py,
+        "arrow_batched_series",
+        include_str!("../udf/arrow_batched_series.py"),
+    )?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
     if matches!(Native::from_environment(), Ok(Native::Verify(_))) {
         load(py, "exact", include_str!("exact.py"))?;
@@ -112,6 +118,11 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "table_rows", include_str!("../udf/table_rows.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
+    load(
+        py,
+        "kinds_arrow_batched",
+        include_str!("kinds_arrow_batched.py"),
+    )?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;

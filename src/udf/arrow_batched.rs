@@ -11,14 +11,17 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
-use arrow_array::{Array, ArrayRef, make_array};
+use arrow_array::{Array, ArrayRef, make_array, new_empty_array};
 use arrow_data::ArrayData;
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use super::task::internal;
 use crate::frame::c_data::flat_array;
+use crate::frame::field_builder::FieldBuilder;
+use crate::frame::scalars::{Scalar, Scalars};
 
 /// What `pyarrow.Array.to_pylist` returns, or `None` if the type is not one of those that are
 /// converted here or the array is not sound.
@@ -81,46 +84,102 @@ where
     }
 }
 
-/// The results of `function` for each row of these columns, lists of equal length.
+/// The results of `function` for each row of these columns, lists of equal length. With `text`, what
+/// is neither a `str` nor `None` is made one before the next call.
 ///
 /// # Errors
 ///
 /// Those of the function.
 #[pyfunction]
+#[pyo3(signature = (function, columns, rows, text = false))]
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
 pub fn evaluate<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
     columns: Vec<Bound<'py, PyList>>,
     rows: usize,
+    text: bool,
 ) -> PyResult<Bound<'py, PyList>> {
     let results = PyList::empty(py);
+    let keep = |result: Bound<'py, PyAny>| {
+        if text && !result.is_none() && !result.is_exact_instance_of::<PyString>() {
+            return results.append(result.str()?);
+        }
+        results.append(result)
+    };
     match columns.as_slice() {
         [] => {
             for _ in 0..rows {
-                results.append(function.call0()?)?;
+                keep(function.call0()?)?;
             }
         }
         [column] => {
             for row in 0..rows {
-                results.append(function.call1((column.get_item(row)?,))?)?;
+                keep(function.call1((column.get_item(row)?,))?)?;
             }
         }
         [left, right] => {
             for row in 0..rows {
                 let arguments = (left.get_item(row)?, right.get_item(row)?);
-                results.append(function.call1(arguments)?)?;
+                keep(function.call1(arguments)?)?;
             }
         }
         columns => {
             for row in 0..rows {
                 let arguments: PyResult<Vec<_>> =
                     columns.iter().map(|column| column.get_item(row)).collect();
-                results.append(function.call1(PyTuple::new(py, arguments?)?)?)?;
+                keep(function.call1(PyTuple::new(py, arguments?)?)?)?;
             }
         }
     }
     Ok(results)
+}
+
+/// The array that stock makes of a Series of these values, or `None` if it has to be asked. The type
+/// is that of an empty array.
+///
+/// # Errors
+///
+/// `empty` is no array.
+#[pyfunction]
+pub fn series_array<'py>(
+    py: Python<'py>,
+    values: &Bound<'py, PyList>,
+    empty: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let data_type = ArrayData::from_pyarrow_bound(empty)?.data_type().clone();
+    let values: Vec<_> = values.iter().collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    inferred(&Scalars::new(py)?, &values, &data_type)?
+        .map(|array| array.to_data().to_pyarrow(py))
+        .transpose()
+}
+
+/// The array that stock makes of a pandas column of these values, or `None` if it has to be asked.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn inferred<'py>(
+    scalars: &Scalars<'py>,
+    values: &[Bound<'py, PyAny>],
+    data_type: &DataType,
+) -> PyResult<Option<ArrayRef>> {
+    let mut column = Vec::with_capacity(values.len());
+    for value in values {
+        match scalars.of(value)? {
+            Some(scalar) => column.push(scalar),
+            None => return Ok(None),
+        }
+    }
+    let mut builder = FieldBuilder::new(data_type);
+    if !Scalar::of_values(column).is_some_and(|column| builder.append_scalars(&column, 1)) {
+        return Ok(None);
+    }
+    let array = builder.finish().map_err(|error| internal(&error))?;
+    Ok(Some(array.unwrap_or_else(|| new_empty_array(data_type))))
 }
 
 /// What `pyarrow.array(values, type)` makes of values that are `None` or exactly of the class that

@@ -12,21 +12,11 @@ from itertools import repeat
 from types import GeneratorType
 
 import pyarrow as pa
-from _bowstring_frames import _DEFAULT_OPTIONS, _options
-from pandas.core.dtypes import missing
+from _bowstring_arrow_batched_series import SCALARS
+from _bowstring_frames import has_usual_options
 from pyspark.sql.types import Row
 
-_NAMES = {
-    "BooleanType": "boolean",
-    "ByteType": "byte",
-    "ShortType": "short",
-    "IntegerType": "int",
-    "LongType": "long",
-    "FloatType": "float",
-    "DoubleType": "double",
-    "StringType": "string",
-    "BinaryType": "binary",
-}
+_NAMES = {**SCALARS, "BinaryType": "binary"}
 """Types of fields, and what the self-test calls them."""
 
 
@@ -141,9 +131,7 @@ class FrameRows(TableRows):
     converts = "verify_result"
 
     def send(self, rows, arrow_type):
-        if _options() != _DEFAULT_OPTIONS or getattr(missing, "INF_AS_NA", False):
-            return False
-        return super().send(rows, arrow_type)
+        return has_usual_options() and super().send(rows, arrow_type)
 
     def evaluation(self, stock):
         call, check, verify = (value(stock, name) for name in ("func", "check_return_value", self.converts))

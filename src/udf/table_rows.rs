@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, new_empty_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_ipc::writer::StreamWriter;
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
@@ -13,10 +13,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 
-use super::arrow_batched::array_of;
+use super::arrow_batched::{array_of, inferred};
 use super::task::internal;
-use crate::frame::field_builder::FieldBuilder;
-use crate::frame::scalars::{Scalar, Scalars};
+use crate::frame::scalars::Scalars;
 use crate::wire::nullable;
 
 /// Encodes the rows of one task, whose answer has this schema: a struct column.
@@ -133,28 +132,4 @@ impl TableRows {
         writer.write(&batch)?;
         Ok(PyBytes::new(py, writer.get_ref()))
     }
-}
-
-/// The array that stock makes of a frame's column of these values, or `None` if it has to be asked.
-fn inferred<'py>(
-    scalars: &Scalars<'py>,
-    values: &[Bound<'py, PyAny>],
-    data_type: &DataType,
-) -> PyResult<Option<ArrayRef>> {
-    let mut column = Vec::with_capacity(values.len());
-    for value in values {
-        match scalars.of(value)? {
-            Some(scalar) => column.push(scalar),
-            None => return Ok(None),
-        }
-    }
-    let Some(column) = Scalar::of_tuples(column) else {
-        return Ok(None);
-    };
-    let mut builder = FieldBuilder::new(data_type);
-    if !builder.append_scalars(&column, 1) {
-        return Ok(None);
-    }
-    let array = builder.finish().map_err(|error| internal(&error))?;
-    Ok(Some(array.unwrap_or_else(|| new_empty_array(data_type))))
 }
