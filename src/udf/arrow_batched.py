@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 )
 from pyspark.util import fail_on_stopiteration
 
-_EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
+EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
 """Types whose results stock's converters leave as they are, if they are exactly of the type's own class."""
 
 
@@ -35,7 +35,7 @@ class _Udf:
             none_on_identity=True,
             int_to_decimal_coercion_enabled=conf.int_to_decimal_coercion_enabled,
         )
-        self.empty = pa.array([], self.arrow_type) if type(return_type) in _EXACT else None
+        self.empty = pa.array([], self.arrow_type) if type(return_type) in EXACT else None
 
 
 def function(singles, conf, input_type, native):

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 from _bowstring_frames import has_usual_options
 from pyspark import worker
-from pyspark.sql.pandas.serializers import ArrowStreamPandasUDFSerializer
+from pyspark.sql.pandas import serializers
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import BinaryType, StringType
 from pyspark.util import fail_on_stopiteration
@@ -95,10 +95,12 @@ def function(udfs, serializer, native, unproven):
 class Batched:
     """Stock's serializer for what is in record batches already."""
 
-    dump_stream = ArrowStreamPandasUDFSerializer.dump_stream
-
     def load_stream(self, batches):
         return batches
+
+    def dump_stream(self, iterator, stream):
+        # Spark 4.3 has no such class any more.
+        return serializers.ArrowStreamPandasUDFSerializer.dump_stream(self, iterator, stream)
 
     def _create_batch(self, batch):
         return batch

@@ -12,12 +12,10 @@ from itertools import repeat
 from types import GeneratorType
 
 import pyarrow as pa
+from _bowstring_arrow_batched import EXACT
 from _bowstring_arrow_batched_series import SCALARS
 from _bowstring_frames import has_usual_options
 from pyspark.sql.types import Row
-
-_NAMES = {**SCALARS, "BinaryType": "binary"}
-"""Types of fields, and what the self-test calls them."""
 
 
 def cells(function):
@@ -33,9 +31,6 @@ def value(function, name):
 class TableRows:
     """The rows of one task. `sink` is set before the first of them."""
 
-    # Values as pandas takes them, or as Arrow does.
-    in_frames = False
-    without = {"FloatType"}
     # Names in stock: what evaluates a method, and what then makes batches or checks them.
     evaluated = ("eval", "terminate")
     converts = "convert_to_arrow"
@@ -44,42 +39,51 @@ class TableRows:
         self.sink = None
         self._native = native
         self._unproven = unproven
-        self._encode = None
-
-    def send(self, rows, arrow_type):
-        """Whether the rows are sent; `arrow_type` is the one that stock declares for them."""
-        if self._encode is None:
-            if self.sink.schema is None:
-                return False
-            self._encode = self._encoder(arrow_type)
-        message = self._encode(rows)
-        if message is None:
-            return False
-        self.sink.write(message)
-        return True
-
-    def _encoder(self, arrow_type):
-        schema = pa.schema([pa.field("_0", arrow_type)])
-        if not self.sink.schema.equals(schema):
-            return lambda rows: None
-        return self._native.TableRows(schema, self.in_frames, Row).encode
+        self._fields = ()
+        self._send = None
 
     def take_over(self, function):
         """Has stock's function send what can be sent."""
-        mine = {name: cell for name, cell in cells(function).items() if name in self.evaluated and cell.cell_contents}
-        if all(self._knows(cell.cell_contents) for cell in mine.values()):
-            for cell in mine.values():
-                cell.cell_contents = self.evaluation(cell.cell_contents)
+        mine = [cell for name, cell in cells(function).items() if name in self.evaluated and cell.cell_contents]
+        # Others belong to PySpark's legacy conversion.
+        if all(self.converts in cells(cell.cell_contents) for cell in mine):
+            self._fields = value(value(mine[0].cell_contents, self.converts), "return_type").fields
+            if self._fields and self.takes(_names(self._fields)):
+                for cell in mine:
+                    cell.cell_contents = self.evaluation(cell.cell_contents)
 
-    def _knows(self, stock):
-        """Whether this is the evaluation that is meant, and all fields of its results have a native path."""
-        if self.converts not in cells(stock):
-            # PySpark's legacy conversion.
-            return False
-        names = [type(field.dataType).__name__ for field in value(value(stock, self.converts), "return_type").fields]
-        return len(names) > 0 and all(
-            name in _NAMES and name not in self.without and _NAMES[name] not in self._unproven for name in names
-        )
+    def takes(self, names):
+        """Whether the fields of these types have a native path."""
+        return True
+
+    def send(self, rows, arrow_type):
+        """Whether the rows are sent; `arrow_type` is the one that stock declares for them."""
+        if self._send is None:
+            if self.sink.schema is None:
+                return False
+            self._send = self._sender(arrow_type)
+        return self._send(rows)
+
+    def _sender(self, arrow_type):
+        schema = pa.schema([pa.field("_0", arrow_type)])
+        if not self.sink.schema.equals(schema):
+            return lambda rows: False
+        make, write = self.maker(schema)
+
+        def send(rows):
+            made = make(rows)
+            if made is None:
+                return False
+            write(made)
+            return True
+
+        return send
+
+    def maker(self, schema):
+        """What makes something of rows, and what writes that."""
+        if all(type(field.dataType) in EXACT for field in self._fields):
+            return self._native.TableRows(schema, False, Row).encode, self.sink.write
+        return _Columns(self._native, self._fields, list(schema.types[0])).batch, self.sink.write_batch
 
     def evaluation(self, stock):
         """Spark 4.1 and 4.2: in place of stock's evaluation of a method for each row."""
@@ -126,9 +130,13 @@ class TableRows43(TableRows):
 class FrameRows(TableRows):
     """Spark 3.5 and 4.0: a frame is made of the rows."""
 
-    in_frames = True
-    without = {"BinaryType"}
     converts = "verify_result"
+
+    def takes(self, names):
+        return all(name in SCALARS and SCALARS[name] not in self._unproven for name in names)
+
+    def maker(self, schema):
+        return self._native.TableRows(schema, True, Row).encode, self.sink.write
 
     def send(self, rows, arrow_type):
         return has_usual_options() and super().send(rows, arrow_type)
@@ -155,6 +163,52 @@ class FrameRows(TableRows):
                     yield verify(pd.DataFrame(given)), arrow_type
 
         return evaluate
+
+
+class _Columns:
+    """Rows of which some fields need stock's converters. Those are made once, and not for each batch."""
+
+    def __init__(self, native, fields, arrow_fields):
+        from pyspark.sql.conversion import LocalDataToArrowConversion
+
+        create = LocalDataToArrowConversion._create_converter
+        self._native = native
+        self._fields = arrow_fields
+        self._parts = [
+            (
+                create(field.dataType, field.nullable, none_on_identity=True),
+                pa.array([], arrow.type) if field.nullable and type(field.dataType) in EXACT else None,
+            )
+            for field, arrow in zip(fields, arrow_fields)
+        ]
+
+    def batch(self, rows):
+        """The batch that stock makes of them; None if it has to be asked."""
+        width = len(self._fields)
+        if not all(type(row) in (tuple, Row) and len(row) == width for row in rows):
+            return None
+        columns = zip(*rows) if rows else [()] * width
+        try:
+            converted = [self._converted(list(column), *parts) for column, parts in zip(columns, self._parts)]
+            arrays = [
+                values if isinstance(values, pa.Array) else pa.array(values, field.type)
+                for values, field in zip(converted, self._fields)
+            ]
+            struct = pa.StructArray.from_arrays(arrays, fields=self._fields)
+        except Exception:
+            # Stock raises it, with all that it says around it.
+            return None
+        return pa.RecordBatch.from_arrays([struct], ["_0"])
+
+    def _converted(self, values, convert, empty):
+        array = None if empty is None else self._native.to_array(values, empty)
+        if array is not None:
+            return array
+        return values if convert is None else [convert(value) for value in values]
+
+
+def _names(fields):
+    return [type(field.dataType).__name__ for field in fields]
 
 
 def _raising(error):
