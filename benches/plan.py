@@ -133,6 +133,18 @@ CASES = (
     _rows(
         "worker/arrow-batched-long", "worker alone, Arrow-optimised udf, x + 1", 100, 5, udf="arrow-batched", target=1.5
     ),
+    Case(
+        "worker/udtf-rows",
+        "task",
+        "worker alone, Arrow-optimised udtf, 3 rows of each",
+        "CPU ns/row",
+        0,
+        groups=20,
+        rows=1_000,
+        quick_groups=2,
+        udf="udtf",
+        target=3.0,
+    ),
     _rows(
         "worker/scalar-pandas-long",
         "worker alone, pandas_udf, x + 1",

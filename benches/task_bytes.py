@@ -3,9 +3,10 @@
 Needs pyarrow and pyspark. Kinds of UDFs differ, and so do Spark lines: a `Kind` is one row of the first table, a
 `Dialect` one of the second.
 
-Source: `PythonRunner`, `PythonArrowInput`, `ArrowPythonRunner` and `pyspark/worker.py` of each version. The bytes of a
-grouped map for 3.5.9 and 4.3.0 were compared with those of a running JVM; of the other kinds their schemas, framing,
-confs and arguments, those of 4.3.0 but for 217, 250, 251 and 254, those of 3.5.9 but for 202 and 207.
+Source: `PythonRunner`, `PythonArrowInput`, `ArrowPythonRunner`, `PythonUDTFRunner` and `pyspark/worker.py` of each
+version. The bytes of a grouped map for 3.5.9 and 4.3.0 were compared with those of a running JVM; of the other kinds
+their schemas, framing, confs and arguments, those of 4.3.0 but for 217, 250, 251, 254, 301 and 302, those of 3.5.9 but
+for 202, 207 and 301.
 """
 
 from __future__ import annotations
@@ -75,11 +76,14 @@ KINDS = {
         Kind(252, "grouped-agg-arrow", "groups", "4.1"),
         Kind(253, "window-agg-arrow", "groups", "4.1"),
         Kind(254, "grouped-agg-arrow-iter", "groups", "4.2"),
+        Kind(301, "arrow-table-udtf", "batches", "3.5"),
+        Kind(302, "arrow-udtf", "batches", "4.1"),
     )
 }
 
 ARROW_BATCHED, SCALAR_PANDAS, GROUPED_MAP, GROUPED_AGG, WINDOW_AGG = 101, 200, 201, 202, 203
 SCALAR_PANDAS_ITER, MAP_PANDAS, COGROUPED_MAP, MAP_ARROW, GROUPED_MAP_ARROW = 204, 205, 206, 207, 209
+ARROW_TABLE_UDTF, ARROW_UDTF = 301, 302
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ class Dialect:
     named_arguments: frozenset[int]
     """Eval types whose arguments each have a flag, and a name if it is set."""
     input_type: str
-    """Where the schema of an `ARROW_BATCHED` UDF's columns is sent: `nowhere`, `after` the conf, in the eval `conf`."""
+    """Where the schema of the columns of an `ARROW_BATCHED` UDF or a UDTF is sent: `nowhere`, `after` the conf, in the
+    eval `conf`; and there, too, which columns are tables."""
     window_bounds: str
     """The conf that says of each window UDF whether its window is `bounded` or `unbounded`."""
     profiling_flag: bool
@@ -133,8 +138,8 @@ CONF_4_3 = {**CONF_4_2, "spark.sql.execution.pythonUDF.mapInBatch.legacy.acceptA
 ALONE = ("-m", "pyspark.daemon")
 NAMED = ("-m", "pyspark.daemon", "pyspark.worker")
 
-NAMED_4_0 = frozenset((101, 200, 202, 203, 204))
-NAMED_4_1 = NAMED_4_0 | {250, 251, 252, 253}
+NAMED_4_0 = frozenset((101, 200, 202, 203, 204, 301))
+NAMED_4_1 = NAMED_4_0 | {250, 251, 252, 253, 302}
 NAMED_4_2 = frozenset(KINDS)
 
 BOUNDS_3_5, BOUNDS = "pandas_window_bound_types", "window_bound_types"
@@ -167,15 +172,33 @@ class Udf:
 
 
 @dataclass(frozen=True)
+class Udtf:
+    """The table function of a task."""
+
+    handler: bytes
+    """The pickled class."""
+    return_type: StructType
+    offsets: Sequence[int]
+    """Which columns `eval` gets."""
+    named: Mapping[str, int] = field(default_factory=dict)
+    """Columns that it gets as keyword arguments."""
+    partitioned: Sequence[int] = ()
+    """Where in a TABLE argument the columns are that it is partitioned by. Spark 4.0 on, as is all that follows."""
+    tables: Sequence[int] = ()
+    """Columns that are TABLE arguments; `ARROW_UDTF` wants to know."""
+    name: str = "function"
+
+
+@dataclass(frozen=True)
 class Task:
     """What one task asks for; everything that is not the data."""
 
-    udfs: Udf | Sequence[Udf]
+    udfs: Udf | Sequence[Udf] | Udtf
     eval_type: int = GROUPED_MAP
     windows: Sequence[str] = ()
     """`bounded` or `unbounded` for each UDF, if they are window functions."""
     input_type: StructType | None = None
-    """Of the columns; an `ARROW_BATCHED` UDF needs it."""
+    """Of the columns; an `ARROW_BATCHED` UDF and an `ARROW_TABLE_UDTF` need it."""
     partition: int = 0
     attempt: int = 0
     python: str = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -197,6 +220,11 @@ class Task:
     """Local properties of the job."""
 
 
+def pickle_handler(handler: type) -> bytes:
+    """The class of a table function, pickled as PySpark's driver does."""
+    return bytes(CloudPickleSerializer().dumps(handler))
+
+
 def pickle_command(function: Callable[..., Any] | None, return_type: Any) -> bytes:
     """A user's function and its Spark return type, pickled as PySpark's driver does."""
     return bytes(CloudPickleSerializer().dumps((function, return_type)))
@@ -213,8 +241,15 @@ def grouped_offsets(columns: int, keys: Sequence[int], values: Sequence[int] | N
 
 def encode_preamble(dialect: Dialect, task: Task) -> bytes:
     """Everything before the data section."""
-    udfs = [task.udfs] if isinstance(task.udfs, Udf) else task.udfs
     input_type = {"input_type": task.input_type.json()} if task.input_type else {}
+    tables: Sequence[int] = ()
+    if isinstance(task.udfs, Udtf):
+        functions, tables = _udtf(dialect, task.eval_type, task.udfs), task.udfs.tables
+    else:
+        udfs = [task.udfs] if isinstance(task.udfs, Udf) else task.udfs
+        flag = _bool(False) if dialect.profiling_flag else b""
+        functions = flag + _int(len(udfs)) + b"".join(_udf(dialect, task.eval_type, udf) for udf in udfs)
+    eval_conf = {**input_type, **({"table_arg_offsets": ",".join(map(str, tables))} if tables else {})}
     bounds = {dialect.window_bounds: ",".join(task.windows)} if task.windows else {}
     body = b"".join(
         (
@@ -227,10 +262,9 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
             _int(task.eval_type),
             _map({**dialect.runner_conf, **task.conf, **bounds}),
             *(_utf(schema) for schema in input_type.values() if dialect.input_type == "after"),
-            _map(input_type if dialect.input_type == "conf" else {}) if dialect.uniform_udfs else b"",
-            _bool(False) if dialect.profiling_flag else b"",
-            _int(len(udfs)),
-            *(_udf(dialect, task.eval_type, udf) for udf in udfs),
+            _ints(tables) if dialect.input_type == "after" and task.eval_type == ARROW_UDTF else b"",
+            _map(eval_conf if dialect.input_type == "conf" else {}) if dialect.uniform_udfs else b"",
+            functions,
         )
     )
     return _int(START_OF_INIT_MESSAGE) + _int(len(body)) + body if dialect.framed_init else body
@@ -335,15 +369,37 @@ def _json_context(task: Task) -> bytes:
 
 
 def _udf(dialect: Dialect, eval_type: int, udf: Udf) -> bytes:
-    named = eval_type in dialect.named_arguments
-    if udf.named and not named:
-        raise ValueError(f"Spark {dialect.checked_against} has no keyword arguments for {KINDS[eval_type].name}")
-    arguments = [_int(offset) + (_bool(False) if named else b"") for offset in udf.offsets]
-    arguments += [_int(offset) + _bool(True) + _utf(name) for name, offset in udf.named.items()]
     commands = [udf.commands] if isinstance(udf.commands, bytes) else udf.commands
     chain = _int(len(commands)) + b"".join(_int(len(command)) + command for command in commands)
     result_id = _long(0) if dialect.uniform_udfs else b""
-    return _int(len(arguments)) + b"".join(arguments) + chain + result_id
+    return _arguments(dialect, eval_type, udf) + chain + result_id
+
+
+def _udtf(dialect: Dialect, eval_type: int, udtf: Udtf) -> bytes:
+    # Where arguments have names, there are partitions and what `analyze` has found, too.
+    new = eval_type in dialect.named_arguments
+    return b"".join(
+        (
+            _arguments(dialect, eval_type, udtf),
+            _ints(udtf.partitioned) + _bool(False) if new else b"",
+            _int(len(udtf.handler)) + udtf.handler,
+            _utf(udtf.return_type.json()),
+            _utf(udtf.name) if new else b"",
+        )
+    )
+
+
+def _arguments(dialect: Dialect, eval_type: int, function: Udf | Udtf) -> bytes:
+    named = eval_type in dialect.named_arguments
+    if function.named and not named:
+        raise ValueError(f"Spark {dialect.checked_against} has no keyword arguments for {KINDS[eval_type].name}")
+    arguments = [_int(offset) + (_bool(False) if named else b"") for offset in function.offsets]
+    arguments += [_int(offset) + _bool(True) + _utf(name) for name, offset in function.named.items()]
+    return _int(len(arguments)) + b"".join(arguments)
+
+
+def _ints(values: Sequence[int]) -> bytes:
+    return _int(len(values)) + b"".join(map(_int, values))
 
 
 def _int(value: int) -> bytes:

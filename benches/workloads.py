@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark import cloudpickle
-from pyspark.sql.types import DataType, DoubleType, LongType, StringType
+from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType
 
 import frames
 from plan import Case
 from task_bytes import (
     ARROW_BATCHED,
+    ARROW_TABLE_UDTF,
     COGROUPED_MAP,
     GROUPED_AGG,
     GROUPED_MAP_ARROW,
@@ -25,10 +26,12 @@ from task_bytes import (
     Dialect,
     Task,
     Udf,
+    Udtf,
     encode_data,
     encode_preamble,
     grouped_offsets,
     pickle_command,
+    pickle_handler,
 )
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -103,6 +106,18 @@ def arrow_batched(case: Case, groups: list[Any]) -> Workload:
     return Workload(task, batches, len(ready), lambda: _calls(plus_one, ready))
 
 
+def udtf(case: Case, groups: list[Any]) -> Workload:
+    """Three rows of each key, as a table function gives them."""
+    batches = _first_column(groups)
+    returns = StructType(
+        [StructField("number", LongType()), StructField("text", StringType()), StructField("share", DoubleType())]
+    )
+    handler = Udtf(pickle_handler(Spread), returns, [0])
+    task = Task(handler, ARROW_TABLE_UDTF, input_type=frames.spark_schema([batches]))
+    ready = [(value,) for batch in batches for value in batch.column(0).to_pylist()]
+    return Workload(task, batches, 3 * len(ready), lambda: _calls(lambda value: list(Spread().eval(value)), ready))
+
+
 def scalar_pandas(case: Case, groups: list[Any]) -> Workload:
     """One function of one column: the key plus one, or a text in capitals."""
     function, returns, column = SCALARS[case.function]
@@ -123,6 +138,15 @@ def map_arrow(case: Case, groups: list[Any]) -> Workload:
     task = Task(Udf(pickle_command(each, frames.spark_schema(groups)), [0]), MAP_ARROW)
     batches = [batch for group in groups for batch in group]
     return Workload(task, batches, _rows(groups), lambda: _passes(batches))
+
+
+class Spread:
+    """The smallest usual table function."""
+
+    def eval(self, value: int) -> Iterator[tuple[int, str, float]]:
+        """A few rows."""
+        for number in range(3):
+            yield value + number, "abc", value / 7
 
 
 def left(first: Any, second: Any) -> Any:
@@ -163,6 +187,7 @@ KINDS: dict[str, Callable[[Case, list[Any]], Workload]] = {
     "grouped-agg": grouped_agg,
     "window-agg": window_agg,
     "arrow-batched": arrow_batched,
+    "udtf": udtf,
     "scalar-pandas": scalar_pandas,
     "map-pandas": map_pandas,
     "map-arrow": map_arrow,

@@ -34,21 +34,26 @@ from pyspark.sql.types import DataType
 from jvm_client import ConnectionLost, Daemon, ProtocolViolation, Reply, Worker, spark_environment
 from task_bytes import (
     ARROW_BATCHED,
+    ARROW_TABLE_UDTF,
+    ARROW_UDTF,
     DIALECTS,
     GROUPED_MAP,
     KINDS,
     Task,
     Udf,
+    Udtf,
     encode_data,
     encode_preamble,
     grouped_offsets,
     pickle_command,
+    pickle_handler,
 )
 
 DIALECT = DIALECTS[pyspark.__version__]
 
-BY_BATCH = frozenset((101, 200, 204, 250, 251, 202, 217, 252, 254))
-"""Of an aggregate it takes the first row of each batch, of a scalar UDF it may ask for as many rows as it sent."""
+BY_BATCH = frozenset((101, 200, 204, 250, 251, 202, 217, 252, 254, 301, 302))
+"""Of an aggregate it takes the first row of each batch, of a scalar UDF it may ask for as many rows as it sent, of a
+table function it joins each batch to one row."""
 
 CONCURRENCY = "spark.sql.execution.pythonUDF.arrow.concurrency.level"
 """Threads of an Arrow-optimised UDF; sent since Spark 4.0, and only where it is set."""
@@ -89,15 +94,19 @@ def by_value(module: Any) -> Any:
 
 @dataclass(frozen=True)
 class Call:
-    """A UDF where a task has several, or chains them."""
+    """A UDF where a task has several, or chains them; or a table function."""
 
     functions: Sequence[Callable[..., Any]]
-    """Usually one; each further one gets what the one before has returned."""
+    """Usually one; each further one gets what the one before has returned. Of a table function its class."""
     return_type: DataType
     offsets: Sequence[int] = (0,)
     """Its columns; with a bounded window those of the bounds are the first two."""
     named: Mapping[str, int] = field(default_factory=dict)
     """Its columns as keyword arguments, which Spark has since 4.0."""
+    partitioned: Sequence[int] = ()
+    """Of a TABLE argument, the columns that partition it."""
+    tables: Sequence[int] = ()
+    """Columns that are TABLE arguments."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,7 @@ class Case:
             self.eval_type,
             windows=self.windows,
             input_type=from_arrow_schema(self.schema, prefer_timestamp_ntz=True)
-            if self.eval_type == ARROW_BATCHED
+            if self.eval_type in (ARROW_BATCHED, ARROW_TABLE_UDTF)
             else None,
             # A JVM sends only the settings that its Spark line knows.
             conf={key: value for key, value in self.conf.items() if key in known},
@@ -145,7 +154,11 @@ class Case:
         """Whether the JVM looks at how rows are cut into batches."""
         return self.eval_type in BY_BATCH
 
-    def _udfs(self) -> list[Udf]:
+    def _udfs(self) -> list[Udf] | Udtf:
+        if self.eval_type in (ARROW_TABLE_UDTF, ARROW_UDTF):
+            (call,) = self.calls
+            handler = pickle_handler(call.functions[0])
+            return Udtf(handler, call.return_type, call.offsets, call.named, call.partitioned, call.tables)
         if self.calls:
             return [
                 Udf(

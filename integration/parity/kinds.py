@@ -16,6 +16,7 @@ import kinds_aggregate
 import kinds_frames
 import kinds_scalar
 import kinds_tables
+import kinds_udtf
 import program
 from driver import Case
 
@@ -24,7 +25,9 @@ from task_bytes import GROUPED_MAP, KINDS
 Json = dict[str, Any]
 
 FAMILIES: dict[int, Any] = {
-    kind: family for family in (kinds_frames, kinds_tables, kinds_scalar, kinds_aggregate) for kind in family.KINDS
+    kind: family
+    for family in (kinds_frames, kinds_tables, kinds_scalar, kinds_aggregate, kinds_udtf)
+    for kind in family.KINDS
 }
 
 

@@ -184,6 +184,7 @@ def settings(conf: dict[str, Any]) -> dict[str, str]:
     return {
         **({driver.CONCURRENCY: str(threads)} if threads > 1 else {}),
         "spark.sql.legacy.execution.pythonUDF.pandas.conversion.enabled": _flag(conf.get("legacy", False)),
+        "spark.sql.legacy.execution.pythonUDTF.pandas.conversion.enabled": _flag(conf.get("legacy", False)),
         "spark.sql.execution.pythonUDF.mapInBatch.legacy.acceptAnyIterable.enabled": _flag(conf.get("iterables", True)),
         "spark.sql.session.timeZone": conf["zone"],
         "spark.sql.execution.pandas.convertToArrowArraySafely": _flag(conf["safe"]),

@@ -15,6 +15,8 @@ BOTH = {
     name: {"spark.sql.execution.pythonUDTF.arrow.enabled": value}
     for name, value in (("pickled", "false"), ("arrow", "true"))
 }
+ARROW = BOTH["arrow"]
+EVERY = {**BOTH, "legacy": {**ARROW, "spark.sql.legacy.execution.pythonUDTF.pandas.conversion.enabled": "true"}}
 TYPES = [name for name in VALUES if name not in ("nothing", "span", "nested")]
 
 
@@ -42,7 +44,7 @@ def table_function_of_every_type(spark: Any) -> Any:
     ]
 
 
-@scenario(kind="udf", variants=BOTH)
+@scenario(kind="udf", variants=EVERY)
 def table_function_of_few_and_many_rows(spark: Any) -> Any:
     from pyspark.sql.functions import lit, udtf
 
@@ -70,6 +72,39 @@ def table_function_of_few_and_many_rows(spark: Any) -> Any:
     spark.udtf.register("integration_various", Various)
     rows = "select t.id, f.* from range(0, 4, 1, 1) t, lateral integration_various(t.id) f"
     return [rows_in(Various(lit(3000))), rows_in(spark.sql(rows)), rows_in(Silent()), rows_in(Various(lit(2)).limit(1))]
+
+
+@scenario(kind="udf", variants=EVERY)
+def table_function_of_plain_rows(spark: Any) -> Any:
+    from pyspark.sql.functions import lit, udtf
+
+    @udtf(returnType="n int, big bigint, share double, said string, odd boolean")
+    class Spread:
+        """Rows of one type in a column, of two, with nulls, and none."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def eval(self, n: int, s: str) -> Iterator[tuple[Any, ...]]:
+            self.calls += 1
+            for number in range(n % 4):
+                empty = n % 3 == 0 and number == 1
+                yield number, None if empty else 2**40 + n, number if empty else n / 7, None if empty else s, n % 2 == 1
+
+        def terminate(self) -> Iterator[tuple[Any, ...]]:
+            yield self.calls, -1, float("nan"), "", None
+
+        def cleanup(self) -> None:
+            self.calls = 0
+
+    spark.udtf.register("integration_spread", Spread)
+    words = spark.range(0, 200, 1, 1).selectExpr("cast(id as int) n", "concat('word ', id) s")
+    words.createOrReplaceTempView("integration_words")
+    return [
+        rows_in(spark.sql("select w.n, f.* from integration_words w, lateral integration_spread(w.n, w.s) f")),
+        rows_in(spark.sql("select w.n, f.said from integration_words w left join lateral integration_spread(n, s) f")),
+        rows_in(Spread(lit(7), lit("x"))),
+    ]
 
 
 @scenario(kind="udf", since="4.0", variants=BOTH)

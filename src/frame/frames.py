@@ -32,6 +32,11 @@ def _options():
 _DEFAULT_OPTIONS = _options()
 
 
+def has_usual_options():
+    """Whether no option of pandas is set that changes how plain values become a Series and its nulls."""
+    return _options() == _DEFAULT_OPTIONS and not getattr(missing, "INF_AS_NA", False)
+
+
 def _plain(values, placement):
     return new_block(values, placement=placement, ndim=2)
 

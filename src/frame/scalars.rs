@@ -106,6 +106,31 @@ impl Scalar<'_> {
     fn is_like(self, other: Scalar<'_>) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
+
+    /// The values of a column as pandas infers them: integers beside nulls or floats become floats. `None` if it infers no plain dtype, or a float is not the integer any more.
+    pub fn of_values(column: Vec<Self>) -> Option<Vec<Self>> {
+        let floating = column
+            .iter()
+            .any(|scalar| matches!(scalar, Scalar::None | Scalar::Float(_)));
+        let convert = |scalar: Self| match scalar {
+            Scalar::Int(value) if floating => {
+                exact_double(value, f64::MANTISSA_DIGITS).map(Scalar::Float)
+            }
+            Scalar::None
+            | Scalar::Bool(_)
+            | Scalar::Int(_)
+            | Scalar::Float(_)
+            | Scalar::Text(_) => Some(scalar),
+        };
+        let column: Vec<Self> = column.into_iter().map(convert).collect::<Option<_>>()?;
+        let mut values = column
+            .iter()
+            .filter(|scalar| !matches!(scalar, Scalar::None));
+        let first = values.next();
+        values
+            .all(|scalar| first.is_some_and(|first| first.is_like(*scalar)))
+            .then_some(column)
+    }
 }
 
 impl FieldBuilder {
@@ -225,4 +250,35 @@ fn bytes(scalars: &[Scalar<'_>], times: usize) -> usize {
         Scalar::None | Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) => 0,
     });
     lengths.sum::<usize>().saturating_mul(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scalar;
+
+    #[test]
+    fn a_column_of_values_has_one_dtype_or_is_for_stock() {
+        let dtype = |column: Vec<Scalar<'_>>| Some(format!("{:?}", Scalar::of_values(column)?));
+        for (column, expected) in [
+            (vec![Scalar::Int(1)], Some("[Int(1)]")),
+            (
+                vec![Scalar::Int(1), Scalar::None],
+                Some("[Float(1.0), None]"),
+            ),
+            (
+                vec![Scalar::Float(0.5), Scalar::Int(1)],
+                Some("[Float(0.5), Float(1.0)]"),
+            ),
+            (
+                vec![Scalar::None, Scalar::Text("a")],
+                Some("[None, Text(\"a\")]"),
+            ),
+            (vec![Scalar::None], Some("[None]")),
+            (vec![Scalar::Int((1 << 53) + 1), Scalar::None], None),
+            (vec![Scalar::Bool(true), Scalar::Int(1)], None),
+            (vec![Scalar::Text("a"), Scalar::Float(0.5)], None),
+        ] {
+            assert_eq!(dtype(column).as_deref(), expected);
+        }
+    }
 }

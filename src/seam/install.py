@@ -1,8 +1,8 @@
 """Hooks bowstring into `pyspark.worker`.
 
-`read_udfs` parses the preamble of a task in a way that changes with every Spark release. The
-original is called first; its result is either returned as it is, or replaced by native objects
-with the same three methods.
+`read_udfs`, and `read_udtf` for table functions, parse the preamble of a task in a way that changes
+with every Spark release. The original is called first; its result is either returned as it is, or
+replaced by native objects with the same three methods.
 """
 
 import os
@@ -12,17 +12,20 @@ import _bowstring_streams
 from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
 from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
 from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
+from _bowstring_kinds_arrow_batched import KINDS as BATCHED_KINDS
+from _bowstring_kinds_arrow_batched import WRAPS as BATCHED_WRAPS
+from _bowstring_kinds_udtf import KINDS as UDTF_KINDS
 from _bowstring_lines import find
 from pyspark import worker
 
-_KINDS = {**KINDS, **ARROW_KINDS}
+_KINDS = {**KINDS, **BATCHED_KINDS, **ARROW_KINDS, **UDTF_KINDS}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
 
 
 def install(native, stock_classes, self_test):
-    """Replaces `pyspark.worker.read_udfs`. Raises `Refused` if it must not."""
+    """Replaces `pyspark.worker.read_udfs` and `read_udtf`. Raises `Refused` if it must not."""
     line = find()
     _bowstring_columns.install()
     _bowstring_streams.install(native)
@@ -34,7 +37,7 @@ def install(native, stock_classes, self_test):
 
 
 def _hook(native, line, stock_classes, proven):
-    original, original_single = worker.read_udfs, worker.read_single_udf
+    original_single = worker.read_single_udf
     wrapped, singles = [], []
     pipelined = os.environ.get("SPARK_PIPELINED_UDF")
 
@@ -43,31 +46,34 @@ def _hook(native, line, stock_classes, proven):
         singles.append(single)
         return single
 
-    def read_udfs(*args):
-        result = original(*args)
-        kind = _KINDS.get(args[2])
-        ours = None
-        if kind is not None:
-            seen = Seen(line, stock_classes, proven, native, args, result)
-            seen.singles, seen.wrapped = singles[:], wrapped[:]
-            try:
-                ours = kind(seen)
-            except Exception:
-                # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
-                ours = None
-        # They hold the user's function, which must not outlive its task.
-        wrapped.clear()
-        singles.clear()
-        if pipelined is not None:
-            # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
-            if ours is None or ours[1] is result[3]:
-                os.environ["SPARK_PIPELINED_UDF"] = pipelined
-            else:
-                os.environ.pop("SPARK_PIPELINED_UDF", None)
-        if ours is None:
-            return result
-        func, streams = ours
-        return func, result[1], streams, streams
+    def hooked(original):
+        def read(*args):
+            result = original(*args)
+            kind = _KINDS.get(args[2])
+            ours = None
+            if kind is not None:
+                seen = Seen(line, stock_classes, proven, native, args, result)
+                seen.singles, seen.wrapped = singles[:], wrapped[:]
+                try:
+                    ours = kind(seen)
+                except Exception:
+                    # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
+                    ours = None
+            # They hold the user's function, which must not outlive its task.
+            wrapped.clear()
+            singles.clear()
+            if pipelined is not None:
+                # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
+                if ours is None or ours[1] is result[3]:
+                    os.environ["SPARK_PIPELINED_UDF"] = pipelined
+                else:
+                    os.environ.pop("SPARK_PIPELINED_UDF", None)
+            if ours is None:
+                return result
+            func, streams = ours
+            return func, result[1], streams, streams
+
+        return read
 
     def record(name):
         wrap = getattr(worker, name)
@@ -78,8 +84,9 @@ def _hook(native, line, stock_classes, proven):
 
         setattr(worker, name, recorder)
 
-    for name in (*WRAPS, *ARROW_WRAPS):
+    for name in (*WRAPS, *BATCHED_WRAPS, *ARROW_WRAPS):
         if hasattr(worker, name):
             record(name)
     worker.read_single_udf = read_single_udf
-    worker.read_udfs = read_udfs
+    worker.read_udfs = hooked(worker.read_udfs)
+    worker.read_udtf = hooked(worker.read_udtf)

@@ -7,7 +7,6 @@ task to stock.
 
 import os
 
-from _bowstring_arrow_batched import function
 from _bowstring_columns import TaskColumns
 from _bowstring_kinds_series import grouped_agg, window_agg
 from _bowstring_serializer import alone
@@ -96,19 +95,6 @@ def cogrouped_map(seen):
     return alone(seen.native.CogroupedMap(CogroupedMap(stock, function, offsets, count == 3), seen.proven))
 
 
-def arrow_batched(seen):
-    """101: an Arrow-optimised `udf`."""
-    stock = stream(seen)
-    if (
-        _is_verified()
-        or seen.line.wraps
-        or seen.conf.use_legacy_pandas_udf_conversion
-        or seen.conf.arrow_concurrency_level > 0
-    ):
-        return stock
-    return function(seen.singles, seen.conf, seen.arguments[4].input_type, seen.native), stock[1]
-
-
 def stream(seen):
     """Kinds whose data are one Arrow stream each way: stock's function, on native streams."""
     function, _, deserializer, serializer = seen.result
@@ -128,7 +114,6 @@ def stream_of_columns(seen):
 
 
 KINDS = {
-    PythonEvalType.SQL_ARROW_BATCHED_UDF: arrow_batched,
     PythonEvalType.SQL_GROUPED_MAP_PANDAS_UDF: grouped_map,
     PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
     PythonEvalType.SQL_GROUPED_AGG_PANDAS_UDF: grouped_agg,

@@ -6,24 +6,31 @@ pay for it, and one that gets Arrow data needs it anyway.
 
 from pyspark import worker
 
-_original = worker.read_udfs
-# RDD functions and pickled UDFs.
-_WITHOUT_ARROW = (worker.PythonEvalType.NON_UDF, worker.PythonEvalType.SQL_BATCHED_UDF)
+_NAMES = ("read_udfs", "read_udtf")
+_ORIGINALS = {name: getattr(worker, name) for name in _NAMES}
+_TYPES = worker.PythonEvalType
+# RDD functions and pickled UDFs and UDTFs.
+_WITHOUT_ARROW = (_TYPES.NON_UDF, _TYPES.SQL_BATCHED_UDF, _TYPES.SQL_TABLE_UDF)
 
 
 def hook(install):
     """Calls `install` when the first task with Arrow data arrives."""
 
-    def read_udfs(*args):
-        if args[2] in _WITHOUT_ARROW:
-            return _original(*args)
-        unhook()
-        install()
-        return worker.read_udfs(*args)
+    def hooked(name):
+        def read(*args):
+            if args[2] in _WITHOUT_ARROW:
+                return _ORIGINALS[name](*args)
+            unhook()
+            install()
+            return getattr(worker, name)(*args)
 
-    worker.read_udfs = read_udfs
+        return read
+
+    for name in _NAMES:
+        setattr(worker, name, hooked(name))
 
 
 def unhook():
     """Makes way for the real hook."""
-    worker.read_udfs = _original
+    for name in _NAMES:
+        setattr(worker, name, _ORIGINALS[name])

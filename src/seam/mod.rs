@@ -1,8 +1,8 @@
 //! Where bowstring meets the installed PySpark: the only room that knows Spark's versions.
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
-//! `install.py` has one row per Spark line, `kinds.py` and `kinds_arrow.py` one function per kind of
-//! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
+//! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of UDF,
+//! `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
 //! with ours, and `verify.py` does on the user's data if that is asked for; `zones.py` observes
 //! their time zones. They run under file names below PySpark's own folder, so that tracebacks which
 //! leave out PySpark's frames leave out these too.
@@ -23,6 +23,7 @@ use crate::udf::fed_groups::FedGroups;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
 use crate::udf::series_agg::SeriesAgg;
+use crate::udf::table_rows::TableRows;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -83,6 +84,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::to_list, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
+    native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<Columns>()?;
@@ -91,10 +93,16 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<GroupedMap>()?;
     native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
+    native.add_class::<TableRows>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;
     load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
+    load(
+        py,
+        "arrow_batched_series",
+        include_str!("../udf/arrow_batched_series.py"),
+    )?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
     if matches!(Native::from_environment(), Ok(Native::Verify(_))) {
         load(py, "exact", include_str!("exact.py"))?;
@@ -106,10 +114,17 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "streams", include_str!("streams.py"))?;
     load(py, "serializer", include_str!("serializer.py"))?;
+    load(py, "table_rows", include_str!("../udf/table_rows.py"))?;
     load(py, "kinds_series", include_str!("kinds_series.py"))?;
     load(py, "kinds", include_str!("kinds.py"))?;
+    load(
+        py,
+        "kinds_arrow_batched",
+        include_str!("kinds_arrow_batched.py"),
+    )?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
+    load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;

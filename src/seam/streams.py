@@ -18,24 +18,25 @@ class Sink:
     def __init__(self, outfile):
         self._outfile = outfile
         self._write_array = outfile.write_array
-        self._schema = None
+        # Of the first batch.
+        self.schema = None
         # Of pyarrow, for schemas that are not plain.
         self._writer = None
 
     def write(self, data):
-        """For the mark before the first batch."""
+        """For the mark before the first batch, and for batches that are encoded already."""
         return self._outfile.write(data)
 
     def write_batch(self, batch):
         """As `pyarrow.RecordBatchStreamWriter.write_batch`, in one piece instead of one for each buffer."""
-        if self._schema is None:
+        if self.schema is None:
             self._start(batch.schema)
         if self._writer is not None:
             self._writer.write_batch(batch)
             return
-        if not self._schema.equals(batch.schema):
+        if not self.schema.equals(batch.schema):
             # Raises what stock's writer raises.
-            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), self._schema).write_batch(batch)
+            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), self.schema).write_batch(batch)
         self._write_array(np.frombuffer(batch.serialize(), "u1"))
 
     def _start(self, schema):
@@ -43,13 +44,13 @@ class Sink:
             self._write_array(np.frombuffer(schema.serialize(), "u1"))
         else:
             self._writer = pa.RecordBatchStreamWriter(self._outfile, schema)
-        self._schema = schema
+        self.schema = schema
 
     def close(self):
         """Ends the stream, if there is one."""
         if self._writer is not None:
             self._writer.close()
-        elif self._schema is not None:
+        elif self.schema is not None:
             self._outfile.write(_END_OF_STREAM)
 
 
@@ -68,12 +69,13 @@ def _is_plain(data_type):
 class Streams:
     """Stock's deserializer and serializer of a task, on top of native streams."""
 
-    def __init__(self, native, deserializer, serializer, columns=None):
-        """`columns`: `TaskColumns` that are asked before stock's converters are."""
+    def __init__(self, native, deserializer, serializer, columns=None, rows=None):
+        """`columns`: `TaskColumns`, asked before stock's converters are; `rows`: `TableRows` that writes, too."""
         self._native = native
         self._deserializer = deserializer
         self._serializer = serializer
         self._columns = columns
+        self._rows = rows
         self._batches = None
 
     def load_stream(self, infile):
@@ -82,8 +84,11 @@ class Streams:
 
     def dump_stream(self, iterator, outfile):
         self._batches.flush_first(outfile)
+        sink = Sink(outfile)
+        if self._rows is not None:
+            self._rows.sink = sink
         with active(self._columns):
-            return self._serializer.dump_stream(iterator, Sink(outfile))
+            return self._serializer.dump_stream(iterator, sink)
 
 
 def install(native):

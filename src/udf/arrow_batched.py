@@ -1,6 +1,7 @@
-"""`ARROW_BATCHED` in Spark 4.2 and 4.3: stock's way through a batch, with native steps where they are equal.
+"""`ARROW_BATCHED` from Spark 4.1 on: stock's way through a batch, with native steps where they are equal.
 
-Source: `read_udfs` in `pyspark/worker.py`, SQL_ARROW_BATCHED_UDF without the legacy conversion.
+Source: SQL_ARROW_BATCHED_UDF without the legacy conversion, in `read_udfs` of `pyspark/worker.py`; for Spark 4.1
+`wrap_arrow_batch_udf_arrow` there, and `ArrowBatchUDFSerializer`.
 """
 
 import pyarrow as pa
@@ -18,44 +19,86 @@ from pyspark.sql.types import (
 )
 from pyspark.util import fail_on_stopiteration
 
-_EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
+EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
 """Types whose results stock's converters leave as they are, if they are exactly of the type's own class."""
 
 
 class _Udf:
-    def __init__(self, single, conf):
+    def __init__(self, single, conf, **types):
         from pyspark.sql.conversion import LocalDataToArrowConversion
 
         function, args, kwargs, return_type = single
         self.function, self.offsets = worker.wrap_kwargs_support(function, args, kwargs)
-        self.arrow_type = to_arrow_type(return_type, timezone="UTC", prefers_large_types=conf.use_large_var_types)
+        self.arrow_type = to_arrow_type(return_type, prefers_large_types=conf.use_large_var_types, **types)
         self.convert = LocalDataToArrowConversion._create_converter(
             return_type,
             none_on_identity=True,
             int_to_decimal_coercion_enabled=conf.int_to_decimal_coercion_enabled,
         )
-        self.empty = pa.array([], self.arrow_type) if type(return_type) in _EXACT else None
+        self.empty = pa.array([], self.arrow_type) if type(return_type) in EXACT else None
 
 
 def function(singles, conf, input_type, native):
-    """The function of the worker's main loop: record batches in, record batches out."""
+    """The function of the worker's main loop: record batches in, record batches out. Spark 4.2 on."""
+    udfs = [_Udf(single, conf, timezone="UTC") for single in singles]
+    names = [f"_{index}" for index in range(len(udfs))]
+    evaluate, columns_of, array_of = _steps(conf, [field.dataType for field in input_type], native)
+
+    def func(split_index, data):
+        for batch in data:
+            columns = columns_of(batch)
+            arrays = [array_of(udf, evaluate(udf, columns, batch.num_rows)) for udf in udfs]
+            yield pa.RecordBatch.from_arrays(arrays, names)
+
+    return func
+
+
+def typed_function(singles, conf, input_types, native):
+    """The same for Spark 4.1: arrays with their types out; results are converted after all functions' calls."""
+    udfs = [_Udf(single, conf) for single in singles]
+    evaluate, columns_of, array_of = _steps(conf, input_types, native)
+
+    def func(split_index, data):
+        for batch in data:
+            columns = columns_of(batch)
+            results = [evaluate(udf, columns, batch.num_rows) for udf in udfs]
+            yield [(array_of(udf, values), udf.arrow_type) for udf, values in zip(udfs, results)]
+
+    return func
+
+
+class Above:
+    """A serializer of stock's without the steps that are its own class's: what this inherits from."""
+
+    def __init__(self, serializer):
+        above = super(type(serializer), serializer)
+        self.load_stream, self.dump_stream = above.load_stream, above.dump_stream
+
+
+def _steps(conf, input_types, native):
+    """What is done to each batch: the calls of one UDF, and the conversions before and after."""
     from pyspark.sql.conversion import ArrowTableToRowsConversion
 
-    udfs = [_Udf(single, conf) for single in singles]
-    names = [f"_{index}" for index in range(len(udfs))]
     converters = [
         ArrowTableToRowsConversion._create_converter(
-            field.dataType, none_on_identity=True, binary_as_bytes=conf.binary_as_bytes
+            data_type, none_on_identity=True, binary_as_bytes=conf.binary_as_bytes
         )
-        for field in input_type
+        for data_type in input_types
     ]
-    evaluate = fail_on_stopiteration(native.evaluate)
+    to_list = getattr(ArrowTableToRowsConversion, "_to_pylist", pa.Array.to_pylist)
+    call = fail_on_stopiteration(native.evaluate)
+
+    def evaluate(udf, columns, rows):
+        return call(udf.function, [columns[offset] for offset in udf.offsets], rows)
 
     def column_of(array, convert):
         values = native.to_list(array)
         if values is None:
-            values = ArrowTableToRowsConversion._to_pylist(array)
+            values = to_list(array)
         return values if convert is None else [convert(value) for value in values]
+
+    def columns_of(batch):
+        return [column_of(array, convert) for array, convert in zip(batch.itercolumns(), converters)]
 
     def array_of(udf, results):
         array = None if udf.empty is None else native.to_array(results, udf.empty)
@@ -67,13 +110,4 @@ def function(singles, conf, input_type, native):
         except pa.lib.ArrowInvalid:
             return pa.array(converted).cast(target_type=udf.arrow_type, safe=conf.safecheck)
 
-    def func(split_index, data):
-        for batch in data:
-            columns = [column_of(array, convert) for array, convert in zip(batch.itercolumns(), converters)]
-            arrays = [
-                array_of(udf, evaluate(udf.function, [columns[offset] for offset in udf.offsets], batch.num_rows))
-                for udf in udfs
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, names)
-
-    return func
+    return evaluate, columns_of, array_of

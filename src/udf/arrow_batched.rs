@@ -11,14 +11,17 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
-use arrow_array::{Array, ArrayRef, make_array};
+use arrow_array::{Array, ArrayRef, make_array, new_empty_array};
 use arrow_data::ArrayData;
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use super::task::internal;
 use crate::frame::c_data::flat_array;
+use crate::frame::field_builder::FieldBuilder;
+use crate::frame::scalars::{Scalar, Scalars};
 
 /// What `pyarrow.Array.to_pylist` returns, or `None` if the type is not one of those that are
 /// converted here or the array is not sound.
@@ -81,46 +84,102 @@ where
     }
 }
 
-/// The results of `function` for each row of these columns, lists of equal length.
+/// The results of `function` for each row of these columns, lists of equal length. With `text`, what
+/// is neither a `str` nor `None` is made one before the next call.
 ///
 /// # Errors
 ///
 /// Those of the function.
 #[pyfunction]
+#[pyo3(signature = (function, columns, rows, text = false))]
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
 pub fn evaluate<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
     columns: Vec<Bound<'py, PyList>>,
     rows: usize,
+    text: bool,
 ) -> PyResult<Bound<'py, PyList>> {
     let results = PyList::empty(py);
+    let keep = |result: Bound<'py, PyAny>| {
+        if text && !result.is_none() && !result.is_exact_instance_of::<PyString>() {
+            return results.append(result.str()?);
+        }
+        results.append(result)
+    };
     match columns.as_slice() {
         [] => {
             for _ in 0..rows {
-                results.append(function.call0()?)?;
+                keep(function.call0()?)?;
             }
         }
         [column] => {
             for row in 0..rows {
-                results.append(function.call1((column.get_item(row)?,))?)?;
+                keep(function.call1((column.get_item(row)?,))?)?;
             }
         }
         [left, right] => {
             for row in 0..rows {
                 let arguments = (left.get_item(row)?, right.get_item(row)?);
-                results.append(function.call1(arguments)?)?;
+                keep(function.call1(arguments)?)?;
             }
         }
         columns => {
             for row in 0..rows {
                 let arguments: PyResult<Vec<_>> =
                     columns.iter().map(|column| column.get_item(row)).collect();
-                results.append(function.call1(PyTuple::new(py, arguments?)?)?)?;
+                keep(function.call1(PyTuple::new(py, arguments?)?)?)?;
             }
         }
     }
     Ok(results)
+}
+
+/// The array that stock makes of a Series of these values, or `None` if it has to be asked. The type
+/// is that of an empty array.
+///
+/// # Errors
+///
+/// `empty` is no array.
+#[pyfunction]
+pub fn series_array<'py>(
+    py: Python<'py>,
+    values: &Bound<'py, PyList>,
+    empty: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let data_type = ArrayData::from_pyarrow_bound(empty)?.data_type().clone();
+    let values: Vec<_> = values.iter().collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    inferred(&Scalars::new(py)?, &values, &data_type)?
+        .map(|array| array.to_data().to_pyarrow(py))
+        .transpose()
+}
+
+/// The array that stock makes of a pandas column of these values, or `None` if it has to be asked.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn inferred<'py>(
+    scalars: &Scalars<'py>,
+    values: &[Bound<'py, PyAny>],
+    data_type: &DataType,
+) -> PyResult<Option<ArrayRef>> {
+    let mut column = Vec::with_capacity(values.len());
+    for value in values {
+        match scalars.of(value)? {
+            Some(scalar) => column.push(scalar),
+            None => return Ok(None),
+        }
+    }
+    let mut builder = FieldBuilder::new(data_type);
+    if !Scalar::of_values(column).is_some_and(|column| builder.append_scalars(&column, 1)) {
+        return Ok(None);
+    }
+    let array = builder.finish().map_err(|error| internal(&error))?;
+    Ok(Some(array.unwrap_or_else(|| new_empty_array(data_type))))
 }
 
 /// What `pyarrow.array(values, type)` makes of values that are `None` or exactly of the class that
@@ -130,18 +189,30 @@ pub fn evaluate<'py>(
 ///
 /// `empty` is no array.
 #[pyfunction]
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "an allow-list: what is not on it goes to stock"
-)]
 pub fn to_array<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyList>,
     empty: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let array: Option<ArrayRef> = match ArrayData::from_pyarrow_bound(empty)?.data_type() {
+    let data_type = ArrayData::from_pyarrow_bound(empty)?.data_type().clone();
+    array_of(values.iter(), values.len(), &data_type)
+        .map(|array| array.to_data().to_pyarrow(py))
+        .transpose()
+}
+
+/// The array that [`to_array`] makes of so many values, or `None`.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an allow-list: what is not on it goes to stock"
+)]
+pub fn array_of<'py>(
+    values: impl Iterator<Item = Bound<'py, PyAny>>,
+    count: usize,
+    data_type: &DataType,
+) -> Option<ArrayRef> {
+    match data_type {
         DataType::Boolean => {
-            let mut builder = BooleanBuilder::with_capacity(values.len());
+            let mut builder = BooleanBuilder::with_capacity(count);
             each(
                 values,
                 |value| {
@@ -155,12 +226,12 @@ pub fn to_array<'py>(
             .then(|| builder.finish())
             .map(to_ref)
         }
-        DataType::Int8 => integers::<Int8Type>(values),
-        DataType::Int16 => integers::<Int16Type>(values),
-        DataType::Int32 => integers::<Int32Type>(values),
-        DataType::Int64 => integers::<Int64Type>(values),
+        DataType::Int8 => integers::<Int8Type>(values, count),
+        DataType::Int16 => integers::<Int16Type>(values, count),
+        DataType::Int32 => integers::<Int32Type>(values, count),
+        DataType::Int64 => integers::<Int64Type>(values, count),
         DataType::Float64 => {
-            let mut builder = PrimitiveBuilder::<Float64Type>::with_capacity(values.len());
+            let mut builder = PrimitiveBuilder::<Float64Type>::with_capacity(count);
             each(
                 values,
                 |value| {
@@ -195,10 +266,7 @@ pub fn to_array<'py>(
         })
         .map(|mut builder| to_ref(builder.finish())),
         _ => None,
-    };
-    array
-        .map(|array| array.to_data().to_pyarrow(py))
-        .transpose()
+    }
 }
 
 /// Bytes of a column of text. Beyond, pyarrow cuts it into chunks.
@@ -210,11 +278,11 @@ fn to_ref(array: impl Array + 'static) -> ArrayRef {
 
 /// Converts each value that is not `None`; `false` at the first that cannot be.
 fn each<'py, T>(
-    values: &Bound<'py, PyList>,
+    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
     convert: impl Fn(&Bound<'py, PyAny>) -> Option<T>,
     mut append: impl FnMut(Option<T>),
 ) -> bool {
-    values.iter().all(|value| {
+    values.all(|value| {
         if value.is_none() {
             append(None);
             return true;
@@ -228,25 +296,28 @@ fn each<'py, T>(
     })
 }
 
-fn integers<T>(values: &Bound<'_, PyList>) -> Option<ArrayRef>
+fn integers<'py, T>(
+    values: impl Iterator<Item = Bound<'py, PyAny>>,
+    count: usize,
+) -> Option<ArrayRef>
 where
     T: ArrowPrimitiveType,
     T::Native: TryFrom<i64>,
 {
-    let mut builder = PrimitiveBuilder::<T>::with_capacity(values.len());
-    let convert = |value: &Bound<'_, PyAny>| {
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(count);
+    let convert = |value: &Bound<'py, PyAny>| {
         let value: i64 = value.cast_exact::<PyInt>().ok()?.extract().ok()?;
         T::Native::try_from(value).ok()
     };
     each(values, convert, |value| builder.append_option(value)).then(|| to_ref(builder.finish()))
 }
 
-fn texts<B>(
-    values: &Bound<'_, PyList>,
+fn texts<'py, B>(
+    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
     mut builder: B,
     mut append: impl FnMut(&mut B, Option<&str>) -> usize,
 ) -> Option<B> {
-    let fits = values.iter().all(|value| {
+    let fits = values.all(|value| {
         if value.is_none() {
             append(&mut builder, None);
             return true;
@@ -259,12 +330,12 @@ fn texts<B>(
     fits.then_some(builder)
 }
 
-fn binaries<B>(
-    values: &Bound<'_, PyList>,
+fn binaries<'py, B>(
+    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
     mut builder: B,
     mut append: impl FnMut(&mut B, Option<&[u8]>) -> usize,
 ) -> Option<B> {
-    let fits = values.iter().all(|value| {
+    let fits = values.all(|value| {
         if value.is_none() {
             append(&mut builder, None);
             return true;

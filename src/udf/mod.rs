@@ -20,5 +20,6 @@ pub mod results;
 pub mod series_agg;
 pub mod series_udf;
 pub mod table_output;
+pub mod table_rows;
 pub mod task;
 pub mod verifier;

@@ -1,0 +1,106 @@
+"""`ARROW_BATCHED` in Spark 3.5 and 4.0, where columns and results are Series: native steps where they are equal.
+
+Source: `wrap_arrow_batch_udf` in `pyspark/worker.py`, and `ArrowStreamPandasUDFSerializer`.
+"""
+
+import pandas as pd
+import pyarrow as pa
+from _bowstring_frames import has_usual_options
+from pyspark import worker
+from pyspark.sql.pandas import serializers
+from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.types import BinaryType, StringType
+from pyspark.util import fail_on_stopiteration
+
+_NUMBERS = {pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()}
+"""Types of which a Series without nulls gives the same objects as Arrow does."""
+
+SCALARS = {
+    "BooleanType": "boolean",
+    "ByteType": "byte",
+    "ShortType": "short",
+    "IntegerType": "int",
+    "LongType": "long",
+    "FloatType": "float",
+    "DoubleType": "double",
+    "StringType": "string",
+}
+"""Types whose plain results have a native path, and what the self-test calls them."""
+
+
+class _Udf:
+    def __init__(self, function, offsets, return_type, arrow_type, unproven):
+        self.offsets = offsets
+        self.arrow_type = arrow_type
+        # What stock makes of each result before the next call.
+        self.text = type(return_type) is StringType
+        self.function = _to_bytes(function) if type(return_type) is BinaryType else function
+        name = SCALARS.get(type(return_type).__name__, "stock")
+        native = name != "stock" and name not in unproven
+        self.empty = pa.array([], arrow_type) if native else None
+
+
+def _to_bytes(function):
+    def converted(*row):
+        result = function(*row)
+        return bytes(result) if result is not None else result
+
+    return converted
+
+
+def parts(wrapped, single):
+    """Function, offsets, return type and its Arrow type, as stock has wrapped the function."""
+    if len(wrapped) == 2:
+        # Spark 3.5.
+        function, return_type = wrapped
+        return function, single[0], return_type, to_arrow_type(return_type)
+    function, args, kwargs, return_type, conf = wrapped
+    arrow_type = to_arrow_type(return_type, prefers_large_types=worker.use_large_var_types(conf))
+    return *worker.wrap_kwargs_support(function, args, kwargs), return_type, arrow_type
+
+
+def function(udfs, serializer, native, unproven):
+    """The function of the worker's main loop: record batches in, record batches out. `udfs`: the `parts` of each."""
+    udfs = [_Udf(*udf, unproven) for udf in udfs]
+    names = [f"_{index}" for index in range(len(udfs))]
+    evaluate = fail_on_stopiteration(native.evaluate)
+
+    def column_of(table, array, index):
+        if array.type in _NUMBERS and array.null_count == 0:
+            values = native.to_list(array)
+            if values is not None:
+                return values
+        return list(serializer.arrow_to_pandas(table.column(index)))
+
+    def results_of(udf, columns, rows):
+        results = evaluate(udf.function, [columns[offset] for offset in udf.offsets], rows, udf.text)
+        made = native.series_array(results, udf.empty) if udf.empty is not None and has_usual_options() else None
+        return pd.Series(results) if made is None else made
+
+    def array_of(udf, results):
+        if isinstance(results, pa.Array):
+            return results
+        return serializer._create_batch((results, udf.arrow_type)).column(0)
+
+    def func(split_index, data):
+        for batch in data:
+            table = pa.Table.from_batches([batch])
+            columns = [column_of(table, array, index) for index, array in enumerate(batch.columns)]
+            results = [results_of(udf, columns, batch.num_rows) for udf in udfs]
+            yield pa.RecordBatch.from_arrays([array_of(*pair) for pair in zip(udfs, results)], names)
+
+    return func
+
+
+class Batched:
+    """Stock's serializer for what is in record batches already."""
+
+    def load_stream(self, batches):
+        return batches
+
+    def dump_stream(self, iterator, stream):
+        # Spark 4.3 has no such class any more.
+        return serializers.ArrowStreamPandasUDFSerializer.dump_stream(self, iterator, stream)
+
+    def _create_batch(self, batch):
+        return batch

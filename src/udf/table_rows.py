@@ -1,0 +1,229 @@
+"""UDTFs over Arrow, eval type 301: what a call has given becomes a record batch of its own.
+
+Stock's functions stay, but for the step from a call to its batches: rows of which the same is known to come are sent by
+the native half, and stock's writer never sees them. The first batch of a task is always stock's, and with it the schema
+of the answer.
+
+Source: `read_udtf` in `pyspark/worker.py`, SQL_ARROW_TABLE_UDF.
+"""
+
+import inspect
+from itertools import repeat
+from types import GeneratorType
+
+import pyarrow as pa
+from _bowstring_arrow_batched import EXACT
+from _bowstring_arrow_batched_series import SCALARS
+from _bowstring_frames import has_usual_options
+from pyspark.sql.types import Row
+
+
+def cells(function):
+    """What a function of stock's has from the one around it: cells by name."""
+    return dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+
+
+def value(function, name):
+    """What is in one of its cells."""
+    return cells(function)[name].cell_contents
+
+
+class TableRows:
+    """The rows of one task. `sink` is set before the first of them."""
+
+    # Names in stock: what evaluates a method, and what then makes batches or checks them.
+    evaluated = ("eval", "terminate")
+    converts = "convert_to_arrow"
+
+    def __init__(self, native, unproven):
+        self.sink = None
+        self._native = native
+        self._unproven = unproven
+        self._fields = ()
+        self._send = None
+
+    def take_over(self, function):
+        """Has stock's function send what can be sent."""
+        mine = [cell for name, cell in cells(function).items() if name in self.evaluated and cell.cell_contents]
+        # Others belong to PySpark's legacy conversion.
+        if all(self.converts in cells(cell.cell_contents) for cell in mine):
+            self._fields = value(value(mine[0].cell_contents, self.converts), "return_type").fields
+            if self._fields and self.takes(_names(self._fields)):
+                for cell in mine:
+                    cell.cell_contents = self.evaluation(cell.cell_contents)
+
+    def takes(self, names):
+        """Whether the fields of these types have a native path."""
+        return True
+
+    def send(self, rows, arrow_type):
+        """Whether the rows are sent; `arrow_type` is the one that stock declares for them."""
+        if self._send is None:
+            if self.sink.schema is None:
+                return False
+            self._send = self._sender(arrow_type)
+        return self._send(rows)
+
+    def _sender(self, arrow_type):
+        schema = pa.schema([pa.field("_0", arrow_type)])
+        if not self.sink.schema.equals(schema):
+            return lambda rows: False
+        make, write = self.maker(schema)
+
+        def send(rows):
+            made = make(rows)
+            if made is None:
+                return False
+            write(made)
+            return True
+
+        return send
+
+    def maker(self, schema):
+        """What makes something of rows, and what writes that."""
+        if all(type(field.dataType) in EXACT for field in self._fields):
+            return self._native.TableRows(schema, False, Row).encode, self.sink.write
+        return _Columns(self._native, self._fields, list(schema.types[0])).batch, self.sink.write_batch
+
+    def evaluation(self, stock):
+        """Spark 4.1 and 4.2: in place of stock's evaluation of a method for each row."""
+        call, convert = value(stock, "func"), value(stock, self.converts)
+        check, arrow_type = value(convert, "check_return_value"), value(stock, "arrow_return_type")
+
+        def evaluate(*args, num_rows=1):
+            for row in zip(*args) if args else repeat((), num_rows):
+                rows = list(check(call(*row)))
+                if not self.send(rows, arrow_type):
+                    for batch in convert(rows):
+                        yield batch, arrow_type
+
+        return evaluate
+
+
+class TableRows43(TableRows):
+    """Spark 4.3: one evaluation for all methods."""
+
+    evaluated = ("evaluate_rows",)
+    converts = "convert_rows_to_arrow"
+
+    def evaluation(self, stock):
+        convert = value(stock, self.converts)
+        check, arrow_type = value(convert, "check_return_value"), value(convert, "arrow_return_type")
+
+        def evaluate_rows(method, *args, num_rows=1):
+            for row in zip(*args) if args else repeat((), num_rows):
+                try:
+                    given = method(*row)
+                except BaseException as error:
+                    outcome = _raising(error)
+                else:
+                    rows = list(check(given, method.__name__))
+                    if self.send(rows, arrow_type):
+                        continue
+                    outcome = _returning(rows)
+                outcome.__name__ = method.__name__
+                yield from stock(outcome)
+
+        return evaluate_rows
+
+
+class FrameRows(TableRows):
+    """Spark 3.5 and 4.0: a frame is made of the rows."""
+
+    converts = "verify_result"
+
+    def takes(self, names):
+        return all(name in SCALARS and SCALARS[name] not in self._unproven for name in names)
+
+    def maker(self, schema):
+        return self._native.TableRows(schema, True, Row).encode, self.sink.write
+
+    def send(self, rows, arrow_type):
+        return has_usual_options() and super().send(rows, arrow_type)
+
+    def evaluation(self, stock):
+        call, check, verify = (value(stock, name) for name in ("func", "check_return_value", self.converts))
+        arrow_type, pd = value(stock, "arrow_return_type"), value(stock, "pd")
+        # Spark 4.0.
+        checks_rows = inspect.isgeneratorfunction(check)
+
+        def evaluate(*args):
+            for row in zip(*args) if args else ((),):
+                given = call(*row)
+                checked = check(given)
+                if checks_rows:
+                    given = checked
+                if type(given) is GeneratorType:
+                    try:
+                        given = list(given)
+                    except BaseException as error:
+                        # Through pandas, as in stock: it is seen in the traceback.
+                        given = _generating(_raising(error))
+                if type(given) is not list or not self.send(given, arrow_type):
+                    yield verify(pd.DataFrame(given)), arrow_type
+
+        return evaluate
+
+
+class _Columns:
+    """Rows of which some fields need stock's converters. Those are made once, and not for each batch."""
+
+    def __init__(self, native, fields, arrow_fields):
+        from pyspark.sql.conversion import LocalDataToArrowConversion
+
+        create = LocalDataToArrowConversion._create_converter
+        self._native = native
+        self._fields = arrow_fields
+        self._parts = [
+            (
+                create(field.dataType, field.nullable, none_on_identity=True),
+                pa.array([], arrow.type) if field.nullable and type(field.dataType) in EXACT else None,
+            )
+            for field, arrow in zip(fields, arrow_fields)
+        ]
+
+    def batch(self, rows):
+        """The batch that stock makes of them; None if it has to be asked."""
+        width = len(self._fields)
+        if not all(type(row) in (tuple, Row) and len(row) == width for row in rows):
+            return None
+        columns = zip(*rows) if rows else [()] * width
+        try:
+            converted = [self._converted(list(column), *parts) for column, parts in zip(columns, self._parts)]
+            arrays = [
+                values if isinstance(values, pa.Array) else pa.array(values, field.type)
+                for values, field in zip(converted, self._fields)
+            ]
+            struct = pa.StructArray.from_arrays(arrays, fields=self._fields)
+        except Exception:
+            # Stock raises it, with all that it says around it.
+            return None
+        return pa.RecordBatch.from_arrays([struct], ["_0"])
+
+    def _converted(self, values, convert, empty):
+        array = None if empty is None else self._native.to_array(values, empty)
+        if array is not None:
+            return array
+        return values if convert is None else [convert(value) for value in values]
+
+
+def _names(fields):
+    return [type(field.dataType).__name__ for field in fields]
+
+
+def _raising(error):
+    """A function that raises what another has raised."""
+    traceback = error.__traceback__.tb_next
+
+    def again():
+        raise error.with_traceback(traceback)
+
+    return again
+
+
+def _returning(rows):
+    return lambda: rows
+
+
+def _generating(function):
+    yield function()
