@@ -228,6 +228,19 @@ def series(layout, arrays, rows):
     return made
 
 
+def result_values(result, first, rows):
+    """The values of a Series that has so many rows, or None: ask stock.
+
+    `first`: the function's first argument. Some Spark lines want the result to be as long as that is then.
+    """
+    if type(result) is not pd.Series or getattr(missing, "INF_AS_NA", False):
+        return None
+    manager = result._mgr
+    if type(manager) is not SingleBlockManager or len(manager.axes[0]) != rows or len(first) != rows:
+        return None
+    return manager.blocks[0].values
+
+
 def windows(function, begin, end, columns, named):
     """What the function returns for each window, rows `begin` to `end` of each column, and the last window."""
     results, cut, named_cut = [], [], {}

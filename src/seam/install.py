@@ -9,16 +9,18 @@ import os
 
 import _bowstring_columns
 import _bowstring_streams
-from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
+from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Once, Seen
 from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
 from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
 from _bowstring_kinds_arrow_batched import KINDS as BATCHED_KINDS
 from _bowstring_kinds_arrow_batched import WRAPS as BATCHED_WRAPS
+from _bowstring_kinds_scalar import KINDS as SCALAR_KINDS
 from _bowstring_kinds_udtf import KINDS as UDTF_KINDS
 from _bowstring_lines import find
 from pyspark import worker
+from pyspark.worker import PythonEvalType
 
-_KINDS = {**KINDS, **BATCHED_KINDS, **ARROW_KINDS, **UDTF_KINDS}
+_KINDS = {**KINDS, **BATCHED_KINDS, **SCALAR_KINDS, **ARROW_KINDS, **UDTF_KINDS}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
@@ -42,7 +44,10 @@ def _hook(native, line, stock_classes, proven):
     pipelined = os.environ.get("SPARK_PIPELINED_UDF")
 
     def read_single_udf(*args, **kwargs):
+        wrapped_before = len(wrapped)
         single = original_single(*args, **kwargs)
+        if args[2] == PythonEvalType.SQL_SCALAR_PANDAS_UDF and len(wrapped) == wrapped_before:
+            single = Once(single[0]), *single[1:]
         singles.append(single)
         return single
 
@@ -79,6 +84,8 @@ def _hook(native, line, stock_classes, proven):
         wrap = getattr(worker, name)
 
         def recorder(*args):
+            if name == "wrap_scalar_pandas_udf":
+                args = Once(args[0]), *args[1:]
             wrapped.append((name, args))
             return wrap(*args)
 

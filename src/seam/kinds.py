@@ -22,6 +22,7 @@ WRAPS = (
     "wrap_cogrouped_map_pandas_udf",
     "wrap_grouped_agg_pandas_udf",
     "wrap_window_agg_pandas_udf",
+    "wrap_scalar_pandas_udf",
 )
 """Functions of `pyspark.worker` that get the user's function with its parts, where a Spark line has them."""
 
@@ -46,6 +47,17 @@ class Seen:
     def conf(self):
         """The runner conf as an object. Spark 4.2 on."""
         return self.arguments[3]
+
+
+class Once:
+    """A user's function that returns what it has returned already, if that is known."""
+
+    def __init__(self, function):
+        self.function = function
+        self.results = []
+
+    def __call__(self, *args, **kwargs):
+        return self.results.pop() if self.results else self.function(*args, **kwargs)
 
 
 class GroupedMap:
@@ -120,7 +132,6 @@ KINDS = {
     PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
     PythonEvalType.SQL_MAP_ARROW_ITER_UDF: stream,
     PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream_of_columns,
-    PythonEvalType.SQL_SCALAR_PANDAS_UDF: stream_of_columns,
     PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: stream_of_columns,
 }
 """By eval type."""

@@ -57,13 +57,19 @@ def window_agg(seen):
 def _task(seen):
     if "_bowstring_verify" in sys.modules:
         return None
-    udfs = [_wrapped(*pair) for pair in zip(seen.wrapped, seen.singles)] if seen.wrapped else seen.singles
-    if len(udfs) != len(seen.singles):
+    udfs = single_udfs(seen)
+    if udfs is None:
         return None
     types = [udf[-1] for udf in udfs]
     return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
     stock = _stock(seen, return_type)
     return stock and SeriesTask(stock, [SeriesUdf(*udf[:-1]) for udf in udfs], bool(seen.wrapped))
+
+
+def single_udfs(seen):
+    """(function, offsets, named offsets, return type) of each UDF; None if that is not known."""
+    udfs = [_wrapped(*pair) for pair in zip(seen.wrapped, seen.singles)] if seen.wrapped else seen.singles
+    return udfs if len(udfs) == len(seen.singles) else None
 
 
 def _wrapped(wrapped, single):

@@ -22,6 +22,7 @@ use crate::udf::columns::Columns;
 use crate::udf::fed_groups::FedGroups;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
+use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::series_agg::SeriesAgg;
 use crate::udf::table_rows::TableRows;
 
@@ -91,6 +92,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;
     native.add_class::<GroupedMap>()?;
+    native.add_class::<ScalarPandas>()?;
     native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     native.add_class::<TableRows>()?;
@@ -122,6 +124,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
         "kinds_arrow_batched",
         include_str!("kinds_arrow_batched.py"),
     )?;
+    load(py, "kinds_scalar", include_str!("kinds_scalar.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;

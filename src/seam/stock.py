@@ -120,6 +120,11 @@ class Stock:
         struct = pa.StructArray.from_arrays(flat.columns, fields=list(flat.schema))
         return self._judge(pa.RecordBatch.from_arrays([struct], ["_0"]), started)
 
+    def whole_batch(self, batch, started):
+        """The same for a batch that stock has made."""
+        struct = pa.StructArray.from_arrays(batch.columns, fields=list(batch.schema))
+        return self._judge(pa.RecordBatch.from_arrays([struct], ["_0"]), started)
+
     def result_column(self, column, index):
         """Converts the Series that a function's results were made into."""
         raise NotImplementedError

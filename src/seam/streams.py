@@ -66,6 +66,27 @@ def _is_plain(data_type):
     return not types.is_run_end_encoded(data_type)
 
 
+class Batch(list):
+    """One record batch in a list, in the place of the file that a serializer reads from."""
+
+
+class Taken:
+    """Takes the place of the file that a serializer writes one record batch to."""
+
+    def __init__(self):
+        self.batch = None
+
+    def write(self, data):
+        """For the mark before the first batch."""
+        return len(data)
+
+    def write_batch(self, batch):
+        self.batch = batch
+
+    def close(self):
+        """The batch is all there is."""
+
+
 class Streams:
     """Stock's deserializer and serializer of a task, on top of native streams."""
 
@@ -74,12 +95,12 @@ class Streams:
         self._native = native
         self._deserializer = deserializer
         self._serializer = serializer
-        self._columns = columns
+        self.columns = columns
         self._rows = rows
         self._batches = None
 
     def load_stream(self, infile):
-        self._batches = self._native.Batches(infile, self._columns is not None)
+        self._batches = self._native.Batches(infile, self.columns is not None)
         return self._deserializer.load_stream(self._batches)
 
     def dump_stream(self, iterator, outfile):
@@ -87,19 +108,21 @@ class Streams:
         sink = Sink(outfile)
         if self._rows is not None:
             self._rows.sink = sink
-        with active(self._columns):
+        with active(self.columns):
             return self._serializer.dump_stream(iterator, sink)
 
 
 def install(native):
-    """Has stock's serializers know `Batches` and `Sink`."""
+    """Has stock's serializers know what takes the place of files."""
     load_stream, dump_stream = ArrowStreamSerializer.load_stream, ArrowStreamSerializer.dump_stream
 
     def load(self, stream):
+        if type(stream) is Batch:
+            return iter(stream)
         return stream if type(stream) is native.Batches else load_stream(self, stream)
 
     def dump(self, iterator, stream):
-        if type(stream) is not Sink:
+        if type(stream) not in (Sink, Taken):
             return dump_stream(self, iterator, stream)
         iterator = iter(iterator)
         # Spark 4.2 on.

@@ -104,6 +104,26 @@ impl GroupSeries {
             .collect()
     }
 
+    /// The same if all columns are native and none is nested; else `None`.
+    ///
+    /// # Errors
+    ///
+    /// The group is malformed.
+    pub fn native_series<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        if self.labels.is_none() {
+            self.start(py, &group.schema)?;
+        }
+        let native = self.columns.native(py, group, |_| true)?;
+        if native.is_empty() || native.iter().any(Option::is_none) {
+            return Ok(None);
+        }
+        self.build(py, group, &native)
+    }
+
     /// Looks at the schema, once a task.
     fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
         self.columns.start(py, schema)?;

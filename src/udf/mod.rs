@@ -17,6 +17,7 @@ pub mod group_tables;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
 pub mod results;
+pub mod scalar_pandas;
 pub mod series_agg;
 pub mod series_udf;
 pub mod table_output;

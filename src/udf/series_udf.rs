@@ -57,8 +57,12 @@ impl SeriesUdf {
         })
     }
 
-    /// Calls the function for a group.
-    fn call<'py>(
+    /// Calls the function for a group, or a batch.
+    ///
+    /// # Errors
+    ///
+    /// What the function raises.
+    pub fn call<'py>(
         &self,
         series: &[Bound<'py, PyAny>],
         py: Python<'py>,
@@ -84,7 +88,7 @@ impl SeriesUdf {
     }
 
     /// The first column that the function gets.
-    fn first(&self) -> Option<usize> {
+    pub fn first(&self) -> Option<usize> {
         let named = || self.named.first().map(|(_, offset)| *offset);
         self.offsets.first().copied().or_else(named)
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow_buffer::Buffer;
 use arrow_schema::Schema;
 use byteorder::{BigEndian, ByteOrder};
 

@@ -1,0 +1,83 @@
+"""What the native path of `pandas_udf`s of Series takes from its task, see `kinds.py`.
+
+What is not plain of a batch goes through stock's function and serializers, which are told what the user's functions
+have returned already, so that none of them is called twice.
+"""
+
+import sys
+
+from _bowstring_columns import active
+from _bowstring_kinds import Once, stream_of_columns
+from _bowstring_kinds_series import SeriesUdf, single_udfs
+from _bowstring_serializer import alone
+from _bowstring_streams import Batch, Taken
+from pyspark.sql.types import ArrayType, MapType, StructField, StructType, UserDefinedType
+from pyspark.worker import PythonEvalType
+
+
+class ScalarTask:
+    """What a task of such a kind consists of."""
+
+    def __init__(self, seen, stock, udfs, columns):
+        self.stock = stock
+        # Of these each is asked once for a batch.
+        self._onces = [udf[0] for udf in udfs]
+        self.udfs = [SeriesUdf(once.function, *offsets) for once, *offsets in udfs]
+        # Native columns inside stock's conversions, where a batch has others besides.
+        self._columns = columns
+        self._function, _, self._deserializer, self._serializer = seen.result
+        # Stock's function takes Series, and compares the length of a result with that of the first one.
+        self._takes_series = bool(seen.wrapped)
+
+    def batch(self, schema, messages, series, results, started):
+        """Has stock make a batch: its struct column, and whether the task's first schema is odd.
+
+        `series`, `results`: what the functions were called with, if they were, and what they have returned.
+        """
+        for once, result in zip(self._onces, results):
+            once.results.append(result)
+        if results and self._takes_series:
+            data = iter([series])
+        else:
+            data = self._deserializer.load_stream(Batch(self.stock.batches(schema, messages)))
+        taken = Taken()
+        try:
+            with active(self._columns):
+                self._serializer.dump_stream(self._function(0, data), taken)
+        finally:
+            for once in self._onces:
+                once.results.clear()
+        return self.stock.whole_batch(taken.batch, started)
+
+
+def scalar_pandas(seen):
+    """200: Series in, Series of the same length out."""
+    task = None if "_bowstring_verify" in sys.modules else _task(seen)
+    return stream_of_columns(seen) if task is None else alone(seen.native.ScalarPandas(task, seen.proven))
+
+
+KINDS = {PythonEvalType.SQL_SCALAR_PANDAS_UDF: scalar_pandas}
+"""By eval type."""
+
+
+def _task(seen):
+    udfs = single_udfs(seen)
+    if udfs is None or not all(type(udf[0]) is Once for udf in udfs):
+        return None
+    types = [udf[-1] for udf in udfs]
+    if any(isinstance(data_type, (ArrayType, MapType, StructType, UserDefinedType)) for data_type in types):
+        return None
+    return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
+    _, streams = stream_of_columns(seen)
+    stock = _stock(seen, return_type)
+    return stock and ScalarTask(seen, stock, [udf[:-1] for udf in udfs], streams.columns)
+
+
+def _stock(seen, return_type):
+    if seen.line.wraps:
+        conf = seen.wrapped[0][1][-1]
+        large = isinstance(conf, dict) and conf.get("spark.sql.execution.arrow.useLargeVarTypes", "false") != "false"
+        return None if large else getattr(seen.stock_classes, seen.line.wraps)(seen.result[3], return_type, False)
+    if seen.conf.prefer_int_ext_dtype or seen.conf.use_large_var_types:
+        return None
+    return seen.stock_classes.ConversionStock(seen.conf, return_type)

@@ -1,0 +1,152 @@
+//! `SCALAR_PANDAS`: `pandas_udf`s that get Series and return Series. Eval type 200.
+//!
+//! Each batch is answered with a batch of as many rows, and at once. A batch costs a Series for
+//! each column, one call of each function and one look at each result; where anything is not
+//! plain, stock's function is told what the functions have returned, and does the rest.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+use super::conversions::Conversions;
+use super::group_columns::messages;
+use super::group_series::GroupSeries;
+use super::series_udf::SeriesUdf;
+use super::task::{self, Answer, Step, internal};
+use crate::frame::output::Output;
+use crate::worker::group::Group;
+use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::python_files::{InputFile, OutputFile};
+
+/// One task.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct ScalarPandas {
+    udfs: Vec<SeriesUdf>,
+    conversions: Arc<Conversions>,
+    /// A `ScalarTask` of `kinds_scalar.py`.
+    task: Py<PyAny>,
+}
+
+#[pymethods]
+impl ScalarPandas {
+    #[new]
+    fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            udfs: SeriesUdf::all(task)?,
+            conversions: Arc::new(Conversions::new(&task.getattr("stock")?, proven)?),
+            task: task.clone().unbind(),
+        })
+    }
+
+    /// Runs the task: reads every batch, calls the functions, writes a batch of their results.
+    fn dump_stream(
+        &self,
+        py: Python<'_>,
+        infile: &Bound<'_, InputFile>,
+        outfile: &Bound<'_, OutputFile>,
+    ) -> PyResult<()> {
+        let reader = GroupReader::new(Framing::BatchPerGroup, self.conversions.projection());
+        let mut run = Run {
+            py,
+            task: self,
+            frames: GroupSeries::new(py, &self.conversions)?,
+            values: py.import("_bowstring_frames")?.getattr("result_values")?,
+            stock: self.conversions.output(),
+            odd_schema: false,
+            started: false,
+        };
+        task::run(py, infile.get(), outfile.get(), reader, &mut run)
+    }
+}
+
+/// What is remembered from batch to batch.
+struct Run<'a, 'py> {
+    py: Python<'py>,
+    task: &'a ScalarPandas,
+    frames: GroupSeries,
+    /// `frames.py`'s `result_values`.
+    values: Bound<'py, PyAny>,
+    /// For batches that stock makes.
+    stock: Output,
+    /// As in [`super::results::Results`].
+    odd_schema: bool,
+    /// A batch was written.
+    started: bool,
+}
+
+impl<'py> Run<'_, 'py> {
+    /// The output for what the functions return, or `None` if only stock may convert it; adds the results to `results`.
+    fn native(
+        &self,
+        series: &[Bound<'py, PyAny>],
+        rows: usize,
+        results: &mut Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Output>> {
+        let mut output = self.task.conversions.output();
+        for (index, udf) in self.task.udfs.iter().enumerate() {
+            let result = udf.call(series, self.py)?;
+            let first = udf.first().and_then(|first| series.get(first));
+            let values = self.values.call1((&result, first, rows))?;
+            results.push(result);
+            // Stock would raise before it calls the next function.
+            if values.is_none() || !output.append(index, &values, &self.task.conversions.names)? {
+                return Ok(None);
+            }
+        }
+        output.end_group(rows);
+        Ok(Some(output))
+    }
+
+    /// The output with the batch that stock makes.
+    fn ask_stock(
+        &mut self,
+        group: &Group,
+        series: Option<Vec<Bound<'py, PyAny>>>,
+        results: Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<&mut Output> {
+        let (schema, messages) = messages(self.py, group)?;
+        let made = self
+            .task
+            .task
+            .bind(self.py)
+            .call_method1("batch", (schema, messages, series, results, self.started))?;
+        let (column, odd_schema): (Bound<'py, PyAny>, bool) = made.extract()?;
+        self.odd_schema |= odd_schema;
+        let rows = self.stock.take_over(&column, odd_schema)?;
+        self.stock.end_group(rows);
+        Ok(&mut self.stock)
+    }
+}
+
+impl Step for Run<'_, '_> {
+    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+        let (py, mut results) = (self.py, Vec::new());
+        let series = if self.odd_schema {
+            None
+        } else {
+            self.frames.native_series(py, &group)?
+        };
+        let native = match &series {
+            Some(series) => self.native(series, group.rows, &mut results)?,
+            None => None,
+        };
+        if let Some(mut output) = native {
+            let batch = output.take_flat().map_err(|error| internal(&error))?;
+            answer.write(py, output.flat_schema(), batch)?;
+        } else {
+            let output = self.ask_stock(&group, series, results)?;
+            answer.write_columns(py, output)?;
+        }
+        self.started = true;
+        Ok(false)
+    }
+
+    fn waits(&self) -> bool {
+        false
+    }
+
+    fn write(&mut self, _py: Python<'_>, _answer: &mut Answer) -> PyResult<()> {
+        Ok(())
+    }
+}
