@@ -122,6 +122,16 @@ CASES = (
     ),
     _task("worker/grouped-agg-20000x10", "worker alone, two means", 20_000, 10, 1_000, udf="grouped-agg", target=4.0),
     _task(
+        "worker/grouped-map-iter-20000x10",
+        "worker alone, applyInPandas of iterators, identity",
+        20_000,
+        10,
+        1_000,
+        udf="grouped-map-iter",
+        since="4.1",
+        target=12.0,
+    ),
+    _task(
         "worker/window-agg-5000x20",
         "worker alone, unbounded window, mean",
         5_000,

@@ -18,6 +18,7 @@ from task_bytes import (
     COGROUPED_MAP,
     GROUPED_AGG,
     GROUPED_MAP_ARROW,
+    GROUPED_MAP_ITER,
     MAP_ARROW,
     MAP_PANDAS,
     SCALAR_PANDAS,
@@ -86,6 +87,13 @@ def grouped_agg(case: Case, groups: list[Any]) -> Workload:
     command = pickle_command(mean, DoubleType())
     task = Task([Udf(command, [1]), Udf(command, [2])], GROUPED_AGG)
     return Workload(task, groups, len(groups), lambda: _calls(mean, _columns(groups, 1) + _columns(groups, 2)))
+
+
+def grouped_map_iter(case: Case, groups: list[Any]) -> Workload:
+    """An iterator of a group's frames, passed on."""
+    command = pickle_command(each, frames.spark_schema(groups))
+    task = Task(Udf(command, grouped_offsets(groups[0][0].num_columns, [0])), GROUPED_MAP_ITER)
+    return Workload(task, groups, _rows(groups), lambda: _passes([frames.to_frame(group) for group in groups]))
 
 
 def window_agg(case: Case, groups: list[Any]) -> Workload:
@@ -161,6 +169,7 @@ KINDS: dict[str, Callable[[Case, list[Any]], Workload]] = {
     "grouped-map-arrow": grouped_map_arrow,
     "cogrouped-map": cogrouped_map,
     "grouped-agg": grouped_agg,
+    "grouped-map-iter": grouped_map_iter,
     "window-agg": window_agg,
     "arrow-batched": arrow_batched,
     "scalar-pandas": scalar_pandas,

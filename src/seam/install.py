@@ -12,10 +12,12 @@ import _bowstring_streams
 from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Seen
 from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
 from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
+from _bowstring_kinds_iter import KINDS as ITER_KINDS
+from _bowstring_kinds_iter import WRAPS as ITER_WRAPS
 from _bowstring_lines import find
 from pyspark import worker
 
-_KINDS = {**KINDS, **ARROW_KINDS}
+_KINDS = {**KINDS, **ARROW_KINDS, **ITER_KINDS}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
@@ -78,7 +80,7 @@ def _hook(native, line, stock_classes, proven):
 
         setattr(worker, name, recorder)
 
-    for name in (*WRAPS, *ARROW_WRAPS):
+    for name in (*WRAPS, *ARROW_WRAPS, *ITER_WRAPS):
         if hasattr(worker, name):
             record(name)
     worker.read_single_udf = read_single_udf

@@ -151,10 +151,11 @@ def _is_verified():
     return os.environ.get("BOWSTRING_NATIVE", "").startswith("verify")
 
 
-def _wrapped_parts(seen, counts):
+def _wrapped_parts(seen, counts, conversions="ConversionStock"):
     """Stock's conversions, function, offsets and number of arguments where the function arrives wrapped.
 
-    `counts`: the numbers of arguments that it may have; with another stock calls nothing and raises.
+    `counts`: the numbers of arguments that it may have; with another stock calls nothing and raises. `conversions`: the
+    class of `stock.py` from Spark 4.2 on.
     """
     if len(seen.wrapped) != 1 or len(seen.singles) != 1:
         return None
@@ -167,18 +168,18 @@ def _wrapped_parts(seen, counts):
     elif conf.prefer_int_ext_dtype:
         return None
     else:
-        stock = seen.stock_classes.ConversionStock(conf, return_type)
+        stock = getattr(seen.stock_classes, conversions)(conf, return_type)
     return stock, function, seen.singles[0][0], len(argspec.args)
 
 
-def _raw_parts(seen, counts):
+def _raw_parts(seen, counts, conversions="ConversionStock"):
     """The same where `read_single_udf` returns them. Spark 4.2 on."""
     if len(seen.singles) != 1 or seen.conf.prefer_int_ext_dtype:
         return None
     function, offsets, return_type, count = seen.singles[0]
     if not _is_struct(return_type):
         return None
-    stock = seen.stock_classes.ConversionStock(seen.conf, return_type)
+    stock = getattr(seen.stock_classes, conversions)(seen.conf, return_type)
     # PARITY: stock calls the function with a key for every number of arguments but the smallest.
     return stock, function, offsets, counts[count != counts[0]]
 

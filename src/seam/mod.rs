@@ -1,7 +1,7 @@
 //! Where bowstring meets the installed PySpark: the only room that knows Spark's versions.
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
-//! `install.py` has one row per Spark line, `kinds.py` and `kinds_arrow.py` one function per kind of
+//! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of
 //! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
 //! with ours, and `verify.py` does on the user's data if that is asked for; `zones.py` observes
 //! their time zones. They run under file names below PySpark's own folder, so that tracebacks which
@@ -22,6 +22,7 @@ use crate::udf::columns::Columns;
 use crate::udf::fed_groups::FedGroups;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
+use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::series_agg::SeriesAgg;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
@@ -89,6 +90,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;
     native.add_class::<GroupedMap>()?;
+    native.add_class::<GroupedMapIter>()?;
     native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     lazy(py)?.call_method0("unhook")?;
@@ -110,6 +112,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "kinds", include_str!("kinds.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
+    load(py, "kinds_iter", include_str!("kinds_iter.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;

@@ -1,6 +1,7 @@
 //! One file per kind of UDF that has a native path, and what the kinds share: it joins `frame` and
 //! `worker`.
 
+pub mod arrivals;
 pub mod arrow_batched;
 pub mod batches;
 mod blocks;
@@ -16,6 +17,7 @@ pub mod group_series;
 pub mod group_tables;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
+pub mod grouped_map_iter;
 pub mod results;
 pub mod series_agg;
 pub mod series_udf;

@@ -22,6 +22,9 @@ pub enum Framing {
     Unread,
     /// `1: i32 BE` ‖ a whole Arrow stream, per group; `0: i32 BE` at the end. Spark 4.1 on.
     StreamPerGroup,
+    /// The same, and each batch is a [`Group`] as soon as it is there. An empty one that
+    /// [ends](Group::ends) follows, unless the end was there with the last batch.
+    Parts,
     /// `2: i32 BE` ‖ the Arrow stream of the left side ‖ that of the right side, per key; `0: i32
     /// BE` at the end. Each side is a [`Group`]: left and right take turns.
     Cogrouped,
@@ -38,6 +41,9 @@ impl Framing {
     }
 }
 
+/// The last eight bytes of an Arrow stream.
+const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
 /// Chooses the columns to decode once the schema is known.
 pub type Projection = dyn Fn(&Schema) -> Vec<usize> + Send;
 
@@ -52,6 +58,8 @@ pub struct GroupReader {
     in_stream: bool,
     in_struct: bool,
     groups: u64,
+    /// Rows of the group that were handed over.
+    rows_before: usize,
 }
 
 impl std::fmt::Debug for GroupReader {
@@ -75,6 +83,7 @@ impl GroupReader {
             in_stream: false,
             in_struct: false,
             groups: 0,
+            rows_before: 0,
         }
     }
 
@@ -96,6 +105,7 @@ impl GroupReader {
                 self.next_batch_of_task(input)?.map(|batch| vec![batch])
             }
             Framing::StreamPerGroup => self.next_stream(input)?,
+            Framing::Parts => self.next_part(input)?,
             Framing::Cogrouped => self.next_side(input)?,
         };
         let (Some(mut encoded), Some(schema)) = (encoded, self.schema()) else {
@@ -106,8 +116,10 @@ impl GroupReader {
         } else {
             self.decode(&schema, &mut encoded)?
         };
+        let ends = !(self.framing == Framing::Parts && self.in_stream);
         if self.framing != Framing::Cogrouped {
-            self.groups += 1;
+            self.groups += u64::from(ends);
+            self.rows_before = if ends { 0 } else { self.rows_before + rows };
         } else if self.side == 0 {
             self.side = 1;
         } else {
@@ -119,6 +131,7 @@ impl GroupReader {
             columns,
             encoded,
             rows,
+            ends,
         }))
     }
 
@@ -140,6 +153,24 @@ impl GroupReader {
             1 => self.read_stream(input).map(Some),
             found => Err(WireError::GroupMarker { found }),
         }
+    }
+
+    fn next_part(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+        if !self.in_stream {
+            match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
+                0 => return Ok(None),
+                1 => self.read_schema(input)?,
+                found => return Err(WireError::GroupMarker { found }),
+            }
+        }
+        let batch = read_batch(input)?;
+        self.in_stream = batch.is_some();
+        let end = &END_OF_STREAM;
+        if self.in_stream && input.buffered().starts_with(end) {
+            input.consume(end.len());
+            self.in_stream = false;
+        }
+        Ok(Some(batch.into_iter().collect()))
     }
 
     fn next_side(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
@@ -225,7 +256,8 @@ impl GroupReader {
                     let fault = Fault {
                         group: self.groups,
                         column,
-                        row: row.map(|row| rows.saturating_add(row)),
+                        row: row
+                            .map(|row| self.rows_before.saturating_add(rows).saturating_add(row)),
                         lie,
                     };
                     return Ok((Columns::Malformed(Box::new(fault)), rows));
