@@ -132,6 +132,16 @@ CASES = (
         target=12.0,
     ),
     _task(
+        "worker/grouped-agg-iter-20000x10",
+        "worker alone, mean of an iterator",
+        20_000,
+        10,
+        1_000,
+        udf="grouped-agg-iter",
+        since="4.2",
+        target=4.0,
+    ),
+    _task(
         "worker/window-agg-5000x20",
         "worker alone, unbounded window, mean",
         5_000,

@@ -1,10 +1,11 @@
 """Kinds of pandas UDFs that go through the batches of a group one by one: one function per kind, see `kinds.py`."""
 
 from _bowstring_kinds import GroupedMap, _is_verified, _raw_parts, _wrapped_parts
+from _bowstring_kinds_series import series_task
 from _bowstring_serializer import alone
 from pyspark.worker import PythonEvalType
 
-WRAPS = ("wrap_grouped_map_pandas_iter_udf",)
+WRAPS = ("wrap_grouped_map_pandas_iter_udf", "wrap_grouped_agg_pandas_iter_udf")
 
 
 def grouped_map_iter(seen):
@@ -41,8 +42,24 @@ def frames(frame, rest, convert):
         yield columns.pop()
 
 
+def grouped_agg_iter(seen):
+    """217: an iterator of Series in, or of tuples of them; a scalar out."""
+    task = series_task(seen, ("BatchStock", "BatchStock"))
+    if task is None or task.udfs[0].named or task.stock.large_types:
+        # PARITY: stock forgets names, and large types.
+        return None
+    # As stock's.
+    iterate = _generator if seen.wrapped else map
+    return alone(seen.native.GroupedAggIter(task, iterate, seen.proven))
+
+
+def _generator(convert, parts):
+    return (convert(part) for part in parts)
+
+
 _BY_NAME = {
     "SQL_GROUPED_MAP_PANDAS_ITER_UDF": grouped_map_iter,
+    "SQL_GROUPED_AGG_PANDAS_ITER_UDF": grouped_agg_iter,
 }
 # Spark lines know more and more of them.
 KINDS = {getattr(PythonEvalType, name): kind for name, kind in _BY_NAME.items() if hasattr(PythonEvalType, name)}

@@ -20,6 +20,7 @@ use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::cogrouped_map_arrow::CogroupedMapArrow;
 use crate::udf::columns::Columns;
 use crate::udf::fed_groups::FedGroups;
+use crate::udf::grouped_agg_iter::GroupedAggIter;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
 use crate::udf::grouped_map_iter::GroupedMapIter;
@@ -89,6 +90,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<Columns>()?;
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;
+    native.add_class::<GroupedAggIter>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<GroupedMapIter>()?;
     native.add_class::<SeriesAgg>()?;

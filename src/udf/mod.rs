@@ -15,6 +15,7 @@ pub mod group_columns;
 pub mod group_frames;
 pub mod group_series;
 pub mod group_tables;
+pub mod grouped_agg_iter;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
 pub mod grouped_map_iter;
