@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,9 @@ from task_bytes import (
     ARROW_TABLE_UDTF,
     COGROUPED_MAP,
     GROUPED_AGG,
+    GROUPED_AGG_ITER,
     GROUPED_MAP_ARROW,
+    GROUPED_MAP_ITER,
     MAP_ARROW,
     MAP_PANDAS,
     SCALAR_PANDAS,
@@ -91,6 +93,20 @@ def grouped_agg(case: Case, groups: list[Any]) -> Workload:
     return Workload(task, groups, len(groups), lambda: _calls(mean, _columns(groups, 1) + _columns(groups, 2)))
 
 
+def grouped_map_iter(case: Case, groups: list[Any]) -> Workload:
+    """An iterator of a group's frames, passed on."""
+    command = pickle_command(each, frames.spark_schema(groups))
+    task = Task(Udf(command, grouped_offsets(groups[0][0].num_columns, [0])), GROUPED_MAP_ITER)
+    return Workload(task, groups, _rows(groups), lambda: _passes([frames.to_frame(group) for group in groups]))
+
+
+def grouped_agg_iter(case: Case, groups: list[Any]) -> Workload:
+    """The mean of the means of a group's batches."""
+    task = Task([Udf(pickle_command(mean_of_means, DoubleType()), [1])], GROUPED_AGG_ITER)
+    ready = [([column],) for (column,) in _columns(groups, 1)]
+    return Workload(task, groups, len(groups), lambda: _calls(mean_of_means, ready))
+
+
 def window_agg(case: Case, groups: list[Any]) -> Workload:
     """The mean of each partition beside each of its rows."""
     task = Task(Udf(pickle_command(mean, DoubleType()), [1]), WINDOW_AGG, windows=["unbounded"])
@@ -159,6 +175,12 @@ def mean(values: Any) -> float:
     return float(values.mean())
 
 
+def mean_of_means(batches: Iterable[Any]) -> float:
+    """The smallest usual aggregate of an iterator."""
+    means = [mean(values) for values in batches]
+    return sum(means) / len(means)
+
+
 def plus_one(value: Any) -> Any:
     """Of a value or of a column."""
     return value + 1
@@ -185,6 +207,8 @@ KINDS: dict[str, Callable[[Case, list[Any]], Workload]] = {
     "grouped-map-arrow": grouped_map_arrow,
     "cogrouped-map": cogrouped_map,
     "grouped-agg": grouped_agg,
+    "grouped-map-iter": grouped_map_iter,
+    "grouped-agg-iter": grouped_agg_iter,
     "window-agg": window_agg,
     "arrow-batched": arrow_batched,
     "udtf": udtf,

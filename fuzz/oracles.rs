@@ -161,13 +161,20 @@ pub(crate) fn group_splitter(data: &[u8]) {
     let mut file = File::from(memfd_create("section", MemfdFlags::CLOEXEC).unwrap());
     file.write_all(section).unwrap();
     file.rewind().unwrap();
-    let read = split(framing, file);
+    let read = split(framing, file.try_clone().unwrap());
     if section.len() <= TRICKLED {
         assert_eq!(
             read,
             split(framing, trickle(section)),
             "short reads make a difference"
         );
+    }
+    if framing == Framing::StreamPerGroup {
+        file.rewind().unwrap();
+        in_parts(section, &read, &split(Framing::Parts, file));
+        if section.len() <= TRICKLED {
+            in_parts(section, &read, &split(Framing::Parts, trickle(section)));
+        }
     }
     assert!(read.groups <= section.len());
     assert!(!read.as_sent || read.bytes <= section.len());
@@ -176,6 +183,18 @@ pub(crate) fn group_splitter(data: &[u8]) {
         let consumed = section.len() - rest.len();
         assert!(section.ends_with(rest));
         assert_eq!(read.reassembled, &section[..consumed]);
+    }
+}
+
+/// Batches that are handed over one by one are those of the whole groups.
+fn in_parts(section: &[u8], whole: &Read, parts: &Read) {
+    assert_eq!(whole.end, parts.end);
+    if whole.end.is_ok() {
+        assert_eq!(whole, parts);
+    } else {
+        // Some of a group that has no end may be there.
+        assert!(parts.groups == whole.groups && parts.rows >= whole.rows);
+        assert!(!parts.as_sent || section.starts_with(&parts.reassembled));
     }
 }
 
@@ -205,16 +224,19 @@ fn split(framing: Framing, file: File) -> Read {
         reassembled: Vec::new(),
         end: Ok(Vec::new()),
     };
-    let mut schema = None;
+    let streams = framing != Framing::BatchPerGroup;
+    let (mut schema, mut ended) = (None, true);
     loop {
         match reader.next_group(&mut input) {
             Ok(Some(group)) => {
-                read.groups += 1;
+                read.groups += usize::from(group.ends);
                 read.rows = read.rows.saturating_add(group.rows);
                 read.bytes += group.bytes();
-                if framing == Framing::StreamPerGroup {
-                    read.reassembled.extend(1_i32.to_be_bytes());
-                    read.reassembled.extend(&group.schema.message);
+                if streams {
+                    if ended {
+                        read.reassembled.extend(1_i32.to_be_bytes());
+                        read.reassembled.extend(&group.schema.message);
+                    }
                 } else if schema.is_none() {
                     read.reassembled.extend(&group.schema.message);
                 }
@@ -222,9 +244,10 @@ fn split(framing: Framing, file: File) -> Read {
                     read.as_sent &= !batch.was_compressed();
                     read.reassembled.extend(batch.message());
                 }
-                if framing == Framing::StreamPerGroup {
+                if streams && group.ends {
                     read.reassembled.extend(&end_of_stream);
                 }
+                ended = group.ends;
                 schema = Some(group.schema);
             }
             Ok(None) => break,
@@ -236,7 +259,7 @@ fn split(framing: Framing, file: File) -> Read {
             }
         }
     }
-    if framing == Framing::StreamPerGroup {
+    if streams {
         read.reassembled.extend(0_i32.to_be_bytes());
     } else if schema.is_some() {
         read.reassembled.extend(&end_of_stream);

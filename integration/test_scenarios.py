@@ -12,7 +12,7 @@ import pytest
 from environments import Environment
 from harness import Outcomes, is_stand_in
 
-NOTE = re.compile(r"[ |]*bowstring: group .+, \d+( and \d+)? rows?")
+NOTE = re.compile(r"[ |]*bowstring: group .+, (at least )?\d+( and \d+)? rows?")
 """The line that bowstring adds to an error of a group, or of a cogroup with the rows of both sides."""
 
 

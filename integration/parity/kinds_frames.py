@@ -20,11 +20,10 @@ import shapes
 import values
 from driver import Case
 
-from task_bytes import COGROUPED_MAP, MAP_PANDAS
+from task_bytes import COGROUPED_MAP, GROUPED_MAP_ITER, MAP_PANDAS
 
 Json = dict[str, Any]
 
-GROUPED_MAP_ITER = 216
 KINDS = (COGROUPED_MAP, GROUPED_MAP_ITER, MAP_PANDAS)
 
 

@@ -183,6 +183,21 @@ def iterators_of_groups_of_every_type(spark: Any) -> Any:
     ]
 
 
+@scenario(kind="udf", since="4.1")
+def iterator_of_a_large_group_is_not_held_as_a_whole(spark: Any) -> Any:
+    def frames(taken: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        from resource import RUSAGE_SELF, getrusage
+
+        before = getrusage(RUSAGE_SELF).ru_maxrss
+        rows = sum(map(len, taken))
+        grown = getrusage(RUSAGE_SELF).ru_maxrss - before
+        yield pd.DataFrame({"k": [rows], "v": [1.0], "s": ["little" if grown < 64 << 10 else f"{grown} KiB more"]})
+
+    # 128 MB.
+    columns = [f"id + {number} as c{number}" for number in range(8)]
+    return spark.range(2_000_000, numPartitions=1).selectExpr(*columns).groupBy().applyInPandas(frames, PAIRS)
+
+
 @scenario(kind="other", since="4.1")
 def iterators_of_groups_give_what_they_must_not(spark: Any) -> Any:
     grouped = pairs(spark).where("k = 1").groupBy("k")

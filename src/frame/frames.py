@@ -94,7 +94,7 @@ _MAKERS = {
 }
 
 # PARITY: while stock calls the function, every block of a pandas 3 frame is shared with the
-# column that it was made from, so writes copy. One block that lives for ever stands for those.
+# column that it was made from, so writes copy. One block that lives for ever stands for those, or one for each frame.
 _SHARED = _plain(pd.DataFrame({"a": [0]})._mgr.blocks[0].values, BlockPlacement(0))
 
 
@@ -115,14 +115,19 @@ class Frames:
         """What `frame` needs to know of blocks [(maker, column positions)], for all groups alike."""
         return [(_MAKERS[maker], BlockPlacement(columns)) for maker, columns in blocks]
 
-    def frame(self, layout, arrays, rows):
+    @staticmethod
+    def columns():
+        """What stands for the columns of one frame, as long as it lives."""
+        return _plain(_SHARED.values, BlockPlacement(0))
+
+    def frame(self, layout, arrays, rows, columns=_SHARED):
         """A DataFrame of these arrays. None if the user has changed an option that matters."""
         if _options() != _DEFAULT_OPTIONS:
             return None
         blocks = tuple([make(values, placement) for (make, placement), values in zip(layout, arrays)])
         if PANDAS_3:
             for block in blocks:
-                block.refs.add_reference(_SHARED)
+                block.refs.add_reference(columns)
         # What the user does to one frame's labels must not appear in the next: a view has a name of
         # its own, and an array of objects, into which one can write, is copied.
         columns = pd.Index._simple_new(self._columns._values.copy()) if self._own_labels else self._columns.view()

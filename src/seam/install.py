@@ -8,19 +8,20 @@ replaced by native objects with the same three methods.
 import os
 
 import _bowstring_columns
+import _bowstring_kinds as kinds
+import _bowstring_kinds_arrow as kinds_arrow
+import _bowstring_kinds_arrow_batched as kinds_arrow_batched
+import _bowstring_kinds_iter as kinds_iter
+import _bowstring_kinds_scalar as kinds_scalar
+import _bowstring_kinds_udtf as kinds_udtf
 import _bowstring_streams
-from _bowstring_kinds import KINDS, WRAPS, GroupedMap, Once, Seen
-from _bowstring_kinds_arrow import KINDS as ARROW_KINDS
-from _bowstring_kinds_arrow import WRAPS as ARROW_WRAPS
-from _bowstring_kinds_arrow_batched import KINDS as BATCHED_KINDS
-from _bowstring_kinds_arrow_batched import WRAPS as BATCHED_WRAPS
-from _bowstring_kinds_scalar import KINDS as SCALAR_KINDS
-from _bowstring_kinds_udtf import KINDS as UDTF_KINDS
 from _bowstring_lines import find
 from pyspark import worker
 from pyspark.worker import PythonEvalType
 
-_KINDS = {**KINDS, **BATCHED_KINDS, **SCALAR_KINDS, **ARROW_KINDS, **UDTF_KINDS}
+_FAMILIES = (kinds, kinds_arrow, kinds_arrow_batched, kinds_iter, kinds_scalar, kinds_udtf)
+_KINDS = {number: kind for family in _FAMILIES for number, kind in family.KINDS.items()}
+_WRAPS = [name for family in _FAMILIES for name in getattr(family, "WRAPS", ())]
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
@@ -31,7 +32,7 @@ def install(native, stock_classes, self_test):
     line = find()
     _bowstring_columns.install()
     _bowstring_streams.install(native)
-    proven = self_test(native, line, stock_classes, GroupedMap)
+    proven = self_test(native, line, stock_classes, kinds.GroupedMap)
     _hook(native, line, stock_classes, proven)
     global INSTALLED
     INSTALLED = native, line, proven
@@ -47,7 +48,7 @@ def _hook(native, line, stock_classes, proven):
         wrapped_before = len(wrapped)
         single = original_single(*args, **kwargs)
         if args[2] == PythonEvalType.SQL_SCALAR_PANDAS_UDF and len(wrapped) == wrapped_before:
-            single = Once(single[0]), *single[1:]
+            single = kinds_scalar.Once(single[0]), *single[1:]
         singles.append(single)
         return single
 
@@ -57,7 +58,7 @@ def _hook(native, line, stock_classes, proven):
             kind = _KINDS.get(args[2])
             ours = None
             if kind is not None:
-                seen = Seen(line, stock_classes, proven, native, args, result)
+                seen = kinds.Seen(line, stock_classes, proven, native, args, result)
                 seen.singles, seen.wrapped = singles[:], wrapped[:]
                 try:
                     ours = kind(seen)
@@ -85,13 +86,13 @@ def _hook(native, line, stock_classes, proven):
 
         def recorder(*args):
             if name == "wrap_scalar_pandas_udf":
-                args = Once(args[0]), *args[1:]
+                args = kinds_scalar.Once(args[0]), *args[1:]
             wrapped.append((name, args))
             return wrap(*args)
 
         setattr(worker, name, recorder)
 
-    for name in (*WRAPS, *BATCHED_WRAPS, *ARROW_WRAPS):
+    for name in _WRAPS:
         if hasattr(worker, name):
             record(name)
     worker.read_single_udf = read_single_udf

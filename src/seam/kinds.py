@@ -22,7 +22,6 @@ WRAPS = (
     "wrap_cogrouped_map_pandas_udf",
     "wrap_grouped_agg_pandas_udf",
     "wrap_window_agg_pandas_udf",
-    "wrap_scalar_pandas_udf",
 )
 """Functions of `pyspark.worker` that get the user's function with its parts, where a Spark line has them."""
 
@@ -47,17 +46,6 @@ class Seen:
     def conf(self):
         """The runner conf as an object. Spark 4.2 on."""
         return self.arguments[3]
-
-
-class Once:
-    """A user's function that returns what it has returned already, if that is known."""
-
-    def __init__(self, function):
-        self.function = function
-        self.results = []
-
-    def __call__(self, *args, **kwargs):
-        return self.results.pop() if self.results else self.function(*args, **kwargs)
 
 
 class GroupedMap:
@@ -147,10 +135,11 @@ def _is_verified():
     return os.environ.get("BOWSTRING_NATIVE", "").startswith("verify")
 
 
-def _wrapped_parts(seen, counts):
+def _wrapped_parts(seen, counts, conversions="ConversionStock"):
     """Stock's conversions, function, offsets and number of arguments where the function arrives wrapped.
 
-    `counts`: the numbers of arguments that it may have; with another stock calls nothing and raises.
+    `counts`: the numbers of arguments that it may have; with another stock calls nothing and raises. `conversions`: the
+    class of `stock.py` from Spark 4.2 on.
     """
     if len(seen.wrapped) != 1 or len(seen.singles) != 1:
         return None
@@ -163,18 +152,18 @@ def _wrapped_parts(seen, counts):
     elif conf.prefer_int_ext_dtype:
         return None
     else:
-        stock = seen.stock_classes.ConversionStock(conf, return_type)
+        stock = getattr(seen.stock_classes, conversions)(conf, return_type)
     return stock, function, seen.singles[0][0], len(argspec.args)
 
 
-def _raw_parts(seen, counts):
+def _raw_parts(seen, counts, conversions="ConversionStock"):
     """The same where `read_single_udf` returns them. Spark 4.2 on."""
     if len(seen.singles) != 1 or seen.conf.prefer_int_ext_dtype:
         return None
     function, offsets, return_type, count = seen.singles[0]
     if not _is_struct(return_type):
         return None
-    stock = seen.stock_classes.ConversionStock(seen.conf, return_type)
+    stock = getattr(seen.stock_classes, conversions)(seen.conf, return_type)
     # PARITY: stock calls the function with a key for every number of arguments but the smallest.
     return stock, function, offsets, counts[count != counts[0]]
 

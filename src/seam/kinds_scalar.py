@@ -6,25 +6,34 @@ have returned already, so that none of them is called twice.
 
 import sys
 
-from _bowstring_columns import active
-from _bowstring_kinds import Once, stream_of_columns
+from _bowstring_kinds import stream_of_columns
 from _bowstring_kinds_series import SeriesUdf, single_udfs
-from _bowstring_serializer import alone
 from _bowstring_streams import Batch, Taken
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType, UserDefinedType
 from pyspark.worker import PythonEvalType
+
+WRAPS = ("wrap_scalar_pandas_udf",)
+
+
+class Once:
+    """A user's function that returns what it has returned already, if that is known."""
+
+    def __init__(self, function):
+        self.function = function
+        self.results = []
+
+    def __call__(self, *args, **kwargs):
+        return self.results.pop() if self.results else self.function(*args, **kwargs)
 
 
 class ScalarTask:
     """What a task of such a kind consists of."""
 
-    def __init__(self, seen, stock, udfs, columns):
+    def __init__(self, seen, stock, udfs):
         self.stock = stock
         # Of these each is asked once for a batch.
         self._onces = [udf[0] for udf in udfs]
         self.udfs = [SeriesUdf(once.function, *offsets) for once, *offsets in udfs]
-        # Native columns inside stock's conversions, where a batch has others besides.
-        self._columns = columns
         self._function, _, self._deserializer, self._serializer = seen.result
         # Stock's function takes Series, and compares the length of a result with that of the first one.
         self._takes_series = bool(seen.wrapped)
@@ -42,18 +51,39 @@ class ScalarTask:
             data = self._deserializer.load_stream(Batch(self.stock.batches(schema, messages)))
         taken = Taken()
         try:
-            with active(self._columns):
-                self._serializer.dump_stream(self._function(0, data), taken)
+            self._serializer.dump_stream(self._function(0, data), taken)
         finally:
             for once in self._onces:
                 once.results.clear()
         return self.stock.whole_batch(taken.batch, started)
 
 
+class ScalarStreams:
+    """Takes one of two ways when the schema of the data is known: all native, or stock's function on native streams."""
+
+    def __init__(self, native, function, streams):
+        self._native = native
+        self._function = function
+        self._streams = streams
+
+    def load_stream(self, infile):
+        """Stands for the batches until `dump_stream` gets it back; reads nothing."""
+        return infile
+
+    def dump_stream(self, infile, outfile):
+        if self._native.takes(infile):
+            return self._native.dump_stream(infile, outfile)
+        return self._streams.dump_stream(self._function(0, self._streams.load_stream(infile)), outfile)
+
+
 def scalar_pandas(seen):
     """200: Series in, Series of the same length out."""
+    function, streams = stream_of_columns(seen)
     task = None if "_bowstring_verify" in sys.modules else _task(seen)
-    return stream_of_columns(seen) if task is None else alone(seen.native.ScalarPandas(task, seen.proven))
+    if task is None:
+        return function, streams
+    native = seen.native.ScalarPandas(task, seen.proven)
+    return (lambda split_index, infile: infile), ScalarStreams(native, function, streams)
 
 
 KINDS = {PythonEvalType.SQL_SCALAR_PANDAS_UDF: scalar_pandas}
@@ -68,9 +98,8 @@ def _task(seen):
     if any(isinstance(data_type, (ArrayType, MapType, StructType, UserDefinedType)) for data_type in types):
         return None
     return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
-    _, streams = stream_of_columns(seen)
     stock = _stock(seen, return_type)
-    return stock and ScalarTask(seen, stock, [udf[:-1] for udf in udfs], streams.columns)
+    return stock and ScalarTask(seen, stock, [udf[:-1] for udf in udfs])
 
 
 def _stock(seen, return_type):

@@ -32,13 +32,13 @@ class SeriesTask:
 
 def grouped_agg(seen):
     """202: Series of a group in, a scalar out."""
-    task = _task(seen)
+    task = series_task(seen)
     return task and alone(seen.native.SeriesAgg(task, seen.line.framing, False, seen.proven))
 
 
 def window_agg(seen):
     """203: the same, for a whole partition or for the window of each of its rows."""
-    task = _task(seen)
+    task = series_task(seen)
     if task is None:
         return None
     conf = seen.wrapped[0][1][-2] if seen.wrapped else seen.conf
@@ -54,7 +54,8 @@ def window_agg(seen):
     return alone(seen.native.SeriesAgg(task, seen.line.framing, True, seen.proven))
 
 
-def _task(seen):
+def series_task(seen, conversions=("SeriesStock42", "ConversionStock")):
+    """The task, or None. `conversions`: classes of `stock.py` for Spark 4.2 and for 4.3."""
     if "_bowstring_verify" in sys.modules:
         return None
     udfs = single_udfs(seen)
@@ -62,7 +63,7 @@ def _task(seen):
         return None
     types = [udf[-1] for udf in udfs]
     return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
-    stock = _stock(seen, return_type)
+    stock = _stock(seen, return_type, *conversions)
     return stock and SeriesTask(stock, [SeriesUdf(*udf[:-1]) for udf in udfs], bool(seen.wrapped))
 
 
@@ -81,7 +82,7 @@ def _wrapped(wrapped, single):
     return arguments[:4]
 
 
-def _stock(seen, return_type):
+def _stock(seen, return_type, wrapped, raw):
     stock_classes = seen.stock_classes
     if seen.line.wraps:
         # PARITY: grouped maps, which the adapters are made for, pass this setting in another argument's place.
@@ -91,11 +92,11 @@ def _stock(seen, return_type):
     if seen.conf.prefer_int_ext_dtype:
         return None
     if not seen.wrapped:
-        return stock_classes.ConversionStock(seen.conf, return_type)
+        return getattr(stock_classes, raw)(seen.conf, return_type)
     # PARITY: Spark 4.2 forgets large types here, and refuses structs in a place that cannot be called.
     if seen.conf.use_large_var_types or any(type(field.dataType) is StructType for field in return_type):
         return None
-    return stock_classes.SeriesStock42(seen.conf, return_type)
+    return getattr(stock_classes, wrapped)(seen.conf, return_type)
 
 
 def _large_types(argument):

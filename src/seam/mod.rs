@@ -1,8 +1,8 @@
 //! Where bowstring meets the installed PySpark: the only room that knows Spark's versions.
 //!
 //! The Python files beside this one do the hooking, because what is hooked is Python:
-//! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of UDF,
-//! `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
+//! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of
+//! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
 //! with ours, and `verify.py` does on the user's data if that is asked for; `zones.py` observes
 //! their time zones. They run under file names below PySpark's own folder, so that tracebacks which
 //! leave out PySpark's frames leave out these too.
@@ -20,8 +20,10 @@ use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::cogrouped_map_arrow::CogroupedMapArrow;
 use crate::udf::columns::Columns;
 use crate::udf::fed_groups::FedGroups;
+use crate::udf::grouped_agg_iter::GroupedAggIter;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
+use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::series_agg::SeriesAgg;
 use crate::udf::table_rows::TableRows;
@@ -91,8 +93,10 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<Columns>()?;
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;
+    native.add_class::<GroupedAggIter>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<ScalarPandas>()?;
+    native.add_class::<GroupedMapIter>()?;
     native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     native.add_class::<TableRows>()?;
@@ -128,6 +132,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;
+    load(py, "kinds_iter", include_str!("kinds_iter.py"))?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
         .call1((&native, stock, self_test.getattr("run")?))?;

@@ -272,6 +272,13 @@ class ConversionStock(Stock):
         )
 
 
+class BatchStock(ConversionStock):
+    """The same for functions that iterate over the batches of a group: these are converted one by one."""
+
+    def join(self, batches):
+        return batches[0]
+
+
 class SeriesStock42(ConversionStock):
     """Spark 4.2 converts each batch of a group for an aggregate function and joins the Series."""
 

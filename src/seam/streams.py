@@ -95,12 +95,12 @@ class Streams:
         self._native = native
         self._deserializer = deserializer
         self._serializer = serializer
-        self.columns = columns
+        self._columns = columns
         self._rows = rows
         self._batches = None
 
     def load_stream(self, infile):
-        self._batches = self._native.Batches(infile, self.columns is not None)
+        self._batches = self._native.Batches(infile, self._columns is not None)
         return self._deserializer.load_stream(self._batches)
 
     def dump_stream(self, iterator, outfile):
@@ -108,7 +108,7 @@ class Streams:
         sink = Sink(outfile)
         if self._rows is not None:
             self._rows.sink = sink
-        with active(self.columns):
+        with active(self._columns):
             return self._serializer.dump_stream(iterator, sink)
 
 

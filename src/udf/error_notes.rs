@@ -48,6 +48,18 @@ impl Reminder {
     /// Adds the note with the number of rows, of each side where there are two. `error` is the same
     /// otherwise, and as it was if the note cannot be added.
     pub fn annotate(&self, py: Python<'_>, keys: &[usize], rows: &[usize], error: PyErr) -> PyErr {
+        self.annotate_part(py, keys, rows, true, error)
+    }
+
+    /// The same for a group of which it may not be known yet how many rows it has in `all`.
+    pub fn annotate_part(
+        &self,
+        py: Python<'_>,
+        keys: &[usize],
+        rows: &[usize],
+        all: bool,
+        error: PyErr,
+    ) -> PyErr {
         let decoded;
         let row = match self {
             Self::Group(group) => {
@@ -57,17 +69,23 @@ impl Reminder {
             Self::Key(row) => row.as_ref(),
             Self::Unwanted => return error,
         };
-        if let Err(reason) = add(py, &error, row, rows) {
+        if let Err(reason) = add(py, &error, row, rows, all) {
             tracing::debug!(%reason, "an error has no note about its group");
         }
         error
     }
 }
 
-fn add(py: Python<'_>, error: &PyErr, row: Option<&RecordBatch>, rows: &[usize]) -> PyResult<()> {
+fn add(
+    py: Python<'_>,
+    error: &PyErr,
+    row: Option<&RecordBatch>,
+    rows: &[usize],
+    all: bool,
+) -> PyResult<()> {
     let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
     py.import("_bowstring_notes")?
-        .call_method1("add", (error.value(py), key, rows))
+        .call_method1("add", (error.value(py), key, rows, all))
         .map(drop)
 }
 

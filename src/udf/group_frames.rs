@@ -56,8 +56,21 @@ pub struct GroupFrames {
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
     shared: Option<Py<PyDict>>,
+    /// What stands for the columns of a frame that are not kept for ever.
+    columns_of_frame: Option<Py<PyAny>>,
     /// Stock makes one batch of all batches of a group before it converts them.
     combines: bool,
+}
+
+/// A frame that is shared with its columns only while they live.
+#[derive(Debug)]
+pub struct FrameOfColumns<'py> {
+    /// The frame.
+    pub frame: Bound<'py, PyAny>,
+    /// The key, if it is wanted.
+    pub key: Option<Bound<'py, PyTuple>>,
+    /// What has to live as long as stock keeps the columns.
+    pub columns: Bound<'py, PyAny>,
 }
 
 impl GroupFrames {
@@ -70,6 +83,7 @@ impl GroupFrames {
             frames: None,
             layouts: HashMap::new(),
             shared: None,
+            columns_of_frame: None,
             combines: true,
         }
     }
@@ -151,6 +165,33 @@ impl GroupFrames {
             .call_method1("frame", (&columns, self.offsets.values.clone()))?;
         self.shared = Some(columns.unbind());
         Ok((frame, key))
+    }
+
+    /// As [`Self::frame`], for kinds that do not keep the columns of every frame until the function
+    /// is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::frame`].
+    pub fn frame_and_columns<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+        wants_key: bool,
+    ) -> PyResult<FrameOfColumns<'py>> {
+        if self.frames.is_none() {
+            self.start(py, &group.schema)?;
+        }
+        self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
+        let made = self.frame(py, group, wants_key, None);
+        let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
+        let (frame, key) = made?;
+        let columns = stocks.map(Py::into_any).or(ours).into_pyobject(py)?;
+        Ok(FrameOfColumns {
+            frame,
+            key,
+            columns,
+        })
     }
 
     fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
@@ -252,9 +293,11 @@ impl GroupFrames {
             )?)?;
         }
         let layout = self.layouts.get(&slots);
-        let frame = self
-            .frames(py)?
-            .call_method1("frame", (layout, arrays, group.rows))?;
+        let frames = self.frames(py)?;
+        let frame = match &self.columns_of_frame {
+            Some(columns) => frames.call_method1("frame", (layout, arrays, group.rows, columns))?,
+            None => frames.call_method1("frame", (layout, arrays, group.rows))?,
+        };
         Ok((!frame.is_none()).then_some(frame))
     }
 

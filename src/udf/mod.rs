@@ -1,6 +1,7 @@
 //! One file per kind of UDF that has a native path, and what the kinds share: it joins `frame` and
 //! `worker`.
 
+pub mod arrivals;
 pub mod arrow_batched;
 pub mod batches;
 mod blocks;
@@ -14,8 +15,10 @@ pub mod group_columns;
 pub mod group_frames;
 pub mod group_series;
 pub mod group_tables;
+pub mod grouped_agg_iter;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
+pub mod grouped_map_iter;
 pub mod results;
 pub mod scalar_pandas;
 pub mod series_agg;

@@ -10,18 +10,18 @@ _MARK = "bowstring: group "
 _LIMIT = 300
 
 
-def add(error, key, rows):
+def add(error, key, rows, complete):
     """`key`: a record batch with the key columns' first row, without columns if nothing is grouped by; or None.
 
-    `rows`: of the group, or of each side of a cogroup.
+    `rows`: of the group, or of each side of a cogroup; more may come if it is not `complete`.
     """
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         # An exception object that the function has kept and raises again is this group's now.
         notes[:] = [note for note in notes if not (isinstance(note, str) and note.startswith(_MARK))]
     # The user's class may have a method of that name.
-    counts = " and ".join(map(str, rows))
-    BaseException.add_note(error, f"{_MARK}{_describe(key)}, {counts} {'row' if counts == '1' else 'rows'}")
+    counts = " and ".join(map(str, rows)) + (" row" if rows == [1] else " rows")
+    BaseException.add_note(error, f"{_MARK}{_describe(key)}, {'' if complete else 'at least '}{counts}")
 
 
 def _describe(key):

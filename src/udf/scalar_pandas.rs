@@ -13,6 +13,7 @@ use super::group_columns::messages;
 use super::group_series::GroupSeries;
 use super::series_udf::SeriesUdf;
 use super::task::{self, Answer, Step, internal};
+use crate::frame::kind::InputKind;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
 use crate::worker::group_reader::{Framing, GroupReader};
@@ -37,6 +38,19 @@ impl ScalarPandas {
             conversions: Arc::new(Conversions::new(&task.getattr("stock")?, proven)?),
             task: task.clone().unbind(),
         })
+    }
+
+    /// Whether all columns of the data behind `infile` have a native path that pays. Waits for their schema.
+    fn takes(&self, py: Python<'_>, infile: &Bound<'_, InputFile>) -> PyResult<bool> {
+        let Some(schema) = infile.get().input.peek_schema(py)? else {
+            return Ok(true);
+        };
+        let kinds = self.conversions.kinds(&schema);
+        // pyarrow shares the memory of text, which nobody has looked at.
+        let pays = |kind: &InputKind| {
+            !kind.is_nested() && !matches!(kind, InputKind::String | InputKind::LargeString)
+        };
+        Ok(!kinds.is_empty() && kinds.iter().all(|kind| kind.as_ref().is_some_and(pays)))
     }
 
     /// Runs the task: reads every batch, calls the functions, writes a batch of their results.

@@ -57,6 +57,22 @@ impl SeriesUdf {
         })
     }
 
+    /// The columns that it gets by position: a Series, or a tuple unless it is one.
+    ///
+    /// # Errors
+    ///
+    /// The data have fewer columns.
+    pub fn select<'py>(
+        &self,
+        py: Python<'py>,
+        series: &[Bound<'py, PyAny>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match columns(series, &self.offsets)?.as_slice() {
+            [one] => Ok((*one).clone()),
+            several => Ok(PyTuple::new(py, several)?.into_any()),
+        }
+    }
+
     /// Calls the function for a group, or a batch.
     ///
     /// # Errors
@@ -149,6 +165,21 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
                 self.early(Returned::One(result))
             })
             .collect()
+    }
+
+    /// Calls the only function with an iterator of what [`SeriesUdf::select`] gives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::aggregate`].
+    pub fn aggregate_iterator(&self, parts: Bound<'py, PyAny>) -> PyResult<[Returned<'py>; 1]> {
+        let [udf] = self.udfs else {
+            return Err(PyRuntimeError::new_err(
+                "bowstring: there is not one function, this is a bug",
+            ));
+        };
+        let result = udf.function.bind(self.py).call1((parts,))?;
+        Ok([self.early(Returned::One(result))?])
     }
 
     /// Calls every function for a partition of `rows`, or for each of its windows.

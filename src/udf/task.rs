@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyRuntimeError};
 use pyo3::prelude::*;
 
+use super::arrivals::Arrivals;
 use crate::frame::output::Output;
 use crate::wire::{Fault, WireError};
 use crate::worker::group::Group;
@@ -101,6 +102,8 @@ impl<S: Step<(Group, Group)>> Step for Pairs<S> {
 /// The answer of a task; its thread is started with the first batch.
 #[derive(Debug)]
 pub struct Answer {
+    /// What is answered, for functions that ask for more themselves.
+    pub arrivals: Arrivals,
     socket: File,
     writer: Option<WriteBehind>,
     rows_each: usize,
@@ -169,22 +172,25 @@ pub fn run(
             "bowstring: the connection's input is in use",
         ));
     };
-    let mut groups = ReadAhead::start(input, reader, read_ahead_bytes())?;
+    let arrivals = Arrivals::start(input, reader, read_ahead_bytes())?;
     let mut answer = Answer {
+        arrivals: arrivals.clone(),
         socket,
         writer: None,
         rows_each: if step.one_row_each() { 1 } else { usize::MAX },
     };
-    let outcome = take_all(py, &mut groups, step, &mut answer);
+    let outcome = take_all(py, &arrivals, step, &mut answer);
     // The stream is ended even after an error, so that the JVM can read what follows it.
     let finished = answer
         .writer
         .map_or(Ok(()), |mut writer| py.detach(|| writer.finish()));
     if let Err(error) = outcome {
-        groups.abandon();
+        if let Some(thread) = arrivals.stop() {
+            thread.abandon();
+        }
         return Err(error);
     }
-    let input = py.detach(|| groups.finish());
+    let input = py.detach(|| arrivals.stop().and_then(ReadAhead::finish));
     input.map(|input| shared.put_back(input)).ok_or_else(|| {
         PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
     })?;
@@ -193,19 +199,14 @@ pub fn run(
 
 fn take_all(
     py: Python<'_>,
-    groups: &mut ReadAhead,
+    arrivals: &Arrivals,
     step: &mut impl Step,
     answer: &mut Answer,
 ) -> PyResult<()> {
     loop {
-        let next = if let Some(group) = groups.ready() {
-            Next::Group(group)
-        } else {
-            // What is finished is not kept while nothing arrives.
-            let patience = step.waits().then_some(PATIENCE);
-            py.detach(|| groups.next(patience))
-        };
-        match next {
+        // What is finished is not kept while nothing arrives.
+        let patience = step.waits().then_some(PATIENCE);
+        match arrivals.next(py, patience) {
             Next::Group(group) => {
                 if step.group(group, answer)? {
                     step.write(py, answer)?;

@@ -157,6 +157,8 @@ pub struct Group {
     pub encoded: Vec<EncodedBatch>,
     /// Number of rows in all batches.
     pub rows: usize,
+    /// Nothing more of it comes, as is always so but for [`Framing::Parts`].
+    pub ends: bool,
 }
 
 impl Group {
@@ -202,6 +204,7 @@ impl Group {
             columns,
             encoded,
             rows,
+            ends: true,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Cuts the data section of a grouped task into groups and decodes their Arrow data.
 
+use std::io;
 use std::sync::Arc;
 
 use arrow_schema::Schema;
@@ -21,6 +22,9 @@ pub enum Framing {
     Unread,
     /// `1: i32 BE` ‖ a whole Arrow stream, per group; `0: i32 BE` at the end. Spark 4.1 on.
     StreamPerGroup,
+    /// The same, and each batch is a [`Group`] as soon as it is there. An empty one that
+    /// [ends](Group::ends) follows, unless the end was there with the last batch.
+    Parts,
     /// `2: i32 BE` ‖ the Arrow stream of the left side ‖ that of the right side, per key; `0: i32
     /// BE` at the end. Each side is a [`Group`]: left and right take turns.
     Cogrouped,
@@ -37,6 +41,9 @@ impl Framing {
     }
 }
 
+/// The last eight bytes of an Arrow stream.
+const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
 /// Chooses the columns to decode once the schema is known.
 pub type Projection = dyn Fn(&Schema) -> Vec<usize> + Send;
 
@@ -51,6 +58,8 @@ pub struct GroupReader {
     in_stream: bool,
     in_struct: bool,
     groups: u64,
+    /// Rows of the group that were handed over.
+    rows_before: usize,
 }
 
 impl std::fmt::Debug for GroupReader {
@@ -74,6 +83,7 @@ impl GroupReader {
             in_stream: false,
             in_struct: false,
             groups: 0,
+            rows_before: 0,
         }
     }
 
@@ -95,6 +105,7 @@ impl GroupReader {
                 self.next_batch_of_task(input)?.map(|batch| vec![batch])
             }
             Framing::StreamPerGroup => self.next_stream(input)?,
+            Framing::Parts => self.next_part(input)?,
             Framing::Cogrouped => self.next_side(input)?,
         };
         let (Some(mut encoded), Some(schema)) = (encoded, self.schema()) else {
@@ -105,8 +116,10 @@ impl GroupReader {
         } else {
             self.decode(&schema, &mut encoded)?
         };
+        let ends = !(self.framing == Framing::Parts && self.in_stream);
         if self.framing != Framing::Cogrouped {
-            self.groups += 1;
+            self.groups += u64::from(ends);
+            self.rows_before = if ends { 0 } else { self.rows_before + rows };
         } else if self.side == 0 {
             self.side = 1;
         } else {
@@ -118,6 +131,7 @@ impl GroupReader {
             columns,
             encoded,
             rows,
+            ends,
         }))
     }
 
@@ -139,6 +153,24 @@ impl GroupReader {
             1 => self.read_stream(input).map(Some),
             found => Err(WireError::GroupMarker { found }),
         }
+    }
+
+    fn next_part(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+        if !self.in_stream {
+            match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
+                0 => return Ok(None),
+                1 => self.read_schema(input)?,
+                found => return Err(WireError::GroupMarker { found }),
+            }
+        }
+        let batch = read_batch(input)?;
+        self.in_stream = batch.is_some();
+        let end = &END_OF_STREAM;
+        if self.in_stream && input.buffered().starts_with(end) {
+            input.consume(end.len());
+            self.in_stream = false;
+        }
+        Ok(Some(batch.into_iter().collect()))
     }
 
     fn next_side(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
@@ -224,7 +256,8 @@ impl GroupReader {
                     let fault = Fault {
                         group: self.groups,
                         column,
-                        row: row.map(|row| rows.saturating_add(row)),
+                        row: row
+                            .map(|row| self.rows_before.saturating_add(rows).saturating_add(row)),
                         lie,
                     };
                     return Ok((Columns::Malformed(Box::new(fault)), rows));
@@ -236,6 +269,28 @@ impl GroupReader {
             rows,
         ))
     }
+}
+
+/// The schema at the beginning of a stream, which stays there to be read. `None` if it is not as it should be.
+///
+/// # Errors
+///
+/// Fails if the socket does.
+pub fn peek_schema(input: &mut Input) -> io::Result<Option<Schema>> {
+    const EXPECTED: &str = "a schema";
+    let Some(prefix) = input.peek(8)?.and_then(|prefix| prefix.first_chunk()) else {
+        return Ok(None);
+    };
+    let Ok(MessagePrefix::Metadata(length)) = MessagePrefix::decode(*prefix) else {
+        return Ok(None);
+    };
+    let Some(metadata) = input.peek(8 + length)?.and_then(|message| message.get(8..)) else {
+        return Ok(None);
+    };
+    let header = MessageHeader::decode(metadata, EXPECTED).and_then(|header| header.schema());
+    Ok(header
+        .ok()
+        .and_then(|schema| guarded(|| arrow_ipc::convert::try_fb_to_schema(schema)).ok()))
 }
 
 fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {

@@ -64,6 +64,31 @@ impl Input {
         Ok(self.start < self.end)
     }
 
+    /// Waits for `length` bytes without taking them. `None` if they are more than the buffer holds, or
+    /// than there are.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn peek(&mut self, length: usize) -> io::Result<Option<&[u8]>> {
+        if length > self.buffer.len() {
+            return Ok(None);
+        }
+        if self.start + length > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        while self.end - self.start < length {
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            match read_once(&mut self.socket, room)? {
+                0 => return Ok(None),
+                count => self.end += count,
+            }
+        }
+        Ok(self.buffer.get(self.start..self.start + length))
+    }
+
     /// Fills `target` from its start; fewer bytes only at the end of the stream.
     ///
     /// # Errors
@@ -194,6 +219,18 @@ mod tests {
             error.to_string(),
             "the stream ended while a group marker was expected"
         );
+    }
+
+    #[test]
+    fn what_was_peeked_at_is_read_again() {
+        let (mut peer, mut input) = pair();
+        peer.write_all(b"abcdef").unwrap();
+        assert_eq!(&input.array::<2>("two bytes").unwrap(), b"ab");
+        assert_eq!(input.peek(3).unwrap(), Some(b"cde".as_slice()));
+        assert_eq!(input.peek(CHUNK + 1).unwrap(), None);
+        assert_eq!(&input.array::<4>("four bytes").unwrap(), b"cdef");
+        drop(peer);
+        assert_eq!(input.peek(1).unwrap(), None);
     }
 
     #[test]

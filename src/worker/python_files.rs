@@ -10,11 +10,13 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow_schema::Schema;
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::group_reader::peek_schema;
 use super::input::Input;
 use crate::wire::CONTINUATION;
 
@@ -82,6 +84,15 @@ impl SharedInput {
                 "bowstring: the connection's input is in use by its reading thread",
             )),
         })
+    }
+
+    /// The schema at the beginning of an Arrow stream, which stays there to be read. `None` if it is not at hand, or none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn peek_schema(&self, py: Python<'_>) -> PyResult<Option<Schema>> {
+        self.with(py, peek_schema)
     }
 
     /// Waits for the next byte. `false` at the end of the stream.

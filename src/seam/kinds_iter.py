@@ -1,0 +1,66 @@
+"""Kinds of pandas UDFs that go through the batches of a group one by one: one function per kind, see `kinds.py`."""
+
+from _bowstring_kinds import GroupedMap, _is_verified, _raw_parts, _wrapped_parts
+from _bowstring_kinds_series import series_task
+from _bowstring_serializer import alone
+from pyspark.worker import PythonEvalType
+
+WRAPS = ("wrap_grouped_map_pandas_iter_udf", "wrap_grouped_agg_pandas_iter_udf")
+
+
+def grouped_map_iter(seen):
+    """216: an iterator of frames in, one out."""
+    if _is_verified():
+        return None
+    take = _wrapped_parts if seen.wrapped else _raw_parts
+    parts = take(seen, (1, 2), "BatchStock")
+    if parts is None:
+        return None
+    stock, function, offsets, count = parts
+    if seen.wrapped and not seen.line.wraps and stock.large_types:
+        # PARITY: Spark 4.2 forgets this setting here.
+        return None
+    task = GroupedMap(stock, function, offsets, count == 2)
+    if not task.value_offsets:
+        # Without columns there is no frame: stock raises when the function asks for one.
+        return None
+    # PARITY: where the serializer converts, it converts what the function has not asked for, too.
+    return alone(seen.native.GroupedMapIter(task, frames, bool(seen.line.wraps), seen.proven))
+
+
+def first(parts):
+    """The first batch. PARITY: it is taken inside of a generator, so another error is raised if there is none."""
+    yield next(parts)
+
+
+def frames(frame, rest, convert):
+    """What the function gets: the only element of the list `frame`, and one of each further batch."""
+    yield frame.pop()
+    for part in rest:
+        # As long as stock has its columns, a frame is shared with them, so writes copy.
+        columns = convert(part)
+        yield columns.pop()
+
+
+def grouped_agg_iter(seen):
+    """217: an iterator of Series in, or of tuples of them; a scalar out."""
+    task = series_task(seen, ("BatchStock", "BatchStock"))
+    if task is None or task.udfs[0].named or task.stock.large_types:
+        # PARITY: stock forgets names, and large types.
+        return None
+    # As stock's.
+    iterate = _generator if seen.wrapped else map
+    return alone(seen.native.GroupedAggIter(task, iterate, seen.proven))
+
+
+def _generator(convert, parts):
+    return (convert(part) for part in parts)
+
+
+_BY_NAME = {
+    "SQL_GROUPED_MAP_PANDAS_ITER_UDF": grouped_map_iter,
+    "SQL_GROUPED_AGG_PANDAS_ITER_UDF": grouped_agg_iter,
+}
+# Spark lines know more and more of them.
+KINDS = {getattr(PythonEvalType, name): kind for name, kind in _BY_NAME.items() if hasattr(PythonEvalType, name)}
+"""By eval type."""

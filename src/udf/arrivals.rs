@@ -1,0 +1,127 @@
+//! What arrives for a task: groups, or the batches of a group while the user's function runs.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::task::wire_error;
+use crate::worker::group::Group;
+use crate::worker::group_reader::GroupReader;
+use crate::worker::input::Input;
+use crate::worker::read_ahead::{Next, ReadAhead};
+
+/// The reading thread of a task, shared with the iterators that its functions get.
+#[derive(Clone, Debug)]
+pub struct Arrivals(Arc<Mutex<Option<ReadAhead>>>);
+
+impl Arrivals {
+    /// Starts to read, see [`ReadAhead::start`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system gives no thread.
+    pub fn start(input: Input, reader: GroupReader, limit: usize) -> io::Result<Self> {
+        let thread = ReadAhead::start(input, reader, limit)?;
+        Ok(Self(Arc::new(Mutex::new(Some(thread)))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<ReadAhead>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What comes next. Blocks, for at most `patience` if there is one.
+    pub fn next(&self, py: Python<'_>, patience: Option<Duration>) -> Next {
+        if let Some(group) = self.lock().as_mut().and_then(ReadAhead::ready) {
+            return Next::Group(group);
+        }
+        // The lock is released before the interpreter is asked for.
+        py.detach(|| match self.lock().as_mut() {
+            Some(thread) => thread.next(patience),
+            None => Next::End,
+        })
+    }
+
+    /// The thread; nothing arrives afterwards, whoever asks.
+    pub fn stop(&self) -> Option<ReadAhead> {
+        self.lock().take()
+    }
+}
+
+/// A batch of a group, as an object that Python passes on.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct Part(pub Group);
+
+/// The batches of one group, each when it is asked for.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct Parts {
+    first: Mutex<Option<Group>>,
+    arrivals: Arrivals,
+    rows: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Parts {
+    /// Those of the group that starts with `first`.
+    pub fn new(first: Group, arrivals: &Arrivals) -> Self {
+        Self {
+            rows: first.rows.into(),
+            over: first.ends.into(),
+            first: Mutex::new((!first.encoded.is_empty()).then_some(first)),
+            arrivals: arrivals.clone(),
+        }
+    }
+
+    /// The first batch, if it was not asked for.
+    pub fn first(&self) -> Option<Group> {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.take()
+    }
+
+    /// The next batch. Blocks until it is there.
+    ///
+    /// # Errors
+    ///
+    /// The stream is out of step.
+    pub fn next(&self, py: Python<'_>) -> PyResult<Option<Group>> {
+        if let Some(first) = self.first() {
+            return Ok(Some(first));
+        }
+        if self.is_over() {
+            return Ok(None);
+        }
+        let group = match self.arrivals.next(py, None) {
+            Next::Group(group) => group,
+            Next::Failed(error) => return Err(wire_error(&error)),
+            Next::Waiting | Next::End => return Ok(None),
+        };
+        self.over.store(group.ends, Ordering::Relaxed);
+        self.rows.fetch_add(group.rows, Ordering::Relaxed);
+        Ok((!group.encoded.is_empty()).then_some(group))
+    }
+
+    /// Whether all batches have arrived.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Rows of the batches that have arrived.
+    pub fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+}
+
+#[pymethods]
+impl Parts {
+    fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Part>> {
+        Ok(self.next(py)?.map(Part))
+    }
+}
