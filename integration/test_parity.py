@@ -39,6 +39,12 @@ NATIVE_INPUT = (
 ).split()
 """Columns that have a native path with every version."""
 
+CALLED_BY_STOCK = set(
+    "scalar-pandas-iter map-pandas-iter map-arrow-iter scalar-arrow scalar-arrow-iter "
+    "grouped-agg-arrow window-agg-arrow grouped-agg-arrow-iter".split()
+)
+"""Kinds of UDF whose functions PySpark's own code calls, on native streams. All others have a loop of their own."""
+
 
 def run(program: str, environment: Environment, *arguments: str) -> dict[str, Any]:
     """What a program has found in a worker of this environment."""
@@ -67,3 +73,10 @@ def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment
     native = {tuple(pair) for pair in outcome["native"]}
     expected = {field: names.split() for field, names in NATIVE.items() if complete or field in SOME}
     assert {(field, series) for field, names in expected.items() for series in names} - native == set()
+
+
+def test_kinds_with_a_loop_of_their_own_take_it(environment: Environment) -> None:
+    """An exception that keeps a kind from its native path would only be slow."""
+    native = run("callers.py", environment)
+    assert {kind for kind, alone in native.items() if not alone} == CALLED_BY_STOCK & native.keys()
+    assert len(native) > len(CALLED_BY_STOCK & native.keys())
