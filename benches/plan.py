@@ -163,7 +163,7 @@ CASES = (
         rows=1_000,
         quick_groups=2,
         udf="udtf",
-        target=3.0,
+        target=8.0,
     ),
     _rows(
         "worker/scalar-pandas-long",

@@ -127,7 +127,7 @@ def draw(random: Random, kind: int, new: bool, without: frozenset[str]) -> Json:
     arguments = list(range(len(columns))) if partition is not None else []
     arguments = arguments or [random.randrange(len(columns)) for _ in range(random.choice((0, 1, 1, 2, 3)))]
     gentle, bold_forms = (TABLES, TABLES_BOLD) if kind == ARROW_UDTF else (ROWS, ROWS_BOLD)
-    bold = random.random() < 0.25
+    bold = random.random() < 0.18
     usual = list(gentle)[0]
     returns, made = draw_values(random, columns, arguments, kind, bold, new)
     conf = generate.draw_conf(random)
@@ -163,7 +163,7 @@ def draw_values(
         return [["said", "string", True]], [f"{said} if k == 0 else None"]
     returns, made = [], []
     for number in range(random.choice((1, 1, 2, 2, 3, 5))):
-        nullable = random.random() < 0.85
+        nullable = random.random() < 0.95
         if arguments and random.random() < 0.4:
             place = random.randrange(len(arguments))
             declared, one = columns[arguments[place]]["type"], f"a{place}"

@@ -20,6 +20,7 @@ class Sink:
         self._write_array = outfile.write_array
         # Of the first batch.
         self.schema = None
+        self.closed = False
         # Of pyarrow, for schemas that are not plain.
         self._writer = None
 
@@ -48,6 +49,7 @@ class Sink:
 
     def close(self):
         """Ends the stream, if there is one."""
+        self.closed = True
         if self._writer is not None:
             self._writer.close()
         elif self.schema is not None:

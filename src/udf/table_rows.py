@@ -48,19 +48,20 @@ class TableRows:
         # Others belong to PySpark's legacy conversion.
         if all(self.converts in cells(cell.cell_contents) for cell in mine):
             self._fields = value(value(mine[0].cell_contents, self.converts), "return_type").fields
-            if self._fields and self.takes(_names(self._fields)):
+            if self._fields and self.takes(self._fields):
                 for cell in mine:
                     cell.cell_contents = self.evaluation(cell.cell_contents)
 
-    def takes(self, names):
-        """Whether the fields of these types have a native path."""
+    def takes(self, fields):
+        """Whether rows of these fields have a native path."""
         return True
 
     def send(self, rows, arrow_type):
         """Whether the rows are sent; `arrow_type` is the one that stock declares for them."""
+        # PARITY: after an error, Spark 3.5 calls `terminate`, and its first batch is an error, too.
+        if self.sink.schema is None or self.sink.closed:
+            return False
         if self._send is None:
-            if self.sink.schema is None:
-                return False
             self._send = self._sender(arrow_type)
         return self._send(rows)
 
@@ -132,8 +133,13 @@ class FrameRows(TableRows):
 
     converts = "verify_result"
 
-    def takes(self, names):
-        return all(name in SCALARS and SCALARS[name] not in self._unproven for name in names)
+    def takes(self, fields):
+        names = [type(field.dataType).__name__ for field in fields]
+        # PARITY: only a batch without rows has a schema that says which fields are declared without null. Where there
+        # are some, stock refuses its own batches.
+        return all(field.nullable for field in fields) and all(
+            name in SCALARS and SCALARS[name] not in self._unproven for name in names
+        )
 
     def maker(self, schema):
         return self._native.TableRows(schema, True, Row).encode, self.sink.write
@@ -205,10 +211,6 @@ class _Columns:
         if array is not None:
             return array
         return values if convert is None else [convert(value) for value in values]
-
-
-def _names(fields):
-    return [type(field.dataType).__name__ for field in fields]
 
 
 def _raising(error):
