@@ -10,23 +10,24 @@ WRAPS = ("wrap_grouped_map_arrow_udf", "wrap_grouped_map_arrow_iter_udf", "wrap_
 
 def grouped_map_arrow(seen):
     """209: a table in, a table out."""
-    return _grouped_map(seen, False)
+    task = _grouped_map(seen)
+    return task and alone(seen.native.GroupedMapArrow(task, seen.line.framing))
 
 
 def grouped_map_arrow_iter(seen):
     """215: an iterator of batches in, one out."""
-    return _grouped_map(seen, True)
+    task = _grouped_map(seen)
+    return task and alone(seen.native.GroupedMapArrowIter(task))
 
 
-def _grouped_map(seen, iterates):
+def _grouped_map(seen):
     parts = _parts(seen, (1, 2), True)
     if parts is None:
         return None
     stock, function, offsets, count = parts
     if offsets[0] + 1 != len(offsets):
         return None
-    task = GroupedMap(stock, function, offsets, count == 2)
-    return alone(seen.native.GroupedMapArrow(task, seen.line.framing, iterates))
+    return GroupedMap(stock, function, offsets, count == 2)
 
 
 def cogrouped_map_arrow(seen):

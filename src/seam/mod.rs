@@ -23,6 +23,7 @@ use crate::udf::fed_groups::FedGroups;
 use crate::udf::grouped_agg_iter::GroupedAggIter;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
+use crate::udf::grouped_map_arrow_iter::GroupedMapArrowIter;
 use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::series_agg::SeriesAgg;
@@ -100,6 +101,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     native.add_class::<TableRows>()?;
+    native.add_class::<GroupedMapArrowIter>()?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
     load(py, "frames", include_str!("../frame/frames.py"))?;

@@ -74,11 +74,9 @@ class ArrowStock(Reader):
         left, right = pa.Table.from_batches(left), pa.Table.from_batches(right)
         return tuple(column[0] for column in (left if left.num_rows > 0 else right).columns)
 
-    def feed(self, batches):
+    def feed(self, first, parts, convert):
         """The iterator that a function gets, and the one that stock exhausts afterwards."""
-        rest = iter(batches)
-        first = next(rest)
-        values = (batch for batch in itertools.chain((first,), rest))
+        values = (batch for batch in itertools.chain((first,), map(convert, parts)))
         return values, values
 
     def exhaust(self, rest):
@@ -138,10 +136,9 @@ class ArrowStock41(ArrowStock40):
     def verify_batch(self, batch):
         worker.verify_arrow_batch(batch, self.by_name, self._expected())
 
-    def feed(self, batches):
+    def feed(self, first, parts, convert):
         # PARITY: what the function has not taken of the first batch stays where it is.
-        rest = iter(batches)
-        first = next(rest)
+        rest = map(convert, parts)
         return (batch for batch in itertools.chain((first,), rest)), rest
 
     def wrap(self, batch):

@@ -68,18 +68,19 @@ pub struct Parts {
 impl Parts {
     /// Those of the group that starts with `first`.
     pub fn new(first: Group, arrivals: &Arrivals) -> Self {
+        let mut parts = Self::after(&first, arrivals);
+        parts.first = Mutex::new((!first.encoded.is_empty()).then_some(first));
+        parts
+    }
+
+    /// Those that follow `first`.
+    pub fn after(first: &Group, arrivals: &Arrivals) -> Self {
         Self {
             rows: first.rows.into(),
             over: first.ends.into(),
-            first: Mutex::new((!first.encoded.is_empty()).then_some(first)),
+            first: Mutex::new(None),
             arrivals: arrivals.clone(),
         }
-    }
-
-    /// The first batch, if it was not asked for.
-    pub fn first(&self) -> Option<Group> {
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        first.take()
     }
 
     /// The next batch. Blocks until it is there.
@@ -88,8 +89,11 @@ impl Parts {
     ///
     /// The stream is out of step.
     pub fn next(&self, py: Python<'_>) -> PyResult<Option<Group>> {
-        if let Some(first) = self.first() {
-            return Ok(Some(first));
+        let first = (self.first.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if first.is_some() {
+            return Ok(first);
         }
         if self.is_over() {
             return Ok(None);

@@ -57,8 +57,8 @@ impl CogroupedMapArrow {
             task: self,
             function: self.function.bind(py),
             stock,
-            left: GroupTables::new(py, stock, &self.left),
-            right: GroupTables::new(py, stock, &self.right),
+            left: GroupTables::new(stock, &self.left),
+            right: GroupTables::new(stock, &self.right),
             output: TableOutput::new(stock)?,
             verifier: Verifier::start(stock)?,
         };
@@ -72,8 +72,8 @@ struct Run<'a, 'py> {
     task: &'a CogroupedMapArrow,
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
-    left: GroupTables<'a, 'py>,
-    right: GroupTables<'a, 'py>,
+    left: GroupTables,
+    right: GroupTables,
     output: TableOutput<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
@@ -84,15 +84,21 @@ impl Step<(Group, Group)> for Run<'_, '_> {
         let (left, right) = sides;
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = [left.rows, right.rows];
-        let arguments = self.left.table(&left, verifier).and_then(|left_table| {
-            let right_table = self.right.table(&right, verifier)?;
-            if !self.task.left.with_key {
-                return (left_table, right_table).into_pyobject(self.py);
-            }
-            let keys = (self.left.keys(&left)?, self.right.keys(&right)?);
-            let key = self.stock.call_method1("key_of_sides", keys)?;
-            (key, left_table, right_table).into_pyobject(self.py)
-        });
+        let arguments = self
+            .left
+            .table(self.py, &left, verifier)
+            .and_then(|left_table| {
+                let right_table = self.right.table(self.py, &right, verifier)?;
+                if !self.task.left.with_key {
+                    return (left_table, right_table).into_pyobject(self.py);
+                }
+                let keys = (
+                    self.left.keys(self.py, &left)?,
+                    self.right.keys(self.py, &right)?,
+                );
+                let key = self.stock.call_method1("key_of_sides", keys)?;
+                (key, left_table, right_table).into_pyobject(self.py)
+            });
         let (reminder, keys) =
             Reminder::of_sides((left, &self.task.left.keys), (right, &self.task.right.keys));
         arguments

@@ -22,43 +22,39 @@ pub fn everything() -> Box<Projection> {
 }
 
 /// Makes the tables of one task's groups, or of one side of them.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct GroupTables<'a, 'py> {
-    py: Python<'py>,
+#[derive(Debug)]
+pub struct GroupTables {
     /// The conversions of the Spark line (`stock_arrow.py`).
-    stock: &'a Bound<'py, PyAny>,
-    keys: Selection<'a, 'py>,
-    values: Selection<'a, 'py>,
+    stock: Py<PyAny>,
+    keys: Selection,
+    values: Selection,
 }
 
 /// Some of the columns.
-struct Selection<'a, 'py> {
-    offsets: &'a [usize],
+#[derive(Debug)]
+struct Selection {
+    offsets: Vec<usize>,
     /// The `pyarrow.Schema` that stock gives to them.
-    schema: Option<Bound<'py, PyAny>>,
+    schema: Option<Py<PyAny>>,
     /// The same as it is decoded.
     fields: Option<Fields>,
 }
 
-impl<'a> Selection<'a, '_> {
-    fn new(offsets: &'a [usize]) -> Self {
+impl Selection {
+    fn new(offsets: &[usize]) -> Self {
         Self {
-            offsets,
+            offsets: offsets.to_vec(),
             schema: None,
             fields: None,
         }
     }
 }
 
-impl<'a, 'py> GroupTables<'a, 'py> {
+impl GroupTables {
     /// Before the first group.
-    pub fn new(py: Python<'py>, stock: &'a Bound<'py, PyAny>, offsets: &'a Offsets) -> Self {
+    pub fn new(stock: &Bound<'_, PyAny>, offsets: &Offsets) -> Self {
         Self {
-            py,
-            stock,
+            stock: stock.clone().unbind(),
             keys: Selection::new(&offsets.keys),
             values: Selection::new(&offsets.values),
         }
@@ -69,16 +65,18 @@ impl<'a, 'py> GroupTables<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a group that it cannot read, and a difference that was found.
-    pub fn table(
+    pub fn table<'py>(
         &mut self,
+        py: Python<'py>,
         group: &Group,
         verifier: Option<&Verifier<'py>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let batches = self.values.batches(self.py, self.stock, group)?;
-        let table = self.join(&batches, self.values.schema.as_ref())?;
+        let stock = self.stock.bind(py);
+        let batches = self.values.batches(stock, group)?;
+        let table = join(&batches, self.values.schema.as_ref())?;
         if let Some(verifier) = verifier {
-            let stocks = ask_stock(self.stock, "select", group, Some(self.values.offsets))?;
-            verifier.table(&table, &self.join(&stocks, None)?)?;
+            let stocks = ask_stock(stock, "select", group, Some(&self.values.offsets))?;
+            verifier.table(&table, &join(&stocks, None)?)?;
         }
         Ok(table)
     }
@@ -88,8 +86,8 @@ impl<'a, 'py> GroupTables<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::table`].
-    pub fn batches(&mut self, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.values.batches(self.py, self.stock, group)
+    pub fn batches<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.values.batches(self.stock.bind(py), group)
     }
 
     /// The columns of the key, batch by batch.
@@ -97,55 +95,56 @@ impl<'a, 'py> GroupTables<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::table`].
-    pub fn keys(&mut self, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.keys.batches(self.py, self.stock, group)
-    }
-
-    fn join(
-        &self,
-        batches: &Bound<'py, PyAny>,
-        schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let name = intern!(self.py, "from_batches");
-        // Without batches it is stock's error that there is no schema.
-        match schema {
-            Some(schema) if batches.len()? > 0 => {
-                table_class(self.py)?.call_method1(name, (batches, schema))
-            }
-            _ => table_class(self.py)?.call_method1(name, (batches,)),
-        }
+    pub fn keys<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.keys.batches(self.stock.bind(py), group)
     }
 }
 
-impl<'py> Selection<'_, 'py> {
+/// A table of these batches.
+fn join<'py>(
+    batches: &Bound<'py, PyAny>,
+    schema: Option<&Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = batches.py();
+    let name = intern!(py, "from_batches");
+    // Without batches it is stock's error that there is no schema.
+    match schema {
+        Some(schema) if batches.len()? > 0 => {
+            table_class(py)?.call_method1(name, (batches, schema))
+        }
+        _ => table_class(py)?.call_method1(name, (batches,)),
+    }
+}
+
+impl Selection {
     /// A list of `pyarrow.RecordBatch`es.
-    fn batches(
+    fn batches<'py>(
         &mut self,
-        py: Python<'py>,
         stock: &Bound<'py, PyAny>,
         group: &Group,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let py = stock.py();
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
             Columns::Decoded(batches) if !self.offsets.is_empty() && !batches.is_empty() => batches,
-            Columns::Decoded(_) => return ask_stock(stock, "select", group, Some(self.offsets)),
+            Columns::Decoded(_) => return ask_stock(stock, "select", group, Some(&self.offsets)),
             Columns::Stock(why) => {
                 tracing::debug!(?why, "PySpark reads every column of a group");
-                return ask_stock(stock, "select", group, Some(self.offsets));
+                return ask_stock(stock, "select", group, Some(&self.offsets));
             }
             Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
         };
         let schema = if let Some(schema) = &self.schema {
-            schema.clone()
+            schema.bind(py).clone()
         } else {
             let message = PyBytes::new(py, &group.schema.message);
-            let schema = stock.call_method1("schema", (message, self.offsets.to_vec()))?;
-            self.schema.insert(schema).clone()
+            let schema = stock.call_method1("schema", (message, self.offsets.clone()))?;
+            self.schema.insert(schema.unbind()).bind(py).clone()
         };
         let list = PyList::empty(py);
         for batch in decoded {
             let Some(columns) = self.columns(batch, group.schema.in_struct)? else {
-                return ask_stock(stock, "select", group, Some(self.offsets));
+                return ask_stock(stock, "select", group, Some(&self.offsets));
             };
             list.append(to_pyarrow(&columns, &schema)?)?;
         }

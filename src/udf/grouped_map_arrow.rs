@@ -1,7 +1,7 @@
-//! `GROUPED_MAP_ARROW` and `GROUPED_MAP_ARROW_ITER`: `applyInArrow`. Eval types 209 and 215.
+//! `GROUPED_MAP_ARROW`: `applyInArrow`. Eval type 209.
 //!
-//! A group costs one table, or an iterator of batches, that shows what was read, one call of the
-//! user's function and one look at the schema of its result.
+//! A group costs one table that shows what was read, one call of the user's function and one look
+//! at the schema of its result.
 
 use pyo3::prelude::*;
 
@@ -23,8 +23,6 @@ pub struct GroupedMapArrow {
     function: Py<PyAny>,
     offsets: Offsets,
     framing: Framing,
-    /// The function takes and returns iterators of batches.
-    iterates: bool,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
 }
@@ -33,7 +31,7 @@ pub struct GroupedMapArrow {
 impl GroupedMapArrow {
     /// `task`: a `GroupedMap` of `kinds.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: &str, iterates: bool) -> PyResult<Self> {
+    fn new(task: &Bound<'_, PyAny>, framing: &str) -> PyResult<Self> {
         let stock = task.getattr("stock")?;
         // Raises now, while stock can still take the task.
         TableOutput::new(&stock)?;
@@ -41,7 +39,6 @@ impl GroupedMapArrow {
             function: task.getattr("function")?.unbind(),
             offsets: Offsets::of(task)?,
             framing: Framing::of_groups(framing),
-            iterates,
             stock: stock.unbind(),
         })
     }
@@ -60,8 +57,7 @@ impl GroupedMapArrow {
             function: self.function.bind(py),
             stock,
             offsets: &self.offsets,
-            iterates: self.iterates,
-            tables: GroupTables::new(py, stock, &self.offsets),
+            tables: GroupTables::new(stock, &self.offsets),
             output: TableOutput::new(stock)?,
             verifier: Verifier::start(stock)?,
         };
@@ -75,44 +71,33 @@ struct Run<'a, 'py> {
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
     offsets: &'a Offsets,
-    iterates: bool,
-    tables: GroupTables<'a, 'py>,
+    tables: GroupTables,
     output: TableOutput<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
 }
 
-impl<'py> Step for Run<'_, 'py> {
-    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+impl Step for Run<'_, '_> {
+    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = group.rows;
-        // With an iterator goes what has to be at its end after the group.
-        let input: PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> = if self.iterates {
-            let batches = self.tables.batches(&group);
-            batches.and_then(|batches| self.stock.call_method1("feed", (batches,))?.extract())
-        } else {
-            let table = self.tables.table(&group, verifier);
-            table.map(|table| (table, None))
-        };
-        let arguments = input.and_then(|(input, rest)| {
-            if !self.offsets.with_key {
-                return Ok(((input,).into_pyobject(self.py)?, rest));
-            }
-            let keys = self.tables.keys(&group)?;
-            let key = self.stock.call_method1("first_key", (keys,))?;
-            Ok(((key, input).into_pyobject(self.py)?, rest))
-        });
+        let arguments = self
+            .tables
+            .table(self.py, &group, verifier)
+            .and_then(|table| {
+                if !self.offsets.with_key {
+                    return (table,).into_pyobject(self.py);
+                }
+                let keys = self.tables.keys(self.py, &group)?;
+                let key = self.stock.call_method1("first_key", (keys,))?;
+                (key, table).into_pyobject(self.py)
+            });
         let reminder = Reminder::of(group, &self.offsets.keys);
         arguments
-            .and_then(|(arguments, rest)| {
-                let result = self.function.call1(arguments)?;
-                let Some(rest) = rest else {
-                    self.output.table(&result, verifier)?;
-                    return Ok(self.output.is_due());
-                };
-                self.output.batches(&result, answer)?;
-                self.stock.call_method1("exhaust", (rest,))?;
-                Ok(false)
+            .and_then(|arguments| self.function.call1(arguments))
+            .and_then(|result| {
+                self.output.table(&result, verifier)?;
+                Ok(self.output.is_due())
             })
             .map_err(|error| reminder.annotate(self.py, &self.offsets.keys, &[rows], error))
     }

@@ -150,11 +150,10 @@ impl<'py> Run<'_, 'py> {
 
 impl Step for Run<'_, '_> {
     fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let rest = Bound::new(self.py, Parts::new(first, &answer.arrivals))?;
-        let parts = rest.get();
-        let Some(first) = parts.first() else {
+        let rest = Bound::new(self.py, Parts::after(&first, &answer.arrivals))?;
+        if first.encoded.is_empty() {
             return self.refuse(&rest);
-        };
+        }
         let keys = &self.task.offsets.keys;
         let with_key = self.task.offsets.with_key;
         let made = (self.maker.try_borrow_mut()?)
@@ -163,7 +162,8 @@ impl Step for Run<'_, '_> {
         let reminder = Reminder::of(first, keys);
         made.and_then(|made| self.call(made, &rest, answer))
             .map_err(|error| {
-                reminder.annotate_part(self.py, keys, &[parts.rows()], parts.is_over(), error)
+                let (rows, all) = (rest.get().rows(), rest.get().is_over());
+                reminder.annotate_part(self.py, keys, &[rows], all, error)
             })
     }
 

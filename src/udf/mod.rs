@@ -18,6 +18,7 @@ pub mod group_tables;
 pub mod grouped_agg_iter;
 pub mod grouped_map;
 pub mod grouped_map_arrow;
+pub mod grouped_map_arrow_iter;
 pub mod grouped_map_iter;
 pub mod results;
 pub mod scalar_pandas;
