@@ -39,12 +39,21 @@ SERIES = {
     "array": "{a}.to_numpy()",
     "index": "pd.Index({a})",
     "frame": "pd.DataFrame({{'x': {a}}})",
+    "short in place": "{a}.drop({a}.index[-1], inplace=True) or {a}",
+    "short in place, not the result": "{a}.drop({a}.index[-1], inplace=True) or pd.Series([None] * (len({a}) + 1))",
     "arguments": "({a}, {a})",
     "error": "1 // 0",
     "stop": "next(iter(()))",
 }
 """Of a series, or of the frame that a struct is."""
-SERIES_GENTLE = {"mapped": "{a}.map(lambda value: value)", "reversed": "{a}.iloc[::-1]", "copied": "{a}.copy()"}
+SERIES_GENTLE = {
+    "mapped": "{a}.map(lambda value: value)",
+    "reversed": "{a}.iloc[::-1]",
+    "copied": "{a}.copy()",
+    # What a function does to its argument the next one sees.
+    "reversed in place": "{a}.sort_index(ascending=False, inplace=True) or {a}",
+    "overwritten": "{a}.__setitem__({a}.index[0], {a}[{a}.index[-1]]) or {a}",
+}
 
 ARRAY_GENTLE = {
     "same": "{a}",

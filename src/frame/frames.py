@@ -241,7 +241,7 @@ def result_values(result, first, rows):
     if type(result) is not pd.Series or getattr(missing, "INF_AS_NA", False):
         return None
     manager = result._mgr
-    if type(manager) is not SingleBlockManager or len(manager.axes[0]) != rows or len(first) != rows:
+    if type(manager) is not SingleBlockManager or len(manager.axes[0]) != rows or first is None or len(first) != rows:
         return None
     return manager.blocks[0].values
 

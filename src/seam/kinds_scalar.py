@@ -8,7 +8,7 @@ import sys
 
 from _bowstring_kinds import stream_of_columns
 from _bowstring_kinds_series import SeriesUdf, single_udfs
-from _bowstring_streams import Batch, Taken
+from _bowstring_streams import Batch, Converted, Taken
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType, UserDefinedType
 from pyspark.worker import PythonEvalType
 
@@ -35,18 +35,19 @@ class ScalarTask:
         self._onces = [udf[0] for udf in udfs]
         self.udfs = [SeriesUdf(once.function, *offsets) for once, *offsets in udfs]
         self._function, _, self._deserializer, self._serializer = seen.result
-        # Stock's function takes Series, and compares the length of a result with that of the first one.
+        # Stock's function takes Series, not record batches.
         self._takes_series = bool(seen.wrapped)
 
-    def batch(self, schema, messages, series, results, started):
-        """Has stock make a batch: its struct column, and whether the task's first schema is odd.
+    def batch(self, schema, messages, series, rows, results, started):
+        """Has stock make a batch of `rows`: its struct column, and whether the task's first schema is odd.
 
-        `series`, `results`: what the functions were called with, if they were, and what they have returned.
+        `series`, `results`: what the functions were called with, if they were, and what they have returned. The others
+        are called with the same Series, which may have been changed.
         """
         for once, result in zip(self._onces, results):
             once.results.append(result)
-        if results and self._takes_series:
-            data = iter([series])
+        if series is not None:
+            data = iter([series if self._takes_series else Converted(series, rows)])
         else:
             data = self._deserializer.load_stream(Batch(self.stock.batches(schema, messages)))
         taken = Taken()

@@ -72,6 +72,14 @@ class Batch(list):
     """One record batch in a list, in the place of the file that a serializer reads from."""
 
 
+class Converted:
+    """A record batch of which the Series are there already, in the place of one. Spark 4.3."""
+
+    def __init__(self, series, rows):
+        self.series = series
+        self.num_rows = rows
+
+
 class Taken:
     """Takes the place of the file that a serializer writes one record batch to."""
 
@@ -136,5 +144,17 @@ def install(native):
         finally:
             stream.close()
 
+    try:
+        from pyspark.sql.conversion import ArrowBatchTransformer
+    except ImportError:
+        # Before Spark 4.2.
+        pass
+    else:
+        to_pandas = ArrowBatchTransformer.to_pandas.__func__
+
+        def convert(cls, batch, *args, **kwargs):
+            return batch.series if type(batch) is Converted else to_pandas(cls, batch, *args, **kwargs)
+
+        ArrowBatchTransformer.to_pandas = classmethod(convert)
     ArrowStreamSerializer.load_stream = load
     ArrowStreamSerializer.dump_stream = dump

@@ -97,13 +97,20 @@ impl<'py> Run<'_, 'py> {
         rows: usize,
         results: &mut Vec<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Output>> {
-        let mut output = self.task.conversions.output();
-        for (index, udf) in self.task.udfs.iter().enumerate() {
+        for udf in &self.task.udfs {
             let result = udf.call(series, self.py)?;
             let first = udf.first().and_then(|first| series.get(first));
             let values = self.values.call1((&result, first, rows))?;
             results.push(result);
-            // Stock would raise before it calls the next function.
+            if values.is_none() {
+                // Stock may raise before it calls the next function.
+                return Ok(None);
+            }
+        }
+        let mut output = self.task.conversions.output();
+        for (index, result) in results.iter().enumerate() {
+            // Once more: a result may be what a later function was given, and has changed.
+            let values = self.values.call1((result, result, rows))?;
             if values.is_none() || !output.append(index, &values, &self.task.conversions.names)? {
                 return Ok(None);
             }
@@ -120,11 +127,10 @@ impl<'py> Run<'_, 'py> {
         results: Vec<Bound<'py, PyAny>>,
     ) -> PyResult<&mut Output> {
         let (schema, messages) = messages(self.py, group)?;
-        let made = self
-            .task
-            .task
-            .bind(self.py)
-            .call_method1("batch", (schema, messages, series, results, self.started))?;
+        let made = self.task.task.bind(self.py).call_method1(
+            "batch",
+            (schema, messages, series, group.rows, results, self.started),
+        )?;
         let (column, odd_schema): (Bound<'py, PyAny>, bool) = made.extract()?;
         self.odd_schema |= odd_schema;
         let rows = self.stock.take_over(&column, odd_schema)?;
