@@ -16,11 +16,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pyspark
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import frames
 from plan import Case, chosen
+from queries import QUERIES
 from versions import versions
 
 CORES = 2
@@ -57,11 +59,6 @@ def make_input(session: SparkSession, case: Case, quick: bool) -> DataFrame:
     return table
 
 
-def query(table: DataFrame, case: Case) -> DataFrame:
-    """A new grouped map over the table: it remembers the executable that is set when it is made."""
-    return table.groupBy("k").applyInPandas(frames.FUNCTIONS[case.function], table.schema)
-
-
 def fingerprint(result: DataFrame) -> tuple[int, str]:
     """Rows, and a hash of all values that does not depend on their order."""
     row = (
@@ -76,7 +73,7 @@ def fingerprint(result: DataFrame) -> tuple[int, str]:
 
 def run(session: SparkSession, case: Case, executables: dict[str, str], repeat: int, quick: bool) -> dict[str, Any]:
     """Seconds of the query on both sides in turn, after a warm-up that also compares their rows."""
-    table = make_input(session, case, quick)
+    table, query = make_input(session, case, quick), QUERIES[case.udf]
     plan = query(table, case)._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
     if "Exchange" in plan.split("InMemoryTableScan")[0]:
         raise SystemExit(f"{case.id}: the query shuffles, so it does not measure what it should:\n{plan}")
@@ -121,6 +118,8 @@ def main() -> None:
     results = {}
     try:
         for case in chosen(options.only, "end-to-end"):
+            if case.since > pyspark.__version__:
+                continue
             started = time.monotonic()
             print(f"  {case.title(options.quick)} …", end="", flush=True)
             result = run(session, case, executables, options.repeat, options.quick)

@@ -77,6 +77,13 @@ def _rows(id: str, what: str, batches: int, quick_batches: int, **more: object) 
     )
 
 
+def _kind(udf: str, what: str, groups: int, rows: int, since: str = "3.5") -> Case:
+    """A kind of UDF that must not be slower than with stock."""
+    return _session(
+        f"session/{udf}", f"end to end, {what}", groups, rows, groups // 20, udf=udf, since=since, target=1.0
+    )
+
+
 def _session(id: str, what: str, groups: int, rows: int, quick_groups: int, **more: object) -> Case:
     return Case(id, "end-to-end", what, "s", 2, groups=groups, rows=rows, quick_groups=quick_groups, **more)  # type: ignore[arg-type]
 
@@ -209,6 +216,17 @@ CASES = (
     _session("session/znorm-20000x10", "end to end, z-norm", 20_000, 10, 1_000, function="znorm", target=4.0),
     _session("session/identity-2000x1000", "end to end, identity", 2_000, 1_000, 200, target=2.5),
     _session("session/identity-20x100000", "end to end, identity", 20, 100_000, 4, target=1.0),
+    _kind("cogrouped-map", "cogroup, its left side", 2_000, 10),
+    _kind("grouped-map-arrow", "applyInArrow, identity", 10_000, 10, since="4.0"),
+    _kind("grouped-agg", "two means", 5_000, 10),
+    _kind("window-agg", "unbounded window, mean", 5_000, 10),
+    _kind("arrow-batched", "Arrow-optimised udf, x + 1", 100, 20_000),
+    _kind("scalar-pandas", "pandas_udf, x + 1", 100, 50_000),
+    _kind("map-pandas", "mapInPandas, identity", 100, 50_000),
+    _kind("map-arrow", "mapInArrow, identity", 100, 50_000),
+    _kind("udtf", "udtf, three rows for each", 100, 200),
+    _kind("pickled", "pickled udf, x + 1", 100, 20_000),
+    _kind("rdd-map", "map of an RDD", 100, 20_000),
 )
 
 
