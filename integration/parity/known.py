@@ -12,6 +12,9 @@ KNOWN = {
         r"array #\d+ for field \w+ has length smaller than expected for struct array",
         r"Last offset \d+ of (Large)?List\(Null, field: '\w+'\) is larger than values length",
     ),
+    "pandas reads freed memory after labels were overwritten, and stock's worker dies of it": (
+        r"^failure\n--- stock\nConnectionLost: .*\n--- bowstring\nNone$",
+    ),
     "stock sends text that is not UTF-8": (r"invalid utf-?8|Invalid UTF-?8|can't decode byte",),
 }
 """For each reason the texts of differences that it explains."""
