@@ -133,7 +133,7 @@ def compare() -> dict[str, Any]:
         if name == "timestamp_named":
             # Else making the table would count.
             sys.modules["_bowstring_zones"].input_table(adapters[1])
-        task = native.GroupedMap(install.GroupedMap(adapters[0], None, [3, 0, 0, 1], False), line.framing, proven)
+        task = native.GroupedMap(install.kinds.GroupedMap(adapters[0], None, [3, 0, 0, 1], False), line.framing, proven)
         ours = facts(outcome(lambda: task.frame(schema, messages)))
         # As the bytes are read, so that no buffer is larger than its values.
         received = [pa.ipc.read_record_batch(pa.py_buffer(message), batches[0].schema) for message in messages]

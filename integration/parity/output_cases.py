@@ -153,7 +153,7 @@ def compare(cases: list[tuple[str, str]], only: tuple[str, ...]) -> dict[str, An
                         original = getattr(adapters[0], method)
                         setattr(adapters[0], method, lambda *a, m=original, n=asked: n.append(m) or m(*a))
                     task = native.GroupedMap(
-                        install.GroupedMap(adapters[0], None, [2, 0, 0], False), line.framing, proven
+                        install.kinds.GroupedMap(adapters[0], None, [2, 0, 0], False), line.framing, proven
                     )
                     ours = outcome(lambda t=task, f=frames[0]: t.convert(f))
                     stocks = outcome(lambda a=adapters[1], f=frames[1]: a.batch(f))

@@ -63,7 +63,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
         return adapter, calls
 
     def task_of(adapter: Any) -> Any:
-        return native.GroupedMap(install.GroupedMap(adapter, None, [2, 0, 0], False), line.framing, proven)
+        return native.GroupedMap(install.kinds.GroupedMap(adapter, None, [2, 0, 0], False), line.framing, proven)
 
     def blocks(frame: Any) -> list[Any]:
         return [(block.values.shape, str(block.dtype)) for block in frame._mgr.blocks]
