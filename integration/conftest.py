@@ -82,17 +82,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("environment", lines, ids=lambda environment: environment.name)
 
 
-# Before pytest-xdist looks at the marks.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`: tests of one module in one environment stay together, as they share a session or a runner."""
-    for item in items:
-        call = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        environment = call.get("environment") or call.get("lifecycle")
-        name = environment.name if environment else "any"
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{name}"))
-
-
 @pytest.fixture(scope="session")
 def outcomes_of(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
