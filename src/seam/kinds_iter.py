@@ -25,7 +25,8 @@ def grouped_map_iter(seen):
         # Without columns there is no frame: stock raises when the function asks for one.
         return None
     # PARITY: where the serializer converts, it converts what the function has not asked for, too.
-    return alone(seen.native.GroupedMapIter(task, frames, bool(seen.line.wraps), seen.proven))
+    iterate = frames if seen.wrapped else _late_frames()
+    return alone(seen.native.GroupedMapIter(task, iterate, bool(seen.line.wraps), seen.proven))
 
 
 def first(parts):
@@ -40,6 +41,27 @@ def frames(frame, rest, convert):
         # As long as stock has its columns, a frame is shared with them, so writes copy.
         columns = convert(part)
         yield columns.pop()
+
+
+def _late_frames():
+    """The same for Spark 4.3.
+
+    PARITY: what follows the first batch is looked for when it is asked for, and then it is that of the group which is at
+    work, in an iterator that was kept, too.
+    """
+    at_work = []
+
+    def late(frame, convert):
+        yield frame.pop()
+        for part in at_work[0]:
+            columns = convert(part)
+            yield columns.pop()
+
+    def of_group(frame, rest, convert):
+        at_work[:] = [rest]
+        return late(frame, convert)
+
+    return of_group
 
 
 def grouped_agg_iter(seen):
