@@ -46,8 +46,8 @@ def frames(frame, rest, convert):
 def _late_frames():
     """The same for Spark 4.3.
 
-    PARITY: what follows the first batch is looked for when it is asked for, and then it is that of the group which is at
-    work, in an iterator that was kept, too.
+    PARITY: what follows the first batch is looked for when it is asked for, and then it is that of the group which is
+    at work, in an iterator that was kept, too.
     """
     at_work = []
 
