@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -22,6 +23,8 @@ from plan import Case
 SEED = 20_240_817
 BATCH_ROWS = 10_000
 """Rows of one batch at most, as `spark.sql.execution.arrow.maxRecordsPerBatch` has it by default."""
+DISTINCT_BATCHES = 50
+"""Where a kind gets batches instead of groups, they come again after so many."""
 NULL_SHARE = 0.1
 
 # The workers cannot import this module: its functions travel with the task.
@@ -43,16 +46,18 @@ FUNCTIONS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {"identity": iden
 
 def make_groups(case: Case, quick: bool) -> list[list[pa.RecordBatch]]:
     """The groups of a case, each cut into batches as the JVM cuts them. The first column is the key."""
-    groups = case.size(quick)
+    # The worker sees no difference, and it takes a minute to draw millions of mixed rows.
+    groups = min(case.size(quick), DISTINCT_BATCHES) if case.per_row else case.size(quick)
     table = LAYOUTS[case.layout](np.random.default_rng(SEED), groups, case.rows)
     batch = table.combine_chunks().to_batches()[0]
-    return [
+    drawn = [
         [
             batch.slice(group * case.rows + start, min(BATCH_ROWS, case.rows - start))
             for start in range(0, case.rows, BATCH_ROWS)
         ]
         for group in range(groups)
     ]
+    return list(itertools.islice(itertools.cycle(drawn), case.size(quick)))
 
 
 def spark_schema(groups: list[list[pa.RecordBatch]]) -> StructType:

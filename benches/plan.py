@@ -224,7 +224,7 @@ CASES = (
     _rows(
         "worker/scalar-pandas-string",
         "worker alone, pandas_udf, str.upper",
-        100,
+        500,
         5,
         udf="scalar-pandas",
         function="upper",
@@ -234,7 +234,7 @@ CASES = (
     _rows(
         "worker/scalar-pandas-iter-long",
         "worker alone, pandas_udf of an iterator, x + 1",
-        100,
+        500,
         5,
         udf="scalar-pandas-iter",
         target=1.0,
@@ -278,7 +278,7 @@ CASES = (
     _rows(
         "worker/map-arrow-mixed",
         "worker alone, mapInArrow, 20 mixed columns",
-        50,
+        500,
         2,
         udf="map-arrow",
         layout="mixed",

@@ -109,6 +109,8 @@ def first_difference(left: pa.Array, right: pa.Array, path: str) -> str | None:
         if not lengths[0].equals(lengths[1]):
             return at_row(left, right, pc.not_equal(*lengths), path)
         return first_difference(as_list(left).flatten(), as_list(right).flatten(), path + "[]")
+    if pa.types.is_dictionary(kind):
+        return first_difference(left.dictionary_decode(), right.dictionary_decode(), path)
     bits = FLOATS.get(kind) or TEXTS.get(kind)
     plain = [array.view(bits) if bits else array for array in (left, right)]
     if plain[0].equals(plain[1]):

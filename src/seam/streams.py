@@ -4,68 +4,49 @@ Stock's functions and serializers do all the work. Only the last step, between r
 serializer that reads from a `Batches` of the native half, or writes to a `Sink`, never gets to pyarrow's streams.
 """
 
-import numpy as np
 import pyarrow as pa
 from _bowstring_columns import active
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
-_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+
+class Pieces(list):
+    """Takes the place of the file that pyarrow's writer writes to: memory of a batch, and a little between."""
+
+    closed = False
+    write = list.append
 
 
 class Sink:
     """Takes the place of the file that a serializer writes to."""
 
     def __init__(self, outfile):
-        self._outfile = outfile
-        self._write_array = outfile.write_array
+        # For the mark before the first batch, and for batches that are encoded already.
+        self.write = outfile.write
+        self._write_all = outfile.write_all
         # Of the first batch.
         self.schema = None
         self.closed = False
-        # Of pyarrow, for schemas that are not plain.
+        self._pieces = Pieces()
         self._writer = None
 
-    def write(self, data):
-        """For the mark before the first batch, and for batches that are encoded already."""
-        return self._outfile.write(data)
-
     def write_batch(self, batch):
-        """As `pyarrow.RecordBatchStreamWriter.write_batch`, in one piece instead of one for each buffer."""
-        if self.schema is None:
-            self._start(batch.schema)
-        if self._writer is not None:
-            self._writer.write_batch(batch)
-            return
-        if not self.schema.equals(batch.schema):
-            # Raises what stock's writer raises.
-            pa.RecordBatchStreamWriter(pa.BufferOutputStream(), self.schema).write_batch(batch)
-        self._write_array(np.frombuffer(batch.serialize(), "u1"))
+        """As `pyarrow.RecordBatchStreamWriter.write_batch`, but all of a batch at once."""
+        if self._writer is None:
+            self.schema = batch.schema
+            self._writer = pa.RecordBatchStreamWriter(self._pieces, self.schema)
+        self._writer.write_batch(batch)
+        self._flush()
 
-    def _start(self, schema):
-        if all(_is_plain(field.type) for field in schema):
-            self._write_array(np.frombuffer(schema.serialize(), "u1"))
-        else:
-            self._writer = pa.RecordBatchStreamWriter(self._outfile, schema)
-        self.schema = schema
+    def _flush(self):
+        self._write_all(self._pieces)
+        self._pieces.clear()
 
     def close(self):
         """Ends the stream, if there is one."""
         self.closed = True
         if self._writer is not None:
             self._writer.close()
-        elif self.schema is not None:
-            self._outfile.write(_END_OF_STREAM)
-
-
-def _is_plain(data_type):
-    """Whether values of the type are in their record batch, and nowhere else."""
-    types = pa.types
-    if types.is_dictionary(data_type) or isinstance(data_type, pa.BaseExtensionType):
-        return False
-    if types.is_nested(data_type):
-        return not types.is_union(data_type) and all(
-            _is_plain(data_type.field(index).type) for index in range(data_type.num_fields)
-        )
-    return not types.is_run_end_encoded(data_type)
+            self._flush()
 
 
 class Batch(list):

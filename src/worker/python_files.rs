@@ -6,15 +6,15 @@
 #![expect(clippy::unused_self, reason = "methods that Python's files have")]
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_schema::Schema;
-use numpy::PyReadonlyArray1;
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
 use super::group_reader::peek_schema;
 use super::input::Input;
@@ -225,10 +225,25 @@ impl OutputFile {
         self.write_slice(py, bytes.cast::<PyBytes>()?.as_bytes())
     }
 
-    /// As `write`, for the bytes of an array.
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
-    fn write_array(&self, py: Python<'_>, data: PyReadonlyArray1<'_, u8>) -> PyResult<usize> {
-        self.write_slice(py, data.as_slice()?)
+    /// Writes the pieces, `bytes` and `pyarrow.Buffer`, one after another. Large ones are not copied.
+    fn write_all(&self, py: Python<'_>, pieces: &Bound<'_, PyList>) -> PyResult<()> {
+        let buffers: Vec<_> = pieces
+            .iter()
+            .map(|piece| PyUntypedBuffer::get(&piece))
+            .collect::<PyResult<_>>()?;
+        let slices: Vec<_> = buffers.iter().map(bytes_of).collect();
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        {
+            let mut output = self.lock();
+            if output.buffer.len() + length <= OUTPUT_BUFFER {
+                for slice in slices {
+                    output.buffer.extend_from_slice(slice);
+                }
+                return Ok(());
+            }
+        }
+        py.detach(|| self.lock().flush_with(&slices))?;
+        Ok(())
     }
 
     /// Writes what is buffered.
@@ -272,7 +287,41 @@ impl OutputFile {
     }
 }
 
+/// The bytes of contiguous memory that Python says nobody changes.
+#[expect(unsafe_code, reason = "memory of a foreign object")]
+fn bytes_of(buffer: &PyUntypedBuffer) -> &[u8] {
+    if buffer.len_bytes() == 0 || !buffer.is_c_contiguous() {
+        return &[];
+    }
+    // SAFETY: the exporter keeps these bytes where they are until the buffer is released, which the borrow outlives;
+    // those written here are `bytes` and buffers of Arrow arrays, which do not change.
+    unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) }
+}
+
 impl Output {
+    /// Writes what is buffered and `slices`.
+    fn flush_with(&mut self, slices: &[&[u8]]) -> io::Result<()> {
+        let buffered = std::mem::take(&mut self.buffer);
+        let mut pieces: Vec<_> = std::iter::once(buffered.as_slice())
+            .chain(slices.iter().copied())
+            .map(IoSlice::new)
+            .collect();
+        let mut rest = pieces.as_mut_slice();
+        // Drops empty ones at the front, too.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match self.socket.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.buffer = buffered;
+        self.buffer.clear();
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         // Taken out first: after a failed write the stream is out of step and must not be
         // continued with the same bytes.
