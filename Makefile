@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENVIRONMENTS = $(PYTHON) integration/environments.py
 VENVS = integration/.venvs
-# One is busy with the scenarios while another takes file after file. Each has a Spark of its own: some 2 GiB.
+# Each takes the scenarios of an environment, or a file of tests, after the other (conftest.py), with a Spark of its own: some 2 GiB.
 TEST_PROCESSES ?= 2
 # The CPython that the Rust tests embed.
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
@@ -31,7 +31,7 @@ test-rust:
 test-spark:
 	$(ENVIRONMENTS) all
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile integration
+	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope integration
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs

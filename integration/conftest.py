@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         # The conversions depend on Spark, pandas and pyarrow, which one Python for each line covers.
         lines = [environment for environment in environments if environment.python == PYTHON]
         metafunc.parametrize("environment", lines, ids=lambda environment: environment.name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Shares tests out among processes: all scenarios of an environment to one, all tests of another file to one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByEnvironment(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path, _, case = nodeid.partition("::")
+            _, _, case = case.partition("[")
+            names = [name for name in ENVIRONMENTS if case.startswith(f"{name}-")]
+            return f"{path} {max(names, key=len)}" if names and "test_scenarios" in path else path
+
+    return ByEnvironment(config, log)
 
 
 @pytest.fixture(scope="session")
