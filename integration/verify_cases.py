@@ -12,7 +12,7 @@ import datetime
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,20 @@ from pyspark.sql import Row
 from pyspark.sql import types as T
 
 from jvm_client import Daemon, Reply, spark_environment
-from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from task_bytes import (
+    DIALECTS,
+    GROUPED_AGG,
+    GROUPED_AGG_ITER,
+    GROUPED_MAP,
+    GROUPED_MAP_ITER,
+    SCALAR_PANDAS,
+    Task,
+    Udf,
+    encode_data,
+    encode_preamble,
+    grouped_offsets,
+    pickle_command,
+)
 
 
 def load_exact() -> Any:
@@ -153,10 +166,36 @@ def changed(change: Callable[[pd.DataFrame], Any]) -> Callable[[], tuple[pd.Data
     return pair
 
 
-def make_read_only(frame: pd.DataFrame) -> None:
+def make_read_only(frame: pd.DataFrame | pd.Series) -> None:
     """Its first block is no longer writable."""
     frame._mgr.blocks[0].values.flags.writeable = False
 
+
+def changed_series(change: Callable[[pd.Series], Any]) -> Callable[[], tuple[pd.Series, pd.Series]]:
+    """A Series, and the same after a change."""
+
+    def pair() -> tuple[pd.Series, pd.Series]:
+        series = numbers()["b"].copy()
+        result = change(series)
+        return numbers()["b"].copy(), series if result is None else result
+
+    return pair
+
+
+EQUAL_SERIES = {"itself": changed_series(lambda series: None)}
+
+DIFFERENT_SERIES = {
+    "value": changed_series(lambda series: series + 1),
+    "name": changed_series(lambda series: series.rename("c")),
+    "no name": changed_series(lambda series: series.rename(None)),
+    "start of the index": changed_series(lambda series: series.set_axis(pd.RangeIndex(1, 3))),
+    "class of the index": changed_series(lambda series: series.set_axis([0, 1])),
+    "name of the index": changed_series(lambda series: series.rename_axis("i")),
+    "rows": changed_series(lambda series: series.iloc[:1]),
+    "dtype": changed_series(lambda series: series.astype("f4")),
+    "subclass": changed_series(lambda series: type("Series", (pd.Series,), {})(series)),
+    "writable": changed_series(make_read_only),
+}
 
 EQUAL_FRAMES = {"itself": changed(lambda frame: None)}
 
@@ -186,6 +225,7 @@ def compare_pairs() -> dict[str, Any]:
         "columns": (exact.column_difference, EQUAL_COLUMNS, DIFFERENT_COLUMNS),
         "arrays": (exact.arrow_difference, EQUAL_ARRAYS, DIFFERENT_ARRAYS),
         "frames": (exact.frame_difference, EQUAL_FRAMES, DIFFERENT_FRAMES),
+        "series": (exact.series_difference, EQUAL_SERIES, DIFFERENT_SERIES),
     }
     return {
         kind: {"equal": differences(compare, equal), "different": differences(compare, different)}
@@ -198,14 +238,66 @@ def spoil_frames(pdf: pd.DataFrame) -> pd.DataFrame:
     frames = sys.modules["_bowstring_frames"].Frames
     frame = frames.frame
 
-    def spoilt(self, layout, arrays, rows):
+    def spoilt(self, layout, arrays, *rest):
         for array in arrays:
             if isinstance(array, np.ndarray) and array.dtype == np.float64:
                 array[:, -1] = -7.25
-        return frame(self, layout, arrays, rows)
+        return frame(self, layout, arrays, *rest)
 
     frames.frame = spoilt
     return pdf
+
+
+def spoil_frames_of_iterator(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """From the second group on, one value of the frame is another."""
+    for frame in frames:
+        yield spoil_frames(frame)
+
+
+def spoil_series(values: pd.Series) -> float:
+    """From the second group on, one value of the Series is another."""
+    module = sys.modules["_bowstring_frames"]
+    series = module.series
+
+    def spoilt(layout, arrays, rows):
+        for array in arrays:
+            if array.dtype == np.float64:
+                array[:, -1] = -7.25
+        return series(layout, arrays, rows)
+
+    module.series = spoilt
+    return float(values.iloc[0])
+
+
+def spoil_series_of_batch(values: pd.Series) -> pd.Series:
+    """The same for a function that returns a column."""
+    spoil_series(values)
+    return values
+
+
+def spoil_series_of_iterator(batches: Iterator[pd.Series]) -> float:
+    """The same for an aggregate of an iterator."""
+    return [spoil_series(values) for values in batches][0]
+
+
+def spoil_scalars(values: pd.Series) -> float:
+    """Of this group on, stock makes another value of the result."""
+    stock = sys.modules["_bowstring_stock"]
+    for name in ("SerializerStock", "ConversionStock"):
+        getattr(stock, name).result_column = lambda self, column, index: pa.array([8.0])
+    return float(values.iloc[0])
+
+
+def spoil_column(values: pd.Series) -> pd.Series:
+    """Of this batch on, stock makes other values of the result."""
+    stock = sys.modules["_bowstring_stock"].Stock
+    whole_batch = stock.whole_batch
+
+    def spoilt(self, batch, started):
+        return whole_batch(self, pa.record_batch([pa.array([8.0] * len(batch))], batch.schema.names), started)
+
+    stock.whole_batch = spoilt
+    return values
 
 
 def spoil_keys(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
@@ -272,27 +364,42 @@ def unrepeatable(pdf: pd.DataFrame) -> pd.DataFrame:
 GROUPS = 300
 COLUMNS = [("k", T.StringType()), ("x", T.DoubleType()), ("y", T.DoubleType()), ("n", T.LongType())]
 ITEMS = ("g", T.ArrayType(T.IntegerType()))
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
-    "input": (spoil_frames, 3),
-    "key": (spoil_keys, 3),
-    "output": (spoil_results, 3),
-    "columns": (swap_results, 3),
-    "stock raises": (spoil_stock, 3),
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, str]] = {
+    "input": (spoil_frames, GROUPED_MAP, "3.5"),
+    "key": (spoil_keys, GROUPED_MAP, "3.5"),
+    "output": (spoil_results, GROUPED_MAP, "3.5"),
+    "columns": (swap_results, GROUPED_MAP, "3.5"),
+    "stock raises": (spoil_stock, GROUPED_MAP, "3.5"),
+    "aggregate, input": (spoil_series, GROUPED_AGG, "3.5"),
+    "aggregate, output": (spoil_scalars, GROUPED_AGG, "3.5"),
+    "pandas_udf, input": (spoil_series_of_batch, SCALAR_PANDAS, "3.5"),
+    "pandas_udf, output": (spoil_column, SCALAR_PANDAS, "3.5"),
+    "iterator of frames": (spoil_frames_of_iterator, GROUPED_MAP_ITER, "4.1"),
+    "iterator of Series": (spoil_series_of_iterator, GROUPED_AGG_ITER, "4.2"),
 }
+"""What is spoilt, the kind of UDF, and the first Spark line that has it."""
 
 
-def ask(daemon: Daemon, function: Callable[..., Any], groups: int, columns: list[Any]) -> Reply:
-    """Runs a function on this many groups of two rows."""
+def ask(
+    daemon: Daemon, function: Callable[..., Any], groups: int, columns: list[Any], kind: int = GROUPED_MAP
+) -> Reply:
+    """Runs a function on this many groups of two rows, or on the column `x` of each."""
     dialect = DIALECTS[pyspark.__version__]
     data = []
     for group in range(groups):
         values = {"k": pa.array([f"g{group}"] * 2), "x": pa.array([1.5, None]), "y": pa.array([2.5, -0.0])}
         data.append([pa.record_batch({**values, "n": pa.array([group, 2 * group])})])
-    fields = T.StructType([T.StructField(*column) for column in columns])
-    task = Task(Udf(pickle_command(function, fields), grouped_offsets(4, [0])))
+    if kind in (GROUPED_MAP, GROUPED_MAP_ITER):
+        fields = T.StructType([T.StructField(*column) for column in columns])
+        task = Task(Udf(pickle_command(function, fields), grouped_offsets(4, [0])), kind)
+    else:
+        task = Task([Udf(pickle_command(function, T.DoubleType()), [0])], kind)
+        data = [[batch.select(["x"]) for batch in group] for group in data]
+        if kind == SCALAR_PANDAS:
+            data = [batch for group in data for batch in group]
     with daemon.connect() as worker:
         return worker.run(
-            encode_preamble(dialect, task), encode_groups(dialect, data), timing_longs=dialect.timing_longs
+            encode_preamble(dialect, task), encode_data(dialect, kind, data), timing_longs=dialect.timing_longs
         )
 
 
@@ -311,8 +418,9 @@ def main(bowstring: str) -> None:
         environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable, BOWSTRING_NATIVE=mode)
         with Daemon(command, {**environment, "BOWSTRING_SPARE_WORKERS": "1"}) as daemon:
             if mode == "verify":
-                for name, (function, groups) in FUNCTIONS.items():
-                    found["spoilt"][name] = rows_of(ask(daemon, function, groups, COLUMNS))
+                for name, (function, kind, since) in FUNCTIONS.items():
+                    if since <= pyspark.__version__:
+                        found["spoilt"][name] = rows_of(ask(daemon, function, 3, COLUMNS, kind))
             found["counted"][mode] = rows_of(ask(daemon, count_comparisons, GROUPS, COLUMNS))[-1]["n"]
             found["once"][mode] = rows_of(ask(daemon, unrepeatable, 2, [*COLUMNS, ITEMS]))
     found["versions"] = [pyspark.__version__, pd.__version__, pa.__version__]

@@ -148,6 +148,15 @@ def frame_difference(left, right):
     return None
 
 
+def series_difference(left, right):
+    """What differs in two Series, their values included: `(what, left, right)` with texts, or None."""
+    for what, facts in _SERIES_FACTS:
+        ours, others = facts(left), facts(right)
+        if not same(ours, others):
+            return what, shown(ours), shown(others)
+    return column_difference(left._values, right._values)
+
+
 def _index_facts(index):
     values = [index.start, index.stop, index.step] if isinstance(index, pd.RangeIndex) else list(index)
     return [type(index).__name__, repr(index.dtype), values, list(index.names)]
@@ -172,6 +181,19 @@ _FRAME_FACTS = (
     ("labels", lambda frame: _index_facts(frame.columns)),
     ("index", lambda frame: _index_facts(frame.index)),
     ("number of blocks", lambda frame: len(frame._mgr.blocks)),
+)
+
+
+def _memory_facts(series):
+    # Who shares it depends on what else was converted.
+    return {name: fact for name, fact in _block_facts(series._mgr.blocks[0]).items() if name != "shared"}
+
+
+_SERIES_FACTS = (
+    ("class", _class),
+    ("name", lambda series: series.name),
+    ("index", lambda series: _index_facts(series.index)),
+    ("memory", _memory_facts),
 )
 
 

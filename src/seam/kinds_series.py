@@ -1,7 +1,5 @@
 """Kinds of UDFs that get Series and return scalars: one function per kind, see `kinds.py`."""
 
-import sys
-
 from _bowstring_serializer import alone
 from pyspark.sql.types import DataType, StructField, StructType
 
@@ -56,8 +54,6 @@ def window_agg(seen):
 
 def series_task(seen, conversions=("SeriesStock42", "ConversionStock")):
     """The task, or None. `conversions`: classes of `stock.py` for Spark 4.2 and for 4.3."""
-    if "_bowstring_verify" in sys.modules:
-        return None
     udfs = single_udfs(seen)
     if udfs is None:
         return None

@@ -10,7 +10,7 @@ import random
 import pandas as pd
 import pyarrow as pa
 import pyspark
-from _bowstring_exact import arrow_difference, column_difference, frame_difference
+from _bowstring_exact import arrow_difference, column_difference, frame_difference, series_difference
 
 
 class Difference(RuntimeError):
@@ -55,6 +55,13 @@ class Verifier:
                 difference = column_difference([value], [columns[offset].iloc[0]])
                 self._judge(where, difference and ("first value", *difference[1:]))
 
+    def series(self, schema, messages, columns, ours):
+        """The native Series of a group's or a batch's columns, before a function gets them."""
+        fields = pa.ipc.read_schema(pa.py_buffer(schema))
+        stocks = self._ask("input", self._stock.series, schema, messages, columns)
+        for index, left, right in zip(columns, ours, stocks, strict=True):
+            self._judge(_column("input", fields.field(index)), series_difference(left, right))
+
     def table(self, ours, stocks):
         """Two tables that a function gets, or would."""
         for what, facts in (
@@ -95,6 +102,22 @@ class Verifier:
             if stocks is None:
                 stocks = self._ask(where, self._stock.field, result, positions[index], index)
             self._judge(where, arrow_difference(ours.field(index), stocks))
+
+    def fields(self, native, series, batch):
+        """`native`: fields converted natively, of results that `series` hold for stock; `batch`: what will be sent."""
+        for index, column in zip(native, series, strict=True):
+            where = _column("output", self._stock.fields().field(index))
+            stocks = self._ask(where, self._stock.result_column, column, index)
+            self._judge(where, arrow_difference(batch.column(0).field(index), stocks))
+
+    def whole(self, convert, arguments, batch):
+        """`convert`: what gives stock's struct column, and whether its schema is odd; `batch`: what will be sent."""
+        stocks, odd_schema = self._ask("output", convert, *arguments)
+        ours = batch.column(0)
+        if odd_schema or ours.type != stocks.type:
+            self._fail("output", f"has {ours.type}", f"has {stocks.type}")
+        for field, left, right in zip(stocks.type, ours.flatten(), stocks.flatten(), strict=True):
+            self._judge(_column("output", field), arrow_difference(left, right))
 
     def _ask(self, where, convert, *arguments):
         """What stock makes. An exception is a difference, because the native path has raised none."""

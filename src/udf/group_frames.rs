@@ -178,12 +178,13 @@ impl GroupFrames {
         py: Python<'py>,
         group: &Group,
         wants_key: bool,
+        verifier: Option<&Verifier<'py>>,
     ) -> PyResult<FrameOfColumns<'py>> {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
         self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
-        let made = self.frame(py, group, wants_key, None);
+        let made = self.frame(py, group, wants_key, verifier);
         let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
         let (frame, key) = made?;
         let columns = stocks.map(Py::into_any).or(ours).into_pyobject(py)?;

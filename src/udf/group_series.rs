@@ -10,6 +10,7 @@ use pyo3::types::{PyList, PyModule};
 use super::blocks::dtype_maker;
 use super::conversions::Conversions;
 use super::group_columns::{GroupColumns, NativeColumns, messages};
+use super::verifier::Verifier;
 use crate::frame::column::Column;
 use crate::frame::kind::Dtype;
 use crate::frame::to_pandas::Builder;
@@ -31,6 +32,8 @@ pub struct GroupSeries {
     read_only: HashMap<(usize, bool), bool>,
     /// Stock joins the Series of a group's batches.
     joins_series: bool,
+    /// A [`Verifier`], if the user has asked for one.
+    verifier: Option<Py<PyAny>>,
 }
 
 impl GroupSeries {
@@ -53,6 +56,7 @@ impl GroupSeries {
                 .bind(py)
                 .getattr("joins_series")?
                 .extract()?,
+            verifier: Verifier::start(conversions.stock.bind(py))?.map(Verifier::unbind),
         })
     }
 
@@ -181,7 +185,14 @@ impl GroupSeries {
             .module
             .bind(py)
             .call_method1("series", (layout, arrays, group.rows))?;
-        made.extract()
+        let made: Option<Vec<_>> = made.extract()?;
+        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
+        if let (Some(made), Some(verifier)) = (&made, Verifier::of_next(verifier.as_ref())?) {
+            let columns =
+                (0..native.len()).filter(|index| matches!(native.get(*index), Some(Some(_))));
+            verifier.series(messages(py, group)?, columns.collect(), made)?;
+        }
+        Ok(made)
     }
 
     /// The name of the maker in `frames.py`.

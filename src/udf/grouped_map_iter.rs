@@ -14,6 +14,7 @@ use super::error_notes::Reminder;
 use super::group_frames::{FrameOfColumns, GroupFrames, Offsets};
 use super::results::Results;
 use super::task::{self, Answer, Step};
+use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
 use crate::worker::group_reader::{Framing, GroupReader};
@@ -61,11 +62,17 @@ impl GroupedMapIter {
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, self.conversions.projection());
         let frames = GroupFrames::new(&self.conversions, &self.offsets);
+        let verifier = Verifier::start(self.conversions.stock.bind(py))?;
+        let maker = FrameMaker {
+            frames,
+            verifier: verifier.clone().map(Verifier::unbind),
+        };
         let mut run = Run {
             py,
             task: self,
             function: self.function.bind(py),
-            maker: Bound::new(py, FrameMaker { frames })?,
+            maker: Bound::new(py, maker)?,
+            verifier,
             columns: None,
             results: Results::new(py, &self.conversions)?,
             output: self.conversions.output(),
@@ -79,6 +86,8 @@ impl GroupedMapIter {
 #[pyclass(module = "_bowstring")]
 pub struct FrameMaker {
     frames: GroupFrames,
+    /// A [`Verifier`], if the user has asked for one.
+    verifier: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -89,8 +98,22 @@ impl FrameMaker {
         py: Python<'py>,
         part: &Bound<'py, Part>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let made = self.frames.frame_and_columns(py, &part.get().0, false)?;
+        let made = self.make(py, &part.get().0, false)?;
         PyList::new(py, [made.columns, made.frame])
+    }
+}
+
+impl FrameMaker {
+    fn make<'py>(
+        &mut self,
+        py: Python<'py>,
+        batch: &Group,
+        wants_key: bool,
+    ) -> PyResult<FrameOfColumns<'py>> {
+        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
+        let verifier = Verifier::of_next(verifier.as_ref())?;
+        self.frames
+            .frame_and_columns(py, batch, wants_key, verifier)
     }
 }
 
@@ -102,6 +125,7 @@ struct Run<'a, 'py> {
     maker: Bound<'py, FrameMaker>,
     /// PARITY: those of the first frame live until the next group's is made.
     columns: Option<Bound<'py, PyAny>>,
+    verifier: Option<Verifier<'py>>,
     results: Results<'a, 'py>,
     output: Output,
 }
@@ -124,7 +148,8 @@ impl<'py> Run<'_, 'py> {
             None => self.function.call1((frames,)),
         }?;
         for frame in result.try_iter()? {
-            let rows = (self.results).take_apart(&frame?, &mut self.output, None)?;
+            let verifier = Verifier::of_next(self.verifier.as_ref())?;
+            let rows = (self.results).take_apart(&frame?, &mut self.output, verifier)?;
             if self.output.end_group(rows) {
                 answer.write_structs(self.py, &mut self.output)?;
             }
@@ -156,9 +181,7 @@ impl Step for Run<'_, '_> {
         }
         let keys = &self.task.offsets.keys;
         let with_key = self.task.offsets.with_key;
-        let made = (self.maker.try_borrow_mut()?)
-            .frames
-            .frame_and_columns(self.py, &first, with_key);
+        let made = (self.maker.try_borrow_mut()?).make(self.py, &first, with_key);
         let reminder = Reminder::of(first, keys);
         made.and_then(|made| self.call(made, &rest, answer))
             .map_err(|error| {

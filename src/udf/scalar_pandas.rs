@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
@@ -13,6 +15,7 @@ use super::group_columns::messages;
 use super::group_series::GroupSeries;
 use super::series_udf::SeriesUdf;
 use super::task::{self, Answer, Step, internal};
+use super::verifier::Verifier;
 use crate::frame::kind::InputKind;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
@@ -69,6 +72,7 @@ impl ScalarPandas {
             stock: self.conversions.output(),
             odd_schema: false,
             started: false,
+            verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
         task::run(py, infile.get(), outfile.get(), reader, &mut run)
     }
@@ -87,6 +91,7 @@ struct Run<'a, 'py> {
     odd_schema: bool,
     /// A batch was written.
     started: bool,
+    verifier: Option<Verifier<'py>>,
 }
 
 impl<'py> Run<'_, 'py> {
@@ -152,8 +157,15 @@ impl Step for Run<'_, '_> {
             None => None,
         };
         if let Some(mut output) = native {
-            let batch = output.take_flat().map_err(|error| internal(&error))?;
-            answer.write(py, output.flat_schema(), batch)?;
+            let batch = output.take().map_err(|error| internal(&error))?;
+            if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
+                let (schema, messages) = messages(py, &group)?;
+                let known = (schema, messages, series, group.rows, results, true);
+                let convert = self.task.task.bind(py).getattr("batch")?;
+                verifier.whole(&convert, known.into_pyobject(py)?, &batch)?;
+            }
+            let columns = RecordBatch::from(batch.column(0).as_struct());
+            answer.write(py, output.flat_schema(), columns)?;
         } else {
             let output = self.ask_stock(&group, series, results)?;
             answer.write_columns(py, output)?;

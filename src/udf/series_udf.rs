@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
 
 use super::conversions::Conversions;
+use super::task::internal;
+use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::frame::scalars::Scalars;
 
@@ -126,6 +128,7 @@ pub struct SeriesCalls<'a, 'py> {
     frames: Bound<'py, PyModule>,
     /// As in [`super::results::Results`].
     odd_schema: bool,
+    verifier: Option<Verifier<'py>>,
 }
 
 impl<'a, 'py> SeriesCalls<'a, 'py> {
@@ -149,6 +152,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
             pandas: py.import("pandas")?,
             frames: py.import("_bowstring_frames")?,
             odd_schema: false,
+            verifier: Verifier::start(conversions.stock.bind(py))?,
         })
     }
 
@@ -269,7 +273,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
     ///
     /// # Errors
     ///
-    /// What stock raises for a result that is not as declared.
+    /// What stock raises for a result that is not as declared, and a difference that was found.
     pub fn take(&mut self, results: &[Returned<'py>], output: &mut Output) -> PyResult<usize> {
         let rows = results.first().map_or(Ok(0), Returned::rows)?;
         let mut even = rows > 0;
@@ -279,18 +283,50 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         if self.odd_schema || !even {
             return self.take_whole(results, output);
         }
+        let Some(verifier) = Verifier::of_next(self.verifier.as_ref())?.cloned() else {
+            if !self.append(results, output, |_| ())? {
+                return self.take_whole(results, output);
+            }
+            return Ok(rows);
+        };
+        let (mut alone, mut native) = (self.conversions.output(), Vec::new());
+        if !self.append(results, &mut alone, |index| native.push(index))? {
+            return self.take_whole(results, output);
+        }
+        alone.end_group(rows);
+        let batch = alone.take().map_err(|error| internal(&error))?;
+        let series = native
+            .iter()
+            .filter_map(|index| results.get(*index))
+            .map(|result| self.series(result))
+            .collect::<PyResult<_>>()?;
+        verifier.fields(native, series, &batch)?;
+        output.append_batch(&batch)?;
+        Ok(rows)
+    }
+
+    /// Appends the results for a group, natively where that can be; `native` hears of those fields.
+    /// `false` if stock makes a column of another type than the declared one.
+    fn append(
+        &self,
+        results: &[Returned<'py>],
+        output: &mut Output,
+        mut native: impl FnMut(usize),
+    ) -> PyResult<bool> {
         for (index, result) in results.iter().enumerate() {
-            if !self.take_scalars(index, result, output)? {
+            if self.take_scalars(index, result, output)? {
+                native(index);
+            } else {
                 let series = self.series(result)?;
                 let array = self
                     .stock()
                     .call_method1("result_column", (series, index))?;
                 if !output.append_stock(index, &array)? {
-                    return self.take_whole(results, output);
+                    return Ok(false);
                 }
             }
         }
-        Ok(rows)
+        Ok(true)
     }
 
     fn take_scalars(

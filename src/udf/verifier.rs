@@ -3,13 +3,13 @@
 use arrow_array::RecordBatch;
 use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::group_frames::Offsets;
 use crate::control::Native;
 
 /// Compares for one task. What is compared, and how, is `verify.py`'s.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verifier<'py>(Bound<'py, PyAny>);
 
 /// What a group was made into for the function.
@@ -56,6 +56,16 @@ impl<'py> Verifier<'py> {
         Ok(Some(Self(verifier)))
     }
 
+    /// For what outlives this attachment to the interpreter.
+    pub fn unbind(self) -> Py<PyAny> {
+        self.0.unbind()
+    }
+
+    /// The verifier of an [`Self::unbind`].
+    pub fn bound(unbound: &Py<PyAny>, py: Python<'py>) -> Self {
+        Self(unbound.bind(py).clone())
+    }
+
     /// The verifier of a task, if it has one and the next group is one to compare.
     ///
     /// # Errors
@@ -85,6 +95,51 @@ impl<'py> Verifier<'py> {
             input.key,
         );
         self.0.call_method1("input", arguments).map(drop)
+    }
+
+    /// Compares the native Series of these columns with those that stock makes of a group's messages.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn series(
+        &self,
+        (schema, messages): (Bound<'py, PyBytes>, Bound<'py, PyList>),
+        columns: Vec<usize>,
+        ours: &[Bound<'py, PyAny>],
+    ) -> PyResult<()> {
+        let arguments = (schema, messages, columns, ours);
+        self.0.call_method1("series", arguments).map(drop)
+    }
+
+    /// Compares fields of a batch with what stock makes of the Series, one for each of them.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn fields(
+        &self,
+        fields: Vec<usize>,
+        series: Vec<Bound<'py, PyAny>>,
+        batch: &RecordBatch,
+    ) -> PyResult<()> {
+        let arguments = (fields, series, batch.to_pyarrow(self.0.py())?);
+        self.0.call_method1("fields", arguments).map(drop)
+    }
+
+    /// Compares a batch with the struct column that `convert` makes of `arguments`.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn whole(
+        &self,
+        convert: &Bound<'py, PyAny>,
+        arguments: Bound<'py, PyTuple>,
+        batch: &RecordBatch,
+    ) -> PyResult<()> {
+        let arguments = (convert, arguments, batch.to_pyarrow(self.0.py())?);
+        self.0.call_method1("whole", arguments).map(drop)
     }
 
     /// Compares a table of pyarrow with stock's.
