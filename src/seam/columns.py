@@ -34,6 +34,7 @@ class TaskColumns:
     """The native columns of one task."""
 
     def __init__(self, native, stock, proven):
+        self._verifier = native.verifier(stock)
         self._usual = native.Columns(stock, proven, None)
         self._legacy = native.Columns(stock, proven, _legacy_unit) if _legacy_unit else None
         # id(Spark type): (Spark type, its Arrow type or None)
@@ -63,6 +64,18 @@ class TaskColumns:
         values = series._values
         # pyarrow takes its own columns as they are, or casts them faster than anybody copies them.
         return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type)
+
+    def verified_series(self, array, series, convert):
+        """The Series, compared with stock's if the user wants that."""
+        if self._verifier is not None and self._verifier.takes_next():
+            self._verifier.column(array, series, convert)
+        return series
+
+    def verified_array(self, array, convert):
+        """The Arrow array, compared with stock's if the user wants that."""
+        if self._verifier is not None and self._verifier.takes_next():
+            self._verifier.array(array, convert)
+        return array
 
     def arrow_type(self, data_type, to_arrow_type):
         """The Arrow type of a Spark type; None if stock has to convert all of its values."""
@@ -162,17 +175,23 @@ def _install_in_serializer(serializer):
 
     def to_pandas(self, arrow_column, *args, **kwargs):
         if _active is not None and kwargs.get("spark_type") is None and arrow_column.num_chunks == 1:
-            series = _active.series(arrow_column.chunk(0), None, arrow_column._name)
+            array = arrow_column.chunk(0)
+            series = _active.series(array, None, arrow_column._name)
             if series is not None:
-                return series
+                return _active.verified_series(
+                    array, series, lambda: arrow_to_pandas(self, arrow_column, *args, **kwargs)
+                )
         return arrow_to_pandas(self, arrow_column, *args, **kwargs)
 
     def to_array(self, series, arrow_type, spark_type=None, arrow_cast=False):
+        def ask_stock():
+            return create_array(self, series, arrow_type, spark_type=spark_type, arrow_cast=arrow_cast)
+
         if _active is not None and arrow_type is not None and (spark_type is None or _is_plain(spark_type)):
             array = _active.array(series, arrow_type)
             if array is not None:
-                return array
-        return create_array(self, series, arrow_type, spark_type=spark_type, arrow_cast=arrow_cast)
+                return _active.verified_array(array, ask_stock)
+        return ask_stock()
 
     serializer.arrow_to_pandas = to_pandas
     serializer._create_array = to_array
@@ -185,13 +204,13 @@ def _install_in_input(conversion):
         stock = getattr(conversion, name).__func__
 
         def convert(cls, arr, spark_type, *, ser_name=None, **options):
+            if not legacy:
+                options["ser_name"] = ser_name
             if _active is not None and type(spark_type).__name__ != "StructType" and isinstance(arr, pa.Array):
                 label = arr._name if legacy or ser_name is None else ser_name
                 series = _active.series(arr, spark_type, label, legacy)
                 if series is not None:
-                    return series
-            if not legacy:
-                options["ser_name"] = ser_name
+                    return _active.verified_series(arr, series, lambda: stock(cls, arr, spark_type, **options))
             return stock(cls, arr, spark_type, **options)
 
         setattr(conversion, name, classmethod(convert))
@@ -233,9 +252,11 @@ def _install_in_output(conversion):
                 return ArrowBatchTransformer.wrap_struct(nested).column(0)
             wanted = _active.arrow_type(field.dataType, arrow_type)
             made = None if wanted is None else _active.array(column, wanted)
-            if made is None:
-                made = stock(cls, [column], StructType([field]), **options).column(0)
-            return made
+
+            def ask_stock():
+                return stock(cls, [column], StructType([field]), **options).column(0)
+
+            return ask_stock() if made is None else _active.verified_array(made, ask_stock)
 
         arrays = [array(column, field) for column, field in zip(columns, schema.fields)]
         return pa.RecordBatch.from_arrays(arrays, schema.names)

@@ -5,8 +5,6 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
-import os
-
 from _bowstring_columns import TaskColumns
 from _bowstring_kinds_series import grouped_agg, window_agg
 from _bowstring_serializer import alone
@@ -104,8 +102,6 @@ def stream(seen):
 def stream_of_columns(seen):
     """The same, and columns are converted natively inside stock's conversions."""
     function, _, deserializer, serializer = seen.result
-    if _is_verified():
-        return stream(seen)
     if seen.line.wraps:
         stock = getattr(seen.stock_classes, seen.line.wraps)(serializer, _ANY, False)
     else:
@@ -128,11 +124,6 @@ for name in ("SQL_SCALAR_ARROW_UDF", "SQL_SCALAR_ARROW_ITER_UDF"):
     # Spark 4.1 on.
     if hasattr(PythonEvalType, name):
         KINDS[getattr(PythonEvalType, name)] = stream
-
-
-def _is_verified():
-    """With `verify` every native conversion is compared, so where that is not done there must be none."""
-    return os.environ.get("BOWSTRING_NATIVE", "").startswith("verify")
 
 
 def _wrapped_parts(seen, counts, conversions="ConversionStock"):

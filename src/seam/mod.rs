@@ -28,6 +28,7 @@ use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::series_agg::SeriesAgg;
 use crate::udf::table_rows::TableRows;
+use crate::udf::verifier;
 
 /// Hooks the native path into `pyspark.worker`, or logs in one line why not.
 ///
@@ -89,6 +90,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
+    native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<Columns>()?;

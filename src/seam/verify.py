@@ -119,6 +119,21 @@ class Verifier:
         for field, left, right in zip(stocks.type, ours.flatten(), stocks.flatten(), strict=True):
             self._judge(_column("output", field), arrow_difference(left, right))
 
+    def values(self, array, ours, convert):
+        """Values that a function gets one by one, and what makes stock's."""
+        where = f"input column ({array.type})"
+        self._judge(where, column_difference(ours, self._ask(where, convert)))
+
+    def column(self, array, ours, convert):
+        """A Series that stands for an Arrow array, and what makes stock's."""
+        where = f"input column '{ours.name}' ({array.type})"
+        self._judge(where, series_difference(ours, self._ask(where, convert)))
+
+    def array(self, ours, convert):
+        """An Arrow array of results, and what makes stock's."""
+        where = f"output column ({ours.type})"
+        self._judge(where, arrow_difference(ours, self._ask(where, convert)))
+
     def _ask(self, where, convert, *arguments):
         """What stock makes. An exception is a difference, because the native path has raised none."""
         try:

@@ -91,10 +91,14 @@ def _steps(conf, input_types, native):
     def evaluate(udf, columns, rows):
         return call(udf.function, [columns[offset] for offset in udf.offsets], rows)
 
+    verifier = native.verifier(None)
+
     def column_of(array, convert):
         values = native.to_list(array)
         if values is None:
             values = to_list(array)
+        elif verifier is not None and verifier.takes_next():
+            verifier.values(array, values, lambda: to_list(array))
         return values if convert is None else [convert(value) for value in values]
 
     def columns_of(batch):
@@ -102,8 +106,13 @@ def _steps(conf, input_types, native):
 
     def array_of(udf, results):
         array = None if udf.empty is None else native.to_array(results, udf.empty)
-        if array is not None:
-            return array
+        if array is None:
+            return stock_array_of(udf, results)
+        if verifier is not None and verifier.takes_next():
+            verifier.array(array, lambda: stock_array_of(udf, results))
+        return array
+
+    def stock_array_of(udf, results):
         converted = results if udf.convert is None else [udf.convert(result) for result in results]
         try:
             return pa.array(converted, type=udf.arrow_type)

@@ -64,18 +64,29 @@ def function(udfs, serializer, native, unproven):
     udfs = [_Udf(*udf, unproven) for udf in udfs]
     names = [f"_{index}" for index in range(len(udfs))]
     evaluate = fail_on_stopiteration(native.evaluate)
+    verifier = native.verifier(None)
 
     def column_of(table, array, index):
-        if array.type in _NUMBERS and array.null_count == 0:
-            values = native.to_list(array)
-            if values is not None:
-                return values
-        return list(serializer.arrow_to_pandas(table.column(index)))
+        def ask_stock():
+            return list(serializer.arrow_to_pandas(table.column(index)))
+
+        if array.type not in _NUMBERS or array.null_count != 0:
+            return ask_stock()
+        values = native.to_list(array)
+        if values is None:
+            return ask_stock()
+        if verifier is not None and verifier.takes_next():
+            verifier.values(array, values, ask_stock)
+        return values
 
     def results_of(udf, columns, rows):
         results = evaluate(udf.function, [columns[offset] for offset in udf.offsets], rows, udf.text)
         made = native.series_array(results, udf.empty) if udf.empty is not None and has_usual_options() else None
-        return pd.Series(results) if made is None else made
+        if made is None:
+            return pd.Series(results)
+        if verifier is not None and verifier.takes_next():
+            verifier.array(made, lambda: array_of(udf, pd.Series(results)))
+        return made
 
     def array_of(udf, results):
         if isinstance(results, pa.Array):

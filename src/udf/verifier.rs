@@ -12,6 +12,16 @@ use crate::control::Native;
 #[derive(Clone, Debug)]
 pub struct Verifier<'py>(Bound<'py, PyAny>);
 
+/// The `Verifier` of a task for what converts in Python, or `None` if the user has not asked for it.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+#[pyfunction]
+pub fn verifier(stock: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    Ok(Verifier::start(stock)?.map(Verifier::unbind))
+}
+
 /// What a group was made into for the function.
 #[derive(Debug)]
 pub struct Input<'a, 'py> {
