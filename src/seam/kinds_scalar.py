@@ -90,6 +90,9 @@ def scalar_pandas(seen):
 KINDS = {PythonEvalType.SQL_SCALAR_PANDAS_UDF: scalar_pandas}
 """By eval type."""
 
+AROUND = {PythonEvalType.SQL_SCALAR_PANDAS_UDF: Once}
+"""What is put around a user's function before stock gets it, by eval type."""
+
 
 def _task(seen):
     udfs = single_udfs(seen)
