@@ -1,7 +1,8 @@
-"""Sends a group whose second batch comes late, and writes down whether the function had the first one by then.
+"""Sends data whose second batch comes late, and writes down whether the function had the first one by then.
 
-One JSON line for each kind whose functions get the batches of a group one by one. Runs on the interpreter of an
-environment; `test_late_batches.py` starts it and judges the answers. The client that plays the JVM is the benchmarks'.
+One JSON line for each kind whose functions go through the batches of a group, or of the task. Runs on the interpreter
+of an environment; `test_late_batches.py` starts it and judges the answers. The client that plays the JVM is the
+benchmarks'.
 
 usage: late_batches.py COMMAND
 """
@@ -30,6 +31,7 @@ from task_bytes import (
     GROUPED_AGG_ITER,
     GROUPED_MAP_ITER,
     KINDS,
+    SCALAR_PANDAS_ITER,
     Task,
     Udf,
     encode_data,
@@ -39,10 +41,11 @@ from task_bytes import (
 )
 
 GROUPED_MAP_ARROW_ITER = 215
+TRIED = (SCALAR_PANDAS_ITER, GROUPED_MAP_ARROW_ITER, GROUPED_MAP_ITER, GROUPED_AGG_ITER, GROUPED_AGG_ARROW_ITER)
 PATIENCE = 20.0
-"""Seconds for the function to get the first batch. It never does where whole groups are read."""
-AFTER_THE_GROUP = 8 + 4 + 4
-"""Bytes: the end of its stream, the end of the groups, the end of the task."""
+"""Seconds for the function to get the first batch. It never does where more is read first."""
+AFTER_THE_BATCHES = {"groups": 8 + 4 + 4, "batches": 8 + 4}
+"""Bytes: the end of the Arrow stream, that of the groups, that of the task."""
 
 
 def aggregate(directory: str) -> Callable[[Any], int]:
@@ -71,16 +74,19 @@ def each(directory: str) -> Callable[[Any], Any]:
 
 def try_kind(daemon: Daemon, eval_type: int) -> dict[str, Any]:
     """Whether the function had the first batch before the second was sent, and how many rows were answered."""
-    dialect = DIALECTS[pyspark.__version__]
+    dialect, kind = DIALECTS[pyspark.__version__], KINDS[eval_type]
     batch = pa.record_batch({"v": pa.array([1, 2, 3])})
     with tempfile.TemporaryDirectory() as directory, daemon.connect() as worker:
-        if KINDS[eval_type].grouped_offsets:
+        if kind.grouped_offsets:
             command = pickle_command(each(directory), StructType([StructField("v", LongType())]))
             udf = Udf(command, grouped_offsets(1, [0]))
         else:
-            udf = Udf(pickle_command(aggregate(directory), LongType()), [0])
-        one, two = (encode_data(dialect, eval_type, [[batch] * count]) for count in (1, 2))
-        first = len(one) - AFTER_THE_GROUP
+            function = aggregate if kind.framing == "groups" else each
+            udf = Udf(pickle_command(function(directory), LongType()), [0])
+        batches = [[batch], [batch, batch]]
+        data = [[whole] for whole in batches] if kind.framing == "groups" else batches
+        one, two = (encode_data(dialect, eval_type, whole) for whole in data)
+        first = len(one) - AFTER_THE_BATCHES[kind.framing]
         worker.send(encode_preamble(dialect, Task(udf, eval_type)) + two[:first])
         deadline = time.monotonic() + PATIENCE
         while not (early := (Path(directory) / "0").exists()) and time.monotonic() < deadline:
@@ -88,7 +94,7 @@ def try_kind(daemon: Daemon, eval_type: int) -> dict[str, Any]:
         worker.send(two[first:])
         reply = worker.read_reply(dialect.timing_longs)
         rows = None if reply.traceback else pa.ipc.open_stream(reply.arrow).read_all().num_rows
-        return {"kind": KINDS[eval_type].name, "early": early, "rows": rows, "traceback": reply.traceback}
+        return {"kind": kind.name, "early": early, "rows": rows, "traceback": reply.traceback}
 
 
 def main(command: str) -> None:
@@ -96,7 +102,7 @@ def main(command: str) -> None:
     dialect = DIALECTS[pyspark.__version__]
     environment = spark_environment(Path(sys.executable), BOWSTRING_PYTHON=sys.executable)
     with Daemon([command, *dialect.daemon], environment) as daemon:
-        for eval_type in (GROUPED_MAP_ARROW_ITER, GROUPED_MAP_ITER, GROUPED_AGG_ITER, GROUPED_AGG_ARROW_ITER):
+        for eval_type in TRIED:
             if KINDS[eval_type].known_to(dialect):
                 print(json.dumps(try_kind(daemon, eval_type)), flush=True)
 

@@ -1,4 +1,4 @@
-"""Functions that get the batches of a group one by one have each before the next has come, as with stock."""
+"""Functions that go through batches have each before the next has come, as with stock."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ PROGRAM = Path(__file__).resolve().parent / "late_batches.py"
 WHOLE_RUN = 240
 """Seconds; only a worker that never answers gets here."""
 ROWS = {
+    "scalar-pandas-iter": 6,
     "grouped-map-arrow-iter": 6,
     "grouped-map-pandas-iter": 6,
     "grouped-agg-pandas-iter": 1,

@@ -246,6 +246,15 @@ def result_values(result, first, rows):
     return manager.blocks[0].values
 
 
+def series_values(result):
+    """The values of a Series and how many rows it has, or None: ask stock."""
+    if type(result) is not pd.Series:
+        return None
+    rows = len(result)
+    values = result_values(result, result, rows)
+    return None if values is None else (values, rows)
+
+
 def windows(function, begin, end, columns, named):
     """What the function returns for each window, rows `begin` to `end` of each column, and the last window."""
     results, cut, named_cut = [], [], {}
