@@ -4,6 +4,8 @@ Runs once per group, so everything that can be looked up once is looked up in `F
 The self-test of the seam compares what this makes with what stock makes, for the installed pandas.
 """
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -246,6 +248,15 @@ def result_values(result, first, rows):
     return manager.blocks[0].values
 
 
+def series_values(result):
+    """The values of a Series and how many rows it has, or None: ask stock."""
+    if type(result) is not pd.Series:
+        return None
+    rows = len(result)
+    values = result_values(result, result, rows)
+    return None if values is None else (values, rows)
+
+
 def windows(function, begin, end, columns, named):
     """What the function returns for each window, rows `begin` to `end` of each column, and the last window."""
     results, cut, named_cut = [], [], {}
@@ -263,9 +274,21 @@ def _bounds(column):
     return values.tolist() if values.dtype == np.int32 else values
 
 
+class _Nowhere:
+    """No column is of this class."""
+
+
+@cache
+def _casts_text():
+    """Whether pyarrow casts Arrow-backed text to the type that is asked for. Before pyarrow 19 or so it does not."""
+    text = pd.array(["a"], dtype="string[pyarrow]")
+    return pa.array(text, type=pa.string()).type == pa.string()
+
+
 def classes():
     """What the native half compares result columns with."""
     arrays = pd.arrays
+    casts = _casts_text()
     masked = [arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray]
     return {
         "data_frame": pd.DataFrame,
@@ -273,8 +296,9 @@ def classes():
         "nat": pd.NaT,
         "datetime_array": DatetimeArray,
         "timedelta_array": TimedeltaArray,
-        "arrow_string_array": ArrowStringArray,
-        "arrow_extension_array": arrays.ArrowExtensionArray,
+        # PARITY: what pyarrow does not cast, Spark lines refuse or send as it is.
+        "arrow_string_array": ArrowStringArray if casts else _Nowhere,
+        "arrow_extension_array": arrays.ArrowExtensionArray if casts else _Nowhere,
         "string_array": arrays.StringArray,
         "categorical": pd.Categorical,
         "masked_arrays": masked,

@@ -17,11 +17,11 @@ import _bowstring_kinds_udtf as kinds_udtf
 import _bowstring_streams
 from _bowstring_lines import find
 from pyspark import worker
-from pyspark.worker import PythonEvalType
 
 _FAMILIES = (kinds, kinds_arrow, kinds_arrow_batched, kinds_iter, kinds_scalar, kinds_udtf)
 _KINDS = {number: kind for family in _FAMILIES for number, kind in family.KINDS.items()}
 _WRAPS = [name for family in _FAMILIES for name in getattr(family, "WRAPS", ())]
+_AROUND = {number: around for family in _FAMILIES for number, around in getattr(family, "AROUND", {}).items()}
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
@@ -42,13 +42,16 @@ def install(native, stock_classes, self_test):
 def _hook(native, line, stock_classes, proven):
     original_single = worker.read_single_udf
     wrapped, singles = [], []
+    around = None
     pipelined = os.environ.get("SPARK_PIPELINED_UDF")
 
     def read_single_udf(*args, **kwargs):
-        wrapped_before = len(wrapped)
+        nonlocal around
+        around = _AROUND.get(args[2])
         single = original_single(*args, **kwargs)
-        if args[2] == PythonEvalType.SQL_SCALAR_PANDAS_UDF and len(wrapped) == wrapped_before:
-            single = kinds_scalar.Once(single[0]), *single[1:]
+        if around is not None:
+            # Spark lines that do not wrap the function.
+            single = around(single[0]), *single[1:]
         singles.append(single)
         return single
 
@@ -85,8 +88,10 @@ def _hook(native, line, stock_classes, proven):
         wrap = getattr(worker, name)
 
         def recorder(*args):
-            if name == "wrap_scalar_pandas_udf":
-                args = kinds_scalar.Once(args[0]), *args[1:]
+            nonlocal around
+            if around is not None:
+                args = around(args[0]), *args[1:]
+                around = None
             wrapped.append((name, args))
             return wrap(*args)
 

@@ -116,7 +116,6 @@ KINDS = {
     PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
     PythonEvalType.SQL_MAP_ARROW_ITER_UDF: stream,
     PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream_of_columns,
-    PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: stream_of_columns,
 }
 """By eval type."""
 

@@ -1,7 +1,7 @@
 """As `kinds.py`, for UDFs whose functions take and return pyarrow's objects."""
 
 import _bowstring_stock_arrow as stock_arrow
-from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct
+from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct, _is_verified
 from _bowstring_serializer import NativeSerializer, alone
 from pyspark.worker import PythonEvalType
 
@@ -41,25 +41,26 @@ def cogrouped_map_arrow(seen):
 
 def grouped_agg_arrow(seen):
     """252: arrays in, a value out; the JVM wants a batch for each group."""
-    return _fed(seen, stock_arrow.FedWhole, True)
+    return _fed(seen, stock_arrow.FedWhole, seen.line.framing, True)
 
 
 def grouped_agg_arrow_iter(seen):
     """254: an iterator of arrays in, a value out."""
-    return _fed(seen, stock_arrow.Fed, True)
+    # What is compared is whole groups.
+    return _fed(seen, stock_arrow.Fed, seen.line.framing if _is_verified() else "parts", True)
 
 
 def window_agg_arrow(seen):
     """253: arrays in, a value for each row out."""
-    return _fed(seen, stock_arrow.FedWhole, False)
+    return _fed(seen, stock_arrow.FedWhole, seen.line.framing, False)
 
 
-def _fed(seen, feed_class, one_row_each):
+def _fed(seen, feed_class, framing, one_row_each):
     if seen.line.wraps:
         feed = stock_arrow.Fed41(seen.result[0], seen.result[3])
     else:
         feed = feed_class(seen.result[0])
-    native = seen.native.FedGroups(feed, seen.line.framing, one_row_each)
+    native = seen.native.FedGroups(feed, framing, one_row_each)
     return (lambda split_index, infile: (split_index, infile)), NativeSerializer(native)
 
 

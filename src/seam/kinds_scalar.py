@@ -4,13 +4,16 @@ What is not plain of a batch goes through stock's function and serializers, whic
 have returned already, so that none of them is called twice.
 """
 
+import sys
+
+from _bowstring_columns import TaskColumns, active
 from _bowstring_kinds import stream_of_columns
 from _bowstring_kinds_series import SeriesUdf, single_udfs
 from _bowstring_streams import Batch, Converted, Taken
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType, UserDefinedType
 from pyspark.worker import PythonEvalType
 
-WRAPS = ("wrap_scalar_pandas_udf",)
+WRAPS = ("wrap_scalar_pandas_udf", "wrap_pandas_batch_iter_udf")
 
 
 class Once:
@@ -57,13 +60,58 @@ class ScalarTask:
         return self.stock.whole_batch(taken.batch, started)
 
 
+class ScalarIterTask:
+    """What a task consists of whose function goes through the batches itself. Stock's function runs it."""
+
+    udfs = ()
+
+    def __init__(self, seen, stock):
+        self.stock = stock
+        self._function, _, self._deserializer, self._serializer = seen.result
+        self._takes_series = bool(seen.wrapped)
+
+    def start(self, batches):
+        """What stock yields for batches from `converted` or `read`: a Series with its type, or what a batch became."""
+        return self._function(0, batches)
+
+    def converted(self, series, rows):
+        """A batch for stock's function."""
+        return series if self._takes_series else Converted(series, rows)
+
+    def read(self, schema, messages):
+        """The same, as stock reads it."""
+        batches = self.stock.batches(schema, messages)
+        return next(self._deserializer.load_stream(Batch(batches))) if self._takes_series else batches[0]
+
+    def batch(self, item, started):
+        """Has stock make a batch of what it has yielded, see `ScalarTask.batch`."""
+        if self._takes_series:
+            taken = Taken()
+            self._serializer.dump_stream(iter([item]), taken)
+            item = taken.batch
+        return self.stock.whole_batch(item, started)
+
+
+class IterColumns(TaskColumns):
+    """Has a batch of results made as a whole. Spark 4.3."""
+
+    def __init__(self, native, stock, proven, make):
+        super().__init__(native, stock, proven)
+        self._make = make
+
+    def batch(self, columns):
+        return self._make(columns[0]) if type(columns) is list and len(columns) == 1 else None
+
+
 class ScalarStreams:
     """Takes one of two ways when the schema of the data is known: all native, or stock's function on native streams."""
 
-    def __init__(self, native, function, streams):
+    def __init__(self, native, function, streams, columns=None):
+        """`columns`: `TaskColumns` for stock's conversions inside of the native way."""
         self._native = native
         self._function = function
         self._streams = streams
+        self._columns = columns
 
     def load_stream(self, infile):
         """Stands for the batches until `dump_stream` gets it back; reads nothing."""
@@ -71,7 +119,8 @@ class ScalarStreams:
 
     def dump_stream(self, infile, outfile):
         if self._native.takes(infile):
-            return self._native.dump_stream(infile, outfile)
+            with active(self._columns):
+                return self._native.dump_stream(infile, outfile)
         return self._streams.dump_stream(self._function(0, self._streams.load_stream(infile)), outfile)
 
 
@@ -85,23 +134,47 @@ def scalar_pandas(seen):
     return (lambda split_index, infile: infile), ScalarStreams(native, function, streams)
 
 
-KINDS = {PythonEvalType.SQL_SCALAR_PANDAS_UDF: scalar_pandas}
+def scalar_pandas_iter(seen):
+    """204: an iterator of Series in, or of tuples of them, one of Series out; as many rows."""
+    function, streams = stream_of_columns(seen)
+    task = None if "_bowstring_verify" in sys.modules else _iter_task(seen)
+    if task is None:
+        return function, streams
+    native = seen.native.ScalarPandasIter(task, seen.proven)
+    columns = None if seen.wrapped else IterColumns(seen.native, task.stock, seen.proven, native.make)
+    return (lambda split_index, infile: infile), ScalarStreams(native, function, streams, columns)
+
+
+KINDS = {
+    PythonEvalType.SQL_SCALAR_PANDAS_UDF: scalar_pandas,
+    PythonEvalType.SQL_SCALAR_PANDAS_ITER_UDF: scalar_pandas_iter,
+}
 """By eval type."""
+
+AROUND = {PythonEvalType.SQL_SCALAR_PANDAS_UDF: Once}
+"""What is put around a user's function before stock gets it, by eval type."""
 
 
 def _task(seen):
     udfs = single_udfs(seen)
     if udfs is None or not all(type(udf[0]) is Once for udf in udfs):
         return None
+    stock = _stock(seen, udfs)
+    return stock and ScalarTask(seen, stock, [udf[:-1] for udf in udfs])
+
+
+def _iter_task(seen):
+    udfs = single_udfs(seen)
+    stock = None if udfs is None or len(udfs) != 1 else _stock(seen, udfs)
+    return stock and ScalarIterTask(seen, stock)
+
+
+def _stock(seen, udfs):
+    """Stock's conversions. None if the native ones are not for what is declared or set."""
     types = [udf[-1] for udf in udfs]
     if any(isinstance(data_type, (ArrayType, MapType, StructType, UserDefinedType)) for data_type in types):
         return None
     return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
-    stock = _stock(seen, return_type)
-    return stock and ScalarTask(seen, stock, [udf[:-1] for udf in udfs])
-
-
-def _stock(seen, return_type):
     if seen.line.wraps:
         conf = seen.wrapped[0][1][-1]
         large = isinstance(conf, dict) and conf.get("spark.sql.execution.arrow.useLargeVarTypes", "false") != "false"

@@ -26,6 +26,7 @@ use crate::udf::grouped_map_arrow::GroupedMapArrow;
 use crate::udf::grouped_map_arrow_iter::GroupedMapArrowIter;
 use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::scalar_pandas::ScalarPandas;
+use crate::udf::scalar_pandas_iter::ScalarPandasIter;
 use crate::udf::series_agg::SeriesAgg;
 use crate::udf::table_rows::TableRows;
 use crate::udf::verifier;
@@ -99,6 +100,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<GroupedAggIter>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<ScalarPandas>()?;
+    native.add_class::<ScalarPandasIter>()?;
     native.add_class::<GroupedMapIter>()?;
     native.add_class::<SeriesAgg>()?;
     native.add_class::<GroupedMapArrow>()?;

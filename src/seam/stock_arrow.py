@@ -259,4 +259,8 @@ class Fed41(Fed):
             yield pa.RecordBatch.from_arrays(arrays, [f"_{index}" for index in range(len(arrays))])
 
     def __next__(self):
-        return pa.concat_batches(super().__next__())
+        batches = super().__next__()
+        if hasattr(pa, "concat_batches"):
+            return pa.concat_batches(batches)
+        # As stock before pyarrow 19.
+        return pa.RecordBatch.from_struct_array(pa.concat_arrays([batch.to_struct_array() for batch in batches]))

@@ -1,13 +1,17 @@
 //! Aggregates and windows of `arrow_udf`s. Eval types 252, 253 and 254.
 //!
 //! Stock's own function makes batches of groups. It is fed with groups that are read natively, and
-//! what it makes is written natively; it takes a group for each batch that it makes.
+//! what it makes is written natively; it takes a group for each batch that it makes. To 254 a group
+//! is an iterator, of batches that are read when the user's function asks for them.
+
+use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
+use super::arrivals::{Arrivals, Parts};
 use super::group_tables::{WholeGroups, everything};
 use super::table_output::FlatOutput;
 use super::task::{self, Answer, Step};
@@ -54,7 +58,8 @@ impl FedGroups {
             one_row_each: self.one_row_each,
             skips_empty: feed.getattr("skips_empty")?.is_truthy()?,
             made: feed.call_method1("start", (split_index,))?.try_iter()?,
-            input: WholeGroups::new(feed),
+            input: Arc::new(WholeGroups::new(feed)),
+            in_parts: self.framing == Framing::Parts,
             output: FlatOutput::new(feed),
             verifier: Verifier::start(feed)?,
         };
@@ -70,10 +75,54 @@ struct Run<'a, 'py> {
     skips_empty: bool,
     /// The batches that stock makes.
     made: Bound<'py, PyIterator>,
-    input: WholeGroups<'a, 'py>,
+    input: Arc<WholeGroups>,
+    /// Groups arrive batch by batch.
+    in_parts: bool,
     output: FlatOutput<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
+}
+
+impl<'py> Run<'_, 'py> {
+    /// The batches of a group, whose memory only they keep.
+    #[expect(clippy::needless_pass_by_value, reason = "it is dropped here")]
+    fn list(&self, group: Group) -> PyResult<Bound<'py, PyAny>> {
+        let batches = self.input.batches(self.feed.py(), &group)?;
+        if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
+            self.input.verify(&group, &batches, verifier)?;
+        }
+        Ok(batches)
+    }
+
+    /// The same of the group that starts with `first`, each when it is asked for.
+    fn iterator(&self, first: Group, arrivals: &Arrivals) -> PyResult<Bound<'py, PyAny>> {
+        let batches = FedBatches {
+            parts: Parts::new(first, arrivals),
+            input: Arc::clone(&self.input),
+        };
+        Ok(Bound::new(self.feed.py(), batches)?.into_any())
+    }
+}
+
+/// The batches of one group, in the place of stock's reader.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct FedBatches {
+    parts: Parts,
+    input: Arc<WholeGroups>,
+}
+
+#[pymethods]
+impl FedBatches {
+    fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let part = self.parts.next(py)?;
+        part.map(|part| self.input.batches(py, &part)?.get_item(0))
+            .transpose()
+    }
 }
 
 impl Step for Run<'_, '_> {
@@ -81,15 +130,15 @@ impl Step for Run<'_, '_> {
         self.one_row_each
     }
 
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
         if self.skips_empty && group.encoded.is_empty() {
             return Ok(false);
         }
-        let batches = self.input.batches(&group)?;
-        if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
-            self.input.verify(&group, &batches, verifier)?;
-        }
-        drop(group);
+        let batches = if self.in_parts {
+            self.iterator(group, &answer.arrivals)?
+        } else {
+            self.list(group)?
+        };
         let put = intern!(self.feed.py(), "put");
         self.feed.call_method1(put, (batches,))?;
         let Some(batch) = self.made.next() else {

@@ -1,5 +1,7 @@
 //! Groups → tables of pyarrow that share the memory of what was read.
 
+use std::sync::OnceLock;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StructArray};
 use arrow_schema::{Fields, SchemaRef};
@@ -187,18 +189,18 @@ impl Selection {
 
 /// Whole batches of one task's groups, with the schema that was sent.
 #[derive(Debug)]
-pub struct WholeGroups<'a, 'py> {
+pub struct WholeGroups {
     /// The reader of `stock_arrow.py`.
-    stock: &'a Bound<'py, PyAny>,
-    schema: Option<Bound<'py, PyAny>>,
+    stock: Py<PyAny>,
+    schema: OnceLock<Py<PyAny>>,
 }
 
-impl<'a, 'py> WholeGroups<'a, 'py> {
+impl WholeGroups {
     /// Before the first group.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> Self {
+    pub fn new(stock: &Bound<'_, PyAny>) -> Self {
         Self {
-            stock,
-            schema: None,
+            stock: stock.clone().unbind(),
+            schema: OnceLock::new(),
         }
     }
 
@@ -207,26 +209,29 @@ impl<'a, 'py> WholeGroups<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a group that it cannot read.
-    pub fn batches(&mut self, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.stock.py();
+    pub fn batches<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        let stock = self.stock.bind(py);
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
             Columns::Decoded(batches) if !group.schema.projection.is_empty() => batches,
             Columns::Decoded(_) | Columns::Stock(_) => {
-                return ask_stock(self.stock, "read", group, None);
+                return ask_stock(stock, "read", group, None);
             }
-            Columns::Malformed(fault) => return Err(malformed(self.stock, group, fault)?),
+            Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
         };
-        let schema = if let Some(schema) = &self.schema {
+        let schema = if let Some(schema) = self.schema.get() {
             schema
         } else {
             let message = PyBytes::new(py, &group.schema.message);
-            let schema = self.stock.call_method1("whole_schema", (message,))?;
-            self.schema.insert(schema)
+            let schema = stock.call_method1("whole_schema", (message,))?.unbind();
+            self.schema.get_or_init(|| schema)
         };
         let list = PyList::empty(py);
         for batch in decoded {
-            list.append(to_pyarrow(&StructArray::from(batch.clone()), schema)?)?;
+            list.append(to_pyarrow(
+                &StructArray::from(batch.clone()),
+                schema.bind(py),
+            )?)?;
         }
         Ok(list.into_any())
     }
@@ -236,19 +241,19 @@ impl<'a, 'py> WholeGroups<'a, 'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn verify(
+    pub fn verify<'py>(
         &self,
         group: &Group,
         batches: &Bound<'py, PyAny>,
         verifier: &Verifier<'py>,
     ) -> PyResult<()> {
-        let stocks = ask_stock(self.stock, "read", group, None)?;
+        let py = batches.py();
+        let stocks = ask_stock(self.stock.bind(py), "read", group, None)?;
         if stocks.len()? == 0 {
             return Ok(());
         }
-        let join = |batches: &Bound<'py, PyAny>| {
-            table_class(self.stock.py())?.call_method1("from_batches", (batches,))
-        };
+        let join =
+            |batches: &Bound<'py, PyAny>| table_class(py)?.call_method1("from_batches", (batches,));
         verifier.table(&join(batches)?, &join(&stocks)?)
     }
 }

@@ -22,6 +22,7 @@ pub mod grouped_map_arrow_iter;
 pub mod grouped_map_iter;
 pub mod results;
 pub mod scalar_pandas;
+pub mod scalar_pandas_iter;
 pub mod series_agg;
 pub mod series_udf;
 pub mod table_output;

@@ -27,15 +27,15 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[pyclass(frozen, module = "_bowstring")]
 pub struct ScalarPandas {
     udfs: Vec<SeriesUdf>,
-    conversions: Arc<Conversions>,
+    pub(super) conversions: Arc<Conversions>,
     /// A `ScalarTask` of `kinds_scalar.py`.
-    task: Py<PyAny>,
+    pub(super) task: Py<PyAny>,
 }
 
 #[pymethods]
 impl ScalarPandas {
     #[new]
-    fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(super) fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
             udfs: SeriesUdf::all(task)?,
             conversions: Arc::new(Conversions::new(&task.getattr("stock")?, proven)?),
@@ -44,7 +44,7 @@ impl ScalarPandas {
     }
 
     /// Whether all columns of the data behind `infile` have a native path that pays. Waits for their schema.
-    fn takes(&self, py: Python<'_>, infile: &Bound<'_, InputFile>) -> PyResult<bool> {
+    pub(super) fn takes(&self, py: Python<'_>, infile: &Bound<'_, InputFile>) -> PyResult<bool> {
         let Some(schema) = infile.get().input.peek_schema(py)? else {
             return Ok(true);
         };

@@ -165,6 +165,25 @@ pub fn run(
     reader: GroupReader,
     step: &mut impl Step,
 ) -> PyResult<()> {
+    let rows_each = if step.one_row_each() { 1 } else { usize::MAX };
+    converse(py, infile, outfile, reader, rows_each, |answer| {
+        take_all(py, step, answer)
+    })
+}
+
+/// Has `take_all` take everything of the data section behind `infile`.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn converse(
+    py: Python<'_>,
+    infile: &InputFile,
+    outfile: &OutputFile,
+    reader: GroupReader,
+    rows_each: usize,
+    take_all: impl FnOnce(&mut Answer) -> PyResult<()>,
+) -> PyResult<()> {
     let shared = &infile.input;
     let socket = outfile.direct(py)?;
     let Some(input) = shared.take() else {
@@ -177,9 +196,9 @@ pub fn run(
         arrivals: arrivals.clone(),
         socket,
         writer: None,
-        rows_each: if step.one_row_each() { 1 } else { usize::MAX },
+        rows_each,
     };
-    let outcome = take_all(py, &arrivals, step, &mut answer);
+    let outcome = take_all(&mut answer);
     // The stream is ended even after an error, so that the JVM can read what follows it.
     let finished = answer
         .writer
@@ -197,16 +216,11 @@ pub fn run(
     finished.map_err(PyErr::from)
 }
 
-fn take_all(
-    py: Python<'_>,
-    arrivals: &Arrivals,
-    step: &mut impl Step,
-    answer: &mut Answer,
-) -> PyResult<()> {
+fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResult<()> {
     loop {
         // What is finished is not kept while nothing arrives.
         let patience = step.waits().then_some(PATIENCE);
-        match arrivals.next(py, patience) {
+        match answer.arrivals.next(py, patience) {
             Next::Group(group) => {
                 if step.group(group, answer)? {
                     step.write(py, answer)?;

@@ -31,12 +31,12 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// That of groups where it is named `batch` or `stream`, see `install.py`.
+    /// That of groups where it is named `batch` or `stream`, see `lines.py`, or `parts`.
     pub fn of_groups(name: &str) -> Self {
-        if name == "batch" {
-            Self::BatchPerGroup
-        } else {
-            Self::StreamPerGroup
+        match name {
+            "batch" => Self::BatchPerGroup,
+            "parts" => Self::Parts,
+            _ => Self::StreamPerGroup,
         }
     }
 }

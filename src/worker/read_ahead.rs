@@ -108,7 +108,11 @@ impl ReadAhead {
                     state.end = Some(Ok(()));
                     return Next::End;
                 }
-                Some(Err(error)) => return Next::Failed(error),
+                Some(Err(error)) => {
+                    // A function may go on after the error.
+                    state.end = Some(Ok(()));
+                    return Next::Failed(error);
+                }
                 None => {}
             }
             state = match patience {
