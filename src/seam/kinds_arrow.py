@@ -1,7 +1,7 @@
 """As `kinds.py`, for UDFs whose functions take and return pyarrow's objects."""
 
 import _bowstring_stock_arrow as stock_arrow
-from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct, _is_verified
+from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct
 from _bowstring_serializer import NativeSerializer, alone
 from pyspark.worker import PythonEvalType
 
@@ -47,7 +47,9 @@ def grouped_agg_arrow(seen):
 def grouped_agg_arrow_iter(seen):
     """254: an iterator of arrays in, a value out."""
     # What is compared is whole groups.
-    return _fed(seen, stock_arrow.Fed, seen.line.framing if _is_verified() else "parts", True)
+    # Whole groups are what is compared.
+    framing = "parts" if seen.native.verifier(None) is None else seen.line.framing
+    return _fed(seen, stock_arrow.Fed, framing, True)
 
 
 def window_agg_arrow(seen):
