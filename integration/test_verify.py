@@ -33,6 +33,10 @@ DIFFERENCES = {
     "aggregate, output": ("output column '_0' (double), row 0: bowstring has 1.5, PySpark has 8.0.", None),
     "pandas_udf, input": ("input column 'x' (double), row 1: bowstring has …-7.25…, PySpark has …nan….", None),
     "pandas_udf, output": ("output column '_0' (double), row 0: bowstring has 1.5, PySpark has 8.0.", None),
+    "udf, input": ("input column (double), row 7: bowstring has this, PySpark has that.", None),
+    "udf, output": ("output column (double), row 7: bowstring has this, PySpark has that.", None),
+    "mapInPandas, input": ("input column …(date32[day]), row 7: bowstring has this, PySpark has that.", None),
+    "mapInPandas, output": ("output column (date32[day]), row 7: bowstring has this, PySpark has that.", None),
     "iterator of frames": ("input column 'x' (double), row 1: bowstring has …-7.25…, PySpark has …nan….", "g1"),
     "iterator of Series": ("input column 'x' (double), row 1: bowstring has …-7.25…, PySpark has …nan….", None),
 }

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,13 @@ from pyspark.sql import types as T
 
 from jvm_client import Daemon, Reply, spark_environment
 from task_bytes import (
+    ARROW_BATCHED,
     DIALECTS,
     GROUPED_AGG,
     GROUPED_AGG_ITER,
     GROUPED_MAP,
     GROUPED_MAP_ITER,
+    MAP_PANDAS,
     SCALAR_PANDAS,
     Task,
     Udf,
@@ -300,6 +303,37 @@ def spoil_column(values: pd.Series) -> pd.Series:
     return values
 
 
+def spoil_comparison(name: str) -> None:
+    """From now on, a comparison finds a difference."""
+    setattr(sys.modules["_bowstring_verify"], name, lambda ours, stocks: ("row 7", "this", "that"))
+
+
+def spoil_values(value: float) -> float:
+    """The comparison of values that the next batch is made into."""
+    spoil_comparison("column_difference")
+    return 1.5
+
+
+def spoil_value_results(value: float) -> float:
+    """The comparison of what the results are made into."""
+    spoil_comparison("arrow_difference")
+    return 1.5
+
+
+def spoil_columns(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The comparison of the next frame's columns."""
+    for frame in frames:
+        spoil_comparison("series_difference")
+        yield frame
+
+
+def spoil_column_results(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The comparison of what the frame's columns are made into."""
+    for frame in frames:
+        spoil_comparison("arrow_difference")
+        yield frame
+
+
 def spoil_keys(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
     """From the second group on, the key is another."""
     frames = sys.modules["_bowstring_frames"].Frames
@@ -374,6 +408,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, str]] = {
     "aggregate, output": (spoil_scalars, GROUPED_AGG, "3.5"),
     "pandas_udf, input": (spoil_series_of_batch, SCALAR_PANDAS, "3.5"),
     "pandas_udf, output": (spoil_column, SCALAR_PANDAS, "3.5"),
+    "udf, input": (spoil_values, ARROW_BATCHED, "3.5"),
+    "udf, output": (spoil_value_results, ARROW_BATCHED, "3.5"),
+    "mapInPandas, input": (spoil_columns, MAP_PANDAS, "3.5"),
+    "mapInPandas, output": (spoil_column_results, MAP_PANDAS, "3.5"),
     "iterator of frames": (spoil_frames_of_iterator, GROUPED_MAP_ITER, "4.1"),
     "iterator of Series": (spoil_series_of_iterator, GROUPED_AGG_ITER, "4.2"),
 }
@@ -392,11 +430,16 @@ def ask(
     if kind in (GROUPED_MAP, GROUPED_MAP_ITER):
         fields = T.StructType([T.StructField(*column) for column in columns])
         task = Task(Udf(pickle_command(function, fields), grouped_offsets(4, [0])), kind)
+    elif kind == MAP_PANDAS:
+        data = [pa.record_batch({"d": pa.array([DAY, DAY])}) for _ in data]
+        task = Task(Udf(pickle_command(function, T.StructType([T.StructField("d", T.DateType())])), [0]), kind)
     else:
+        data = [[batch.select(["y"] if kind == ARROW_BATCHED else ["x"]) for batch in group] for group in data]
         task = Task([Udf(pickle_command(function, T.DoubleType()), [0])], kind)
-        data = [[batch.select(["x"]) for batch in group] for group in data]
-        if kind == SCALAR_PANDAS:
+        if kind in (SCALAR_PANDAS, ARROW_BATCHED):
             data = [batch for group in data for batch in group]
+        if kind == ARROW_BATCHED:
+            task = replace(task, input_type=T.StructType([T.StructField("y", T.DoubleType())]))
     with daemon.connect() as worker:
         return worker.run(
             encode_preamble(dialect, task), encode_data(dialect, kind, data), timing_longs=dialect.timing_longs

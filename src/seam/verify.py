@@ -126,7 +126,9 @@ class Verifier:
 
     def column(self, array, ours, convert):
         """A Series that stands for an Arrow array, and what makes stock's."""
-        where = f"input column '{ours.name}' ({array.type})"
+        # What stock takes out of a struct has a name later, or none.
+        name = "" if ours.name is None else f"'{ours.name}' "
+        where = f"input column {name}({array.type})"
         self._judge(where, series_difference(ours, self._ask(where, convert)))
 
     def array(self, ours, convert):
