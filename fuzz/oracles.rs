@@ -139,7 +139,10 @@ fn follow(group: &Group, batches: &[RecordBatch], data: &[u8]) {
         let again = Group::decode(
             &group.schema.message,
             &[&encoded.message()],
-            Box::new(move |_| projection.clone()),
+            GroupReader::new(
+                Framing::BatchPerGroup,
+                Box::new(move |_| projection.clone()),
+            ),
         );
         match again.expect("a message of ours").columns {
             Columns::Decoded(again) => assert_eq!(again.first(), Some(batch)),
@@ -324,7 +327,8 @@ fn decode(
     batch: &[u8],
     project: impl Fn(&Schema) -> Vec<usize> + Send + 'static,
 ) -> Result<Group, WireError> {
-    Group::decode(schema, &[batch], Box::new(project))
+    let reader = GroupReader::new(Framing::BatchPerGroup, Box::new(project));
+    Group::decode(schema, &[batch], reader)
 }
 
 /// The first encapsulated message, which has no body, and what follows it.

@@ -103,6 +103,12 @@ def compare() -> dict[str, Any]:
             return "dict", [(key, described(item)) for key, item in value.items()]
         return type(value).__name__, repr(value)
 
+    def items(array: Any) -> list[Any]:
+        try:
+            return list(array)
+        except UnicodeDecodeError:
+            return array._pa_array.combine_chunks().cast(pa.large_binary()).to_pylist()
+
     def sharing(values: list[Any]) -> list[int]:
         """For each value the position of the first that is the same object."""
         first: dict[int, int] = {}
@@ -114,7 +120,7 @@ def compare() -> dict[str, Any]:
         frame = result[1]
         columns = []
         for name in frame.columns:
-            values = list(frame[name].array)
+            values = items(frame[name].array)
             shared = sharing(values) if frame[name].dtype == object else None
             columns.append((str(frame[name].dtype), [described(value) for value in values], shared))
         blocks = [(block.values.shape, str(block.dtype)) for block in frame._mgr.blocks]
@@ -148,6 +154,27 @@ def compare() -> dict[str, Any]:
             converted.add((name, what))
         if ours != stocks:
             differences.append([name, what, str(ours)[-600:], str(stocks)[-600:]])
+        if line.wraps and len(chunks) == 1:
+            try_struct(name, what, received[0], zone)
+
+    def try_struct(name: str, what: str, batch: Any, zone: str) -> None:
+        """The same columns inside one, as `mapInPandas` gets them up to Spark 4.1."""
+        nonlocal tried
+        from pyspark.sql.pandas.serializers import ArrowStreamPandasUDFSerializer
+
+        column = pa.table({"_0": pa.StructArray.from_arrays(batch.columns, names=["a", "b"])}).column(0)
+        serializer = ArrowStreamPandasUDFSerializer(zone, True, True, True)
+        position = [0] if line.framing == "stream" else []
+        stocks = facts(outcome(lambda: serializer.arrow_to_pandas(column, *position)))
+        adapter = make_stock(line, stock_classes, return_type, zone, True)
+        frame = native.StructFrames(adapter, proven).frame(column.chunk(0))
+        tried += 1
+        if frame is None:
+            return
+        converted.add((f"{name} in a struct", what))
+        ours = facts(("frame", frame))
+        if ours != stocks:
+            differences.append([f"{name} in a struct", what, str(ours)[-600:], str(stocks)[-600:]])
 
     for name, (arrow, usual, edges) in types().items():
         first, second, third = usual
@@ -174,6 +201,13 @@ def compare() -> dict[str, Any]:
                 continue  # Here a batch is a group.
             try_group(name, what, arrays)
             try_group(name, f"{what}, sliced", [pa.concat_arrays([arrays[0][:1], *arrays])[len(arrays[0][:1]) :]])
+    for name, arrow in (("string", pa.string()), ("large_string", pa.large_string())):
+        data = pa.py_buffer(b"a\xff\xc3")
+        width = np.int32 if name == "string" else np.int64
+        offsets = pa.py_buffer(np.array([0, 1, 2, 2, 3], width).tobytes())
+        text = pa.Array.from_buffers(arrow, 4, [None, offsets, data])
+        try_group(name, "not UTF-8", [text])
+        try_group(name, "not UTF-8, sliced", [text[2:]])
     return {
         "tried": tried,
         "native": sorted(converted),

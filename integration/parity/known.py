@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 KNOWN = {
     "a text column without rows, which Spark never sends, has a chunk or none": (r"\(0,\) large_string chunks=",),
@@ -12,23 +13,21 @@ KNOWN = {
         r"array #\d+ for field \w+ has length smaller than expected for struct array",
         r"Last offset \d+ of (Large)?List\(Null, field: '\w+'\) is larger than values length",
     ),
-    "pandas reads freed memory after labels were overwritten, and stock's worker dies of it": (
-        r"^failure\n--- stock\nConnectionLost: .*\n--- bowstring\nNone$",
-    ),
-    "stock sends text that is not UTF-8": (r"invalid utf-?8|Invalid UTF-?8|can't decode byte",),
 }
 """For each reason the texts of differences that it explains."""
 
+FREED = "pandas reads freed memory after labels were overwritten, and either worker dies of it, or none"
+DEATH = re.compile(
+    r"^failure\n--- stock\n(ConnectionLost: .*\n--- bowstring\nNone|None\n--- bowstring\nConnectionLost: .*)$"
+)
 
-def reason(difference: str) -> str | None:
-    """Why the difference is known, or None."""
+
+def reason(difference: str, drawn: dict[str, Any] | None = None) -> str | None:
+    """Why the difference is known, or None. `drawn`: the program, where there is one."""
+    if drawn is not None and DEATH.match(difference) and "write label" in {name for name, _ in drawn.get("steps", ())}:
+        return FREED
     for why, patterns in KNOWN.items():
         if any(re.search(pattern, difference) for pattern in patterns):
             return why
     return None
 
-
-def is_known_result(difference: list[str]) -> bool:
-    """The same for a difference that `output_cases.py` has found: [declared type, zone, safe check, series, …]."""
-    field, _, safe, series, *_ = difference
-    return (field, safe, series) == ("string", False, "bytes_obj")

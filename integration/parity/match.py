@@ -98,7 +98,7 @@ class Match:
         """The first difference of one program, unless it is known."""
         task = kinds.case(drawn)
         found, error = self._compare(drawn, task)
-        known = found and reason(found)
+        known = found and reason(found, drawn)
         self.score.cases += 1
         self.score.errors += error
         self.score.kinds[KINDS[task.eval_type].name][error] += 1
@@ -109,15 +109,17 @@ class Match:
         self._say(label)
         return None if known else found
 
-    def report(self, label: str, drawn: dict[str, Any]) -> str:
-        """A failing program made small, for a reader."""
+    def report(self, label: str, drawn: dict[str, Any], first: str) -> str:
+        """A failing program made small, for a reader; as it was, if it does not fail again."""
 
         def fails(smaller: dict[str, Any]) -> bool:
             found, _ = self._compare(smaller, kinds.case(smaller))
-            return found is not None and reason(found) is None
+            return found is not None and reason(found, smaller) is None
 
         smallest = reduced(drawn, fails, REDUCING)
         found, _ = self._compare(smallest, kinds.case(smallest))
+        if found is None:
+            smallest, found = drawn, f"once, and not again: {first}"
         again = f"replay.py BOWSTRING '{json.dumps(smallest)}'"
         return f"{self._name}, program {label}: {found}\n\n{kinds.text(smallest)}\n\nagain: {again}"
 
@@ -176,8 +178,9 @@ def play(match: Match, arguments: argparse.Namespace) -> bool:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     for label, drawn in match.programs(arguments.seed):
-        if match.play(label, drawn) is not None:
-            score.differences.append(match.report(label, drawn))
+        found = match.play(label, drawn)
+        if found is not None:
+            score.differences.append(match.report(label, drawn, found))
             print(f"\n{score.differences[-1]}\n", flush=True)
         played = len(score.differences) >= arguments.differences or score.cases >= arguments.examples
         if played or score.groups >= arguments.groups or time.monotonic() > deadline or stopped.is_set():

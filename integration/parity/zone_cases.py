@@ -39,6 +39,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
 
     warnings.simplefilter("ignore")
     install, stock_classes = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
+    columns = sys.modules["_bowstring_columns"]
     make_stock, tables = sys.modules["_bowstring_self_test"].make_stock, sys.modules["_bowstring_zones"]
     native, line, proven = install.INSTALLED
     return_type = T.StructType([T.StructField("c", T.TimestampType())])
@@ -97,6 +98,28 @@ def compare(zones: list[str]) -> dict[str, Any]:
         if must and "column" in calls:
             left.append([zone, "in", what])
 
+    def take_in_legacy(zone: str, what: str, chunk: Any, must: bool) -> None:
+        """One column in the older way of Spark 4.2 and 4.3, whose zones are those of another library."""
+        nonlocal tried, converted
+        if columns._legacy_unit is None:
+            return
+        from pyspark.sql.conversion import ArrowArrayToPandasConversion
+
+        array = pa.array(chunk, pa.timestamp("us", zone))
+        convert = ArrowArrayToPandasConversion.convert_legacy
+        stocks = outcome(lambda: convert(array, T.TimestampType(), timezone=zone, struct_in_pandas="dict"))
+        adapter = make_stock(line, stock_classes, return_type, zone, True).legacy()
+        made = native.Columns(adapter, proven, columns._legacy_unit).values(array)
+        tried += 1
+        if made is None:
+            if must:
+                left.append([zone, "legacy", what])
+            return
+        converted += 1
+        ours = columns._series(made, None)
+        if stocks[0] == "error" or stocks[1].dtype != ours.dtype or not stocks[1].equals(ours):
+            differences.append([zone, "legacy", what, str(ours)[-300:], str(stocks[1])[-300:]])
+
     def give_out(zone: str, what: str, series: Any, must: bool, safe: bool = True) -> None:
         nonlocal tried, converted
         frame = pd.DataFrame({"c": series})
@@ -139,6 +162,9 @@ def compare(zones: list[str]) -> dict[str, Any]:
         take_in(zone, "all null", [[None, None]], known_in)
         take_in(zone, "empty", [[]], known_in)
         take_in(zone, "everywhere", [everywhere], False)
+        take_in_legacy(zone, "inside", inside, known_in)
+        take_in_legacy(zone, "nulls", some, known_in)
+        take_in_legacy(zone, "everywhere", everywhere, False)
         for value in (start, start - 1, end - 1, end, micros("0001-01-02"), micros("9999-12-30"), 2**62, -(2**62)):
             take_in(zone, f"one {value}", [[value]], known_in and start <= value < end)
 

@@ -6,7 +6,7 @@
 )]
 
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
-use arrow_array::{Array, StructArray};
+use arrow_array::{Array, ArrayRef, LargeBinaryArray, StructArray, make_array};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use pyo3::exceptions::PyTypeError;
@@ -55,6 +55,52 @@ pub fn to_pyarrow<'py>(
         intern!(py, "_import_from_c"),
         (&raw mut array as usize, schema),
     )
+}
+
+/// A `pyarrow.LargeStringArray` of these bytes, which need not be UTF-8. Their memory is shared.
+///
+/// # Errors
+///
+/// Fails if pyarrow refuses them.
+pub fn to_large_string<'py>(
+    py: Python<'py>,
+    text: &LargeBinaryArray,
+) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let data_type = TYPE.get_or_try_init(py, || {
+        let data_type = py.import("pyarrow")?.call_method0("large_string")?;
+        PyResult::Ok(data_type.unbind())
+    })?;
+    let mut array = FFI_ArrowArray::new(&text.to_data());
+    CLASS.import(py, "pyarrow", "Array")?.call_method1(
+        intern!(py, "_import_from_c"),
+        (&raw mut array as usize, data_type),
+    )
+}
+
+/// The bytes of a `pyarrow.Array` of text, which need not be UTF-8; `None` if it is of another type or unsound. Their
+/// memory is shared.
+///
+/// # Errors
+///
+/// It is no array.
+pub fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
+    let py = array.py();
+    let data_type = DataType::from_pyarrow_bound(&array.getattr(intern!(py, "type"))?);
+    let held = match data_type {
+        Ok(DataType::Utf8) => DataType::Binary,
+        Ok(DataType::LargeUtf8) => DataType::LargeBinary,
+        Ok(_) | Err(_) => return Ok(None),
+    };
+    let mut exported = FFI_ArrowArray::empty();
+    array.call_method1(intern!(py, "_export_to_c"), (&raw mut exported as usize,))?;
+    // SAFETY: pyarrow has written `exported` for an array of this type; text and bytes are laid out the same.
+    let Ok(data) = (unsafe { from_ffi_and_data_type(exported, held) }) else {
+        return Ok(None);
+    };
+    // The buffers may come from anywhere.
+    Ok(data.validate_full().is_ok().then(|| make_array(data)))
 }
 
 /// A `pyarrow.Array` of a flat type that is `wanted`; `None` if it is of another, or empty.

@@ -58,11 +58,7 @@ fn parse_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let mut shift = i32::from(scale) + exponent - i32::try_from(fraction.len()).ok()?;
-    let mut value: i128 = 0;
-    for byte in whole.bytes().chain(fraction.bytes()) {
-        let digit = byte.is_ascii_digit().then(|| i128::from(byte - b'0'))?;
-        value = value.checked_mul(10)?.checked_add(digit)?;
-    }
+    let mut value = digits_of(whole, fraction)?;
     while shift < 0 {
         if value % 10 != 0 {
             return None;
@@ -83,6 +79,25 @@ fn parse_decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
         return None;
     }
     Some(if negative { -value } else { value })
+}
+
+/// The integer of the digits of both, if it fits.
+fn digits_of(whole: &str, fraction: &str) -> Option<i128> {
+    let digits = whole.bytes().chain(fraction.bytes());
+    if whole.len() + fraction.len() <= 18 {
+        let mut value: i64 = 0;
+        for byte in digits {
+            let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+            value = value * 10 + digit;
+        }
+        return Some(value.into());
+    }
+    let mut value: i128 = 0;
+    for byte in digits {
+        let digit = byte.is_ascii_digit().then(|| i128::from(byte - b'0'))?;
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(value)
 }
 
 #[cfg(test)]

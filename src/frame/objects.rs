@@ -1,8 +1,10 @@
 //! Columns of Python objects.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
+use ahash::RandomState;
 use arrow_array::types::{
     ArrowPrimitiveType, ByteArrayType, Date32Type, Decimal128Type, Time64NanosecondType,
 };
@@ -15,13 +17,13 @@ use super::calendar::{TimeOfDay, civil_from_days};
 
 /// Gives equal values of one column the same object, as pyarrow's `to_pandas` does.
 struct Shared<K> {
-    objects: HashMap<K, Py<PyAny>>,
+    objects: HashMap<K, Py<PyAny>, RandomState>,
 }
 
 impl<K: Eq + Hash + Copy> Shared<K> {
     fn new(rows: usize) -> Self {
         Self {
-            objects: HashMap::with_capacity(rows.min(1024)),
+            objects: HashMap::with_capacity_and_hasher(rows.min(4096), RandomState::default()),
         }
     }
 
@@ -31,12 +33,10 @@ impl<K: Eq + Hash + Copy> Shared<K> {
         key: K,
         make: impl FnOnce() -> PyResult<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        if let Some(object) = self.objects.get(&key) {
-            return Ok(object.clone_ref(py));
-        }
-        let object = make()?;
-        self.objects.insert(key, object.clone_ref(py));
-        Ok(object)
+        Ok(match self.objects.entry(key) {
+            Entry::Occupied(entry) => entry.get().clone_ref(py),
+            Entry::Vacant(entry) => entry.insert(make()?).clone_ref(py),
+        })
     }
 }
 

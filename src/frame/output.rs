@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, RecordBatch, StructArray, make_array};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, LargeBinaryArray, RecordBatch, StructArray, make_array,
+};
 use arrow_data::ArrayData;
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
@@ -12,12 +14,13 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::wire::nullable;
+use crate::wire::{nullable, text_as_bytes};
 
+use super::c_data;
 use super::field_builder::FieldBuilder;
 use super::from_pandas::{Rules, is_nan, room};
 use super::scalars::Scalar;
-use super::text::arrow_chunk;
+use super::text::{arrow_chunk, text_piece};
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
 pub const MAX_ROWS: usize = 10_000;
@@ -125,7 +128,7 @@ struct FieldOutput {
     builder: FieldBuilder,
     /// The declared type.
     declared: DataType,
-    /// The same with nulls allowed everywhere: what the pieces have.
+    /// What the pieces have: nulls allowed everywhere, and bytes in place of text, which pyarrow's may be any of.
     held: FieldRef,
     /// The type of Arrow-backed columns that are taken as they are. Text is copied by the builder,
     /// and nested types are for stock.
@@ -135,15 +138,15 @@ struct FieldOutput {
 }
 
 impl FieldOutput {
-    /// Takes an Arrow-backed column of exactly the declared type as it is and returns its size in
-    /// bytes; `None` if it is not one.
+    /// Takes an Arrow-backed column of exactly the declared type, or long text, as it is and returns
+    /// its size in bytes; `None` if it is not one.
     fn append_arrow(
         &mut self,
         values: &Bound<'_, PyAny>,
         names: &Names,
     ) -> PyResult<Option<usize>> {
         let Some(declared) = &self.arrow_backed else {
-            return Ok(None);
+            return self.append_text(values, names);
         };
         let Some(array) = arrow_chunk(values, names)? else {
             return Ok(None);
@@ -156,14 +159,47 @@ impl FieldOutput {
         Ok(Some(bytes))
     }
 
+    fn append_text(&mut self, values: &Bound<'_, PyAny>, names: &Names) -> PyResult<Option<usize>> {
+        if !matches!(
+            self.builder,
+            FieldBuilder::String(_) | FieldBuilder::LargeString(_)
+        ) {
+            return Ok(None);
+        }
+        let room = room(self.builder.variable_bytes());
+        let Some(array) = text_piece(values, names, self.held.data_type(), room)? else {
+            return Ok(None);
+        };
+        let bytes = array.to_data().get_slice_memory_size().unwrap_or_default();
+        self.push(array)?;
+        Ok(Some(bytes))
+    }
+
     /// Appends a finished array behind what the builder holds.
     fn push(&mut self, array: ArrayRef) -> PyResult<()> {
-        let built = self.builder.finish().map_err(|error| {
+        self.finish_piece().map_err(|error| {
             PyTypeError::new_err(format!("bowstring: finish a column: {error}"))
         })?;
-        self.pieces.extend(built);
         self.pieces.push(array);
         Ok(())
+    }
+
+    /// Makes a piece of what the builder holds.
+    fn finish_piece(&mut self) -> Result<(), ArrowError> {
+        let built = self.builder.finish()?;
+        self.pieces.extend(built.map(|array| bytes_of(&array)));
+        Ok(())
+    }
+}
+
+/// Text as bytes, in the same memory; anything else as it is.
+fn bytes_of(array: &ArrayRef) -> ArrayRef {
+    if let Some(text) = array.as_string_opt::<i32>() {
+        Arc::new(BinaryArray::from(text.clone()))
+    } else if let Some(text) = array.as_string_opt::<i64>() {
+        Arc::new(LargeBinaryArray::from(text.clone()))
+    } else {
+        Arc::clone(array)
     }
 }
 
@@ -186,15 +222,15 @@ impl Output {
     /// and the fields at the positions `opaque`.
     pub fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
         let outputs = fields.iter().enumerate().map(|(index, field)| {
-            let held = nullable(field);
-            let builder = FieldBuilder::new(held.data_type());
+            let relaxed = nullable(field);
+            let builder = FieldBuilder::new(relaxed.data_type());
             let proven =
                 !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
             let builder = if proven { builder } else { FieldBuilder::Stock };
             FieldOutput {
                 arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
                 declared: field.data_type().clone(),
-                held,
+                held: text_as_bytes(relaxed),
                 builder,
                 pieces: Vec::new(),
             }
@@ -241,7 +277,7 @@ impl Output {
         let Some(field) = self.fields.get_mut(index) else {
             return Ok(false);
         };
-        if names.is_arrow_backed(values)
+        if (names.is_arrow_backed(values) || names.is_arrow_strings(values))
             && let Some(bytes) = field.append_arrow(values, names)?
         {
             self.piece_bytes += bytes;
@@ -276,6 +312,12 @@ impl Output {
             if !same || !self.started {
                 return Ok(false);
             }
+        }
+        if made_type == field.declared
+            && let Some(text) = c_data::bytes_of_text(array)?
+        {
+            self.append_array(index, text)?;
+            return Ok(true);
         }
         // PARITY: pyarrow lets nulls into parts that are declared without them.
         let relaxed;
@@ -388,7 +430,7 @@ impl Output {
     pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut columns = Vec::with_capacity(self.fields.len());
         for field in &mut self.fields {
-            field.pieces.extend(field.builder.finish()?);
+            field.finish_piece()?;
             columns.push(match field.pieces.as_slice() {
                 [] => arrow_array::new_empty_array(field.held.data_type()),
                 [piece] => Arc::clone(piece),
@@ -408,5 +450,19 @@ impl Output {
         self.groups = 0;
         self.piece_bytes = 0;
         RecordBatch::try_from_iter_with_nullable([("_0", Arc::new(column) as ArrayRef, true)])
+    }
+
+    /// A batch that was [taken](Self::take), with the declared types, as the JVM sees it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if pyarrow refuses it.
+    pub fn to_pyarrow<'py>(
+        &self,
+        py: Python<'py>,
+        batch: &RecordBatch,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let schema = self.schema.to_pyarrow(py)?;
+        c_data::to_pyarrow(&StructArray::from(batch.clone()), &schema)
     }
 }

@@ -1,17 +1,34 @@
 //! Text of results that is not an object column: `string`, `str`, Arrow-backed text, categories.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, make_array};
+use arrow_array::{Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, make_array};
+use arrow_buffer::OffsetBuffer;
 use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
+use arrow_schema::DataType;
 use numpy::Element;
 use pyo3::prelude::*;
 
+use super::c_data::bytes_of_text;
 use super::from_pandas::{column, elements, exact_string};
 use super::output::Names;
 
 /// The one chunk of an Arrow-backed column; `None` if it is something else or in pieces.
 pub(super) fn arrow_chunk(values: &Bound<'_, PyAny>, names: &Names) -> PyResult<Option<ArrayRef>> {
+    let Some(chunk) = only_chunk(values, names)? else {
+        return Ok(None);
+    };
+    // Validated: the values may come from anywhere.
+    Ok(ArrayData::from_pyarrow_bound(&chunk).ok().map(make_array))
+}
+
+/// The same as pyarrow has it.
+fn only_chunk<'py>(
+    values: &Bound<'py, PyAny>,
+    names: &Names,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     if !names.is_arrow_strings(values) && !names.is_arrow_backed(values) {
         return Ok(None);
     }
@@ -20,9 +37,67 @@ pub(super) fn arrow_chunk(values: &Bound<'_, PyAny>, names: &Names) -> PyResult<
     if chunks.len()? != 1 {
         return Ok(None);
     }
-    // Validated: the values may come from anywhere.
-    let data = ArrayData::from_pyarrow_bound(&chunks.get_item(0)?);
-    Ok(data.ok().map(make_array))
+    chunks.get_item(0).map(Some)
+}
+
+/// Rows from which on Arrow-backed text is not copied into the builder: it may as well be a piece of its own.
+const ROWS_OF_PIECE: usize = 100;
+
+/// The text of a long Arrow-backed column with the offsets of `field`, its memory shared; `None` if it is something
+/// else, or more than `room` bytes.
+pub(super) fn text_piece(
+    values: &Bound<'_, PyAny>,
+    names: &Names,
+    field: &DataType,
+    room: usize,
+) -> PyResult<Option<ArrayRef>> {
+    let Some(chunk) = only_chunk(values, names)? else {
+        return Ok(None);
+    };
+    if chunk.len()? < ROWS_OF_PIECE {
+        return Ok(None);
+    }
+    let Some(array) = bytes_of_text(&chunk)? else {
+        return Ok(None);
+    };
+    Ok(if *field == DataType::Binary {
+        as_piece::<i32>(&array, room)
+    } else {
+        as_piece::<i64>(&array, usize::MAX)
+    })
+}
+
+fn as_piece<To: OffsetSizeTrait>(array: &ArrayRef, room: usize) -> Option<ArrayRef> {
+    let piece: GenericBinaryArray<To> = match array.as_binary_opt::<i64>() {
+        Some(array) => with_offsets(array, room),
+        None => with_offsets(array.as_binary_opt::<i32>()?, room),
+    }?;
+    Some(Arc::new(piece))
+}
+
+/// The same bytes with other offsets, if they are no more than `room`.
+fn with_offsets<From, To>(
+    array: &GenericBinaryArray<From>,
+    room: usize,
+) -> Option<GenericBinaryArray<To>>
+where
+    From: OffsetSizeTrait,
+    To: OffsetSizeTrait,
+{
+    let offsets = array.value_offsets();
+    let (first, last) = (offsets.first()?.as_usize(), offsets.last()?.as_usize());
+    let length = last.checked_sub(first).filter(|length| *length <= room)?;
+    // Each is between the first and the last.
+    let shifted: Vec<To> = offsets
+        .iter()
+        .map(|offset| To::usize_as(offset.as_usize().wrapping_sub(first)))
+        .collect();
+    GenericBinaryArray::try_new(
+        OffsetBuffer::new(shifted.into()),
+        array.values().slice_with_length(first, length),
+        array.nulls().cloned(),
+    )
+    .ok()
 }
 
 /// Calls `append` for each value of a text array; `false` if it is none.

@@ -2,19 +2,19 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, BinaryType, Date32Type, Decimal128Type, DurationMicrosecondType,
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, LargeBinaryType,
-    LargeUtf8Type, Time64NanosecondType, TimestampMicrosecondType, Utf8Type,
+    ArrowPrimitiveType, BinaryType, ByteArrayType, Date32Type, Decimal128Type,
+    DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    LargeBinaryType, LargeUtf8Type, Time64NanosecondType, TimestampMicrosecondType, Utf8Type,
 };
-use arrow_array::{Array, GenericByteArray, LargeStringArray};
+use arrow_array::{Array, GenericByteArray, LargeBinaryArray};
 use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, NullBuffer, OffsetBuffer};
-use arrow_pyarrow::ToPyArrow;
 use arrow_schema::ArrowError;
 use numpy::datetime::{Datetime, Timedelta, units};
 use numpy::{Element, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use super::c_data;
 use super::column::{Column, local_time};
 use super::kind::{Dtype, InputKind, Traits, Unit};
 use super::objects;
@@ -218,21 +218,22 @@ impl<'py> Builder<'_, 'py> {
         }
     }
 
-    /// The `pyarrow.LargeStringArray` inside a pandas 3 string column.
+    /// The `pyarrow.LargeStringArray` inside a pandas 3 string column, for text that was decoded as bytes; `shared`: in the
+    /// memory that was read into, if that is possible, all of which then lives as long as the column.
     ///
     /// # Errors
     ///
     /// Fails if pyarrow refuses the array.
-    pub fn string_array(&self, column: &Column<'_>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn string_array(&self, column: &Column<'_>, shared: bool) -> PyResult<Bound<'py, PyAny>> {
         let array = if column.kind == InputKind::LargeString {
-            large_strings(&column.bytes::<LargeUtf8Type>())
+            large_text(&column.bytes::<LargeBinaryType>(), shared)
         } else {
-            large_strings(&column.bytes::<Utf8Type>())
+            large_text(&column.bytes::<BinaryType>(), shared)
         };
         let array = array.map_err(|error| {
             PyRuntimeError::new_err(format!("bowstring: build a string column: {error}"))
         })?;
-        array.to_data().to_pyarrow(self.py)
+        c_data::to_large_string(self.py, &array)
     }
 }
 
@@ -319,10 +320,22 @@ fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], uni
     });
 }
 
-fn large_strings<T>(arrays: &[&GenericByteArray<T>]) -> Result<LargeStringArray, ArrowError>
-where
-    T: arrow_array::types::ByteArrayType,
-{
+/// The bytes of all arrays in one with 64-bit offsets.
+fn large_text<T: ByteArrayType>(
+    arrays: &[&GenericByteArray<T>],
+    shared: bool,
+) -> Result<LargeBinaryArray, ArrowError> {
+    if let ([array], true) = (arrays, shared) {
+        let offsets = array.value_offsets().iter();
+        let offsets: Vec<i64> = offsets
+            .map(|offset| i64::usize_as(offset.as_usize()))
+            .collect();
+        return LargeBinaryArray::try_new(
+            OffsetBuffer::new(offsets.into()),
+            array.values().clone(),
+            array.nulls().cloned(),
+        );
+    }
     let rows: usize = arrays.iter().map(Array::len).sum();
     let mut offsets = Vec::with_capacity(rows + 1);
     let mut values = Vec::new();
@@ -340,7 +353,7 @@ where
         offsets.extend(
             range
                 .skip(1)
-                .map(|offset| i64::try_from(base + offset - start).unwrap_or(i64::MAX)),
+                .map(|offset| i64::usize_as(base + offset - start)),
         );
         if let Some(builder) = &mut nulls {
             match array.nulls() {
@@ -350,5 +363,5 @@ where
         }
     }
     let nulls = nulls.map(|mut builder| NullBuffer::new(builder.finish()));
-    LargeStringArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
+    LargeBinaryArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
 }

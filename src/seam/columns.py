@@ -12,6 +12,14 @@ from pandas.core.arrays import DatetimeArray
 from pandas.core.dtypes import missing
 from pyspark.sql.pandas import serializers
 
+try:
+    from pyspark.sql.pandas.types import is_variant
+except ImportError:
+    # Before Spark 4.0.
+    def is_variant(arrow_type):
+        return False
+
+
 _INPUT = {"BinaryType", "DateType", "TimeType", "DecimalType", "TimestampType"}
 _INTEGERS = {"ByteType", "ShortType", "IntegerType", "LongType"}
 
@@ -36,9 +44,15 @@ class TaskColumns:
     def __init__(self, native, stock, proven):
         self._verifier = native.verifier(stock)
         self._usual = native.Columns(stock, proven, None)
-        self._legacy = native.Columns(stock, proven, _legacy_unit) if _legacy_unit else None
+        self._legacy = native.Columns(stock.legacy(), proven, _legacy_unit) if _legacy_unit else None
+        # Columns of a frame are verified one by one.
+        self._frames = native.StructFrames(stock, proven) if self._verifier is None else None
         # id(Spark type): (Spark type, its Arrow type or None)
         self._types = {}
+
+    def frame(self, array):
+        """The frame that stock makes of a struct array in Spark 3.5, 4.0 and 4.1. None: ask stock."""
+        return None if self._frames is None else self._frames.frame(array)
 
     def series(self, array, data_type, name, legacy=False):
         """The column that stock makes of an Arrow array. None: ask stock.
@@ -117,7 +131,7 @@ def prove(native, proven, kinds, stock_of):
         if name in proven.unproven_input:
             continue
         stock = stock_of(name)
-        columns = native.Columns(stock, proven, _legacy_unit)
+        columns = native.Columns(stock.legacy(), proven, _legacy_unit)
         for sample in (values, [values[0], None, values[2]], [None, None, None]):
             array = pa.array(sample, arrow)
             made = columns.values(array)
@@ -156,6 +170,7 @@ def install():
     except ImportError:
         _legacy_unit = None
         _install_in_serializer(serializers.ArrowStreamPandasSerializer)
+        _install_frames(serializers.ArrowStreamPandasUDFSerializer)
     else:
         _legacy_unit = _observe(ArrowArrayToPandasConversion.convert_legacy)
         _install_in_input(ArrowArrayToPandasConversion)
@@ -199,6 +214,27 @@ def _install_in_serializer(serializer):
 
     serializer.arrow_to_pandas = to_pandas
     serializer._create_array = to_array
+
+
+def _install_frames(serializer):
+    """The same for struct columns that become frames."""
+    arrow_to_pandas = serializer.arrow_to_pandas
+
+    def to_pandas(self, arrow_column, *args):
+        if (
+            _active is not None
+            and self._df_for_struct
+            and pa.types.is_struct(arrow_column.type)
+            and not is_variant(arrow_column.type)
+            and getattr(self, "_input_types", None) is None
+            and arrow_column.num_chunks == 1
+        ):
+            frame = _active.frame(arrow_column.chunk(0))
+            if frame is not None:
+                return frame
+        return arrow_to_pandas(self, arrow_column, *args)
+
+    serializer.arrow_to_pandas = to_pandas
 
 
 def _install_in_input(conversion):

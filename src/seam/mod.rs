@@ -28,6 +28,7 @@ use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::scalar_pandas_iter::ScalarPandasIter;
 use crate::udf::series_agg::SeriesAgg;
+use crate::udf::struct_frames::StructFrames;
 use crate::udf::table_rows::TableRows;
 use crate::udf::verifier;
 
@@ -95,6 +96,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<Batches>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<Columns>()?;
+    native.add_class::<StructFrames>()?;
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;
     native.add_class::<GroupedAggIter>()?;

@@ -4,6 +4,8 @@ The native path asks these for every column that it may not convert itself, and 
 that is not as it should be: what they return or raise is stock's word.
 """
 
+from copy import copy
+
 import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import _check_series_convert_timestamps_internal, to_arrow_type
@@ -30,6 +32,9 @@ def _is_plain(data_type):
 
 class Stock:
     """What all lines share. One object per task."""
+
+    # Whether columns are converted in the older of two ways, see `ConversionStock.legacy`.
+    is_legacy = False
 
     def __init__(self, return_type, timezone, safecheck, by_name, large_types):
         self.return_type = return_type
@@ -239,6 +244,20 @@ class ConversionStock(Stock):
             prefer_int_ext_dtype=self._prefer_int_ext_dtype,
             df_for_struct=False,
         )
+
+    def legacy(self):
+        """The same for the older way from Arrow to pandas. PARITY: its time zones are those of another library."""
+        from pyspark.sql.conversion import ArrowArrayToPandasConversion
+
+        def to_pandas(column, data_type, *, timezone, struct_in_pandas, **options):
+            return ArrowArrayToPandasConversion.convert_legacy(
+                column, data_type, timezone=timezone, struct_in_pandas=struct_in_pandas
+            )
+
+        other = copy(self)
+        other.is_legacy = True
+        other._to_pandas = to_pandas
+        return other
 
     def meet_text(self):
         # PARITY: PySpark caches the converter, and that keeps the storage of strings which was set when it was made.

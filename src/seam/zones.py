@@ -46,7 +46,7 @@ def output_table(stock):
 
 
 def _remember(tables, stock, observe):
-    zone = stock.timezone
+    zone = stock.timezone, stock.is_legacy
     if zone not in tables:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

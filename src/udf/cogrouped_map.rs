@@ -14,7 +14,7 @@ use super::task::{self, Answer, Pairs, Step};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -63,7 +63,7 @@ impl CogroupedMap {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(Framing::Cogrouped, self.conversions.projection());
+        let reader = self.conversions.reader(Framing::Cogrouped);
         let run = Run {
             py,
             task: self,

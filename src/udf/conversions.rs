@@ -13,7 +13,7 @@ use crate::frame::from_pandas::Rules;
 use crate::frame::kind::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::frame::output::{Names, Output};
 use crate::frame::zone::Zone;
-use crate::worker::group_reader::Projection;
+use crate::worker::group_reader::{Framing, GroupReader, Projection};
 
 /// One task's conversions, both native and stock.
 #[derive(Debug)]
@@ -132,8 +132,13 @@ impl Conversions {
         kinds(&self.traits, self.session_zone.as_deref(), schema)
     }
 
-    /// The columns with a native path; the reading thread leaves the others encoded.
-    pub fn projection(&self) -> Box<Projection> {
+    /// A reader that decodes the columns with a native path, and leaves the others encoded.
+    pub fn reader(&self, framing: Framing) -> GroupReader {
+        // pandas 3 has text as Arrow has it.
+        GroupReader::new(framing, self.projection()).text_as_bytes(self.traits.arrow_strings)
+    }
+
+    fn projection(&self) -> Box<Projection> {
         let (traits, zone) = (self.traits.clone(), self.session_zone.clone());
         Box::new(move |schema| {
             let kinds = kinds(&traits, zone.as_deref(), schema);

@@ -88,6 +88,38 @@ impl GroupFrames {
         }
     }
 
+    /// For columns of these names that are native, all of them, of groups that nobody reads.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if pandas does.
+    pub fn labelled(
+        conversions: &Arc<Conversions>,
+        offsets: &Offsets,
+        labels: &[String],
+        py: Python<'_>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            frames: Some(conversions.frames(py, labels)?.unbind()),
+            ..Self::new(conversions, offsets)
+        })
+    }
+
+    /// The frame of native columns, see [`Self::labelled`], or `None` if the user has changed an
+    /// option of pandas that matters.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python does.
+    pub fn of_columns<'py>(
+        &mut self,
+        py: Python<'py>,
+        rows: usize,
+        native: &NativeColumns<'_>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.build(py, rows, native, &[], true)
+    }
+
     /// For kinds whose batches stock converts as they come.
     #[must_use]
     pub fn uncombined(mut self) -> Self {
@@ -133,7 +165,8 @@ impl GroupFrames {
         } else {
             None
         };
-        if let Some(frame) = self.build(py, group, &native, &stock)? {
+        let one_chunk = self.combines || group.encoded.len() <= 1;
+        if let Some(frame) = self.build(py, group.rows, &native, &stock, one_chunk)? {
             if let Some(verifier) = verifier {
                 let series = |index| stock.get(index).and_then(Option::as_ref);
                 verifier.input(Input {
@@ -252,13 +285,13 @@ impl GroupFrames {
     fn build<'py>(
         &mut self,
         py: Python<'py>,
-        group: &Group,
+        rows: usize,
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
+        one_chunk: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         // pandas 3.
         let one_per_column = self.conversions.traits.arrow_strings;
-        let one_chunk = self.combines || group.encoded.len() <= 1;
         let slots: Vec<Slot> = self
             .offsets
             .values
@@ -278,7 +311,7 @@ impl GroupFrames {
             py,
             decimal: self.conversions.names.decimal.bind(py),
             traits: &self.conversions.traits,
-            rows: group.rows,
+            rows,
         };
         let arrays = PyList::empty(py);
         for (slot, columns) in &blocks {
@@ -296,8 +329,8 @@ impl GroupFrames {
         let layout = self.layouts.get(&slots);
         let frames = self.frames(py)?;
         let frame = match &self.columns_of_frame {
-            Some(columns) => frames.call_method1("frame", (layout, arrays, group.rows, columns))?,
-            None => frames.call_method1("frame", (layout, arrays, group.rows))?,
+            Some(columns) => frames.call_method1("frame", (layout, arrays, rows, columns))?,
+            None => frames.call_method1("frame", (layout, arrays, rows))?,
         };
         Ok((!frame.is_none()).then_some(frame))
     }
@@ -334,7 +367,7 @@ impl GroupFrames {
                 let column = column.ok_or_else(|| {
                     PyRuntimeError::new_err("bowstring: a string column is missing")
                 })?;
-                return builder.string_array(column);
+                return builder.string_array(column, false);
             }
             Slot::Native { dtype, .. } => *dtype,
             Slot::Stock { .. } => {
@@ -377,7 +410,7 @@ impl GroupFrames {
                             rows: first.rows().min(1),
                         };
                         let array = if *dtype == Dtype::String {
-                            builder.string_array(&first)?
+                            builder.string_array(&first, false)?
                         } else {
                             builder.block(*dtype, &[Some(&first)])?
                         };

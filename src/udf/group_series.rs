@@ -176,7 +176,7 @@ impl GroupSeries {
         let arrays = PyList::empty(py);
         for (column, dtype) in native.iter().flatten() {
             arrays.append(if *dtype == Dtype::String {
-                builder.string_array(column)?
+                builder.string_array(column, true)?
             } else {
                 builder.block(*dtype, &[Some(column)])?
             })?;

@@ -14,7 +14,7 @@ use super::series_udf::{SeriesCalls, SeriesUdf};
 use super::task::{self, Answer, Step};
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -54,7 +54,7 @@ impl GroupedAggIter {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(Framing::Parts, self.conversions.projection());
+        let reader = self.conversions.reader(Framing::Parts);
         let maker = SeriesMaker {
             series: GroupSeries::new(py, &self.conversions)?,
             udfs: Arc::clone(&self.udfs),

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -18,7 +17,7 @@ use super::task::{self, Answer, Step, internal, wire_error};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -65,7 +64,7 @@ impl GroupedMap {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(self.framing, self.conversions.projection());
+        let reader = self.conversions.reader(self.framing);
         let mut run = Run {
             py,
             function: self.function.bind(py),
@@ -88,8 +87,8 @@ impl GroupedMap {
         messages: Vec<Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let messages: Vec<&[u8]> = messages.iter().map(PyBytesMethods::as_bytes).collect();
-        let group = Group::decode(schema, &messages, self.conversions.projection())
-            .map_err(|error| wire_error(&error))?;
+        let reader = self.conversions.reader(Framing::BatchPerGroup);
+        let group = Group::decode(schema, &messages, reader).map_err(|error| wire_error(&error))?;
         Ok(GroupFrames::new(&self.conversions, &self.offsets)
             .frame(py, &group, self.offsets.with_key, None)?
             .0)
@@ -104,10 +103,8 @@ impl GroupedMap {
         let mut output = self.conversions.output();
         let rows = Results::new(py, &self.conversions)?.take_apart(result, &mut output, None)?;
         output.end_group(rows);
-        output
-            .take()
-            .map_err(|error| internal(&error))?
-            .to_pyarrow(py)
+        let batch = output.take().map_err(|error| internal(&error))?;
+        output.to_pyarrow(py, &batch)
     }
 }
 

@@ -17,7 +17,7 @@ use super::task::{self, Answer, Step};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -60,7 +60,7 @@ impl GroupedMapIter {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(Framing::Parts, self.conversions.projection());
+        let reader = self.conversions.reader(Framing::Parts);
         let frames = GroupFrames::new(&self.conversions, &self.offsets);
         let verifier = Verifier::start(self.conversions.stock.bind(py))?;
         let maker = FrameMaker {

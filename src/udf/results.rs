@@ -93,7 +93,7 @@ impl<'a, 'py> Results<'a, 'py> {
             result,
             positions: &positions,
             native: &native,
-            batch: &batch,
+            batch: &alone.to_pyarrow(self.py, &batch)?,
         })?;
         output.append_batch(&batch)?;
         Ok(rows)

@@ -19,7 +19,7 @@ use super::verifier::Verifier;
 use crate::frame::kind::InputKind;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -50,9 +50,7 @@ impl ScalarPandas {
         };
         let kinds = self.conversions.kinds(&schema);
         // pyarrow shares the memory of text, which nobody has looked at.
-        let pays = |kind: &InputKind| {
-            !kind.is_nested() && !matches!(kind, InputKind::String | InputKind::LargeString)
-        };
+        let pays = |kind: &InputKind| !kind.is_nested();
         Ok(!kinds.is_empty() && kinds.iter().all(|kind| kind.as_ref().is_some_and(pays)))
     }
 
@@ -63,7 +61,7 @@ impl ScalarPandas {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(Framing::BatchPerGroup, self.conversions.projection());
+        let reader = self.conversions.reader(Framing::BatchPerGroup);
         let mut run = Run {
             py,
             task: self,
@@ -162,7 +160,11 @@ impl Step for Run<'_, '_> {
                 let (schema, messages) = messages(py, &group)?;
                 let known = (schema, messages, series, group.rows, results, true);
                 let convert = self.task.task.bind(py).getattr("batch")?;
-                verifier.whole(&convert, known.into_pyobject(py)?, &batch)?;
+                verifier.whole(
+                    &convert,
+                    known.into_pyobject(py)?,
+                    &output.to_pyarrow(py, &batch)?,
+                )?;
             }
             let columns = RecordBatch::from(batch.column(0).as_struct());
             answer.write(py, output.flat_schema(), columns)?;

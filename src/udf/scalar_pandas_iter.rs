@@ -20,7 +20,7 @@ use super::scalar_pandas::ScalarPandas;
 use super::task::{self, Answer, internal, wire_error};
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 use crate::worker::read_ahead::Next;
 
@@ -83,7 +83,7 @@ impl ScalarPandasIter {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(Framing::BatchPerGroup, self.scalar.conversions.projection());
+        let reader = self.scalar.conversions.reader(Framing::BatchPerGroup);
         let (infile, outfile) = (infile.get(), outfile.get());
         task::converse(py, infile, outfile, reader, usize::MAX, |answer| {
             let task = self.scalar.task.bind(py);

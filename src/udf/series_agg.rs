@@ -13,7 +13,7 @@ use super::series_udf::{SeriesCalls, SeriesUdf};
 use super::task::{self, Answer, Step};
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::group_reader::Framing;
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -59,7 +59,7 @@ impl SeriesAgg {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = GroupReader::new(self.framing, self.conversions.projection());
+        let reader = self.conversions.reader(self.framing);
         let mut run = Run {
             py,
             task: self,

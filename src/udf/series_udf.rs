@@ -300,7 +300,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
             .filter_map(|index| results.get(*index))
             .map(|result| self.series(result))
             .collect::<PyResult<_>>()?;
-        verifier.fields(native, series, &batch)?;
+        verifier.fields(native, series, &alone.to_pyarrow(self.py, &batch)?)?;
         output.append_batch(&batch)?;
         Ok(rows)
     }

@@ -1,7 +1,5 @@
 //! Native conversions beside stock's on the user's own data: `BOWSTRING_NATIVE=verify`.
 
-use arrow_array::RecordBatch;
-use arrow_pyarrow::ToPyArrow;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
@@ -46,8 +44,8 @@ pub struct Output<'a, 'py> {
     pub positions: &'a [usize],
     /// The fields that were converted natively.
     pub native: &'a [usize],
-    /// What is about to be sent.
-    pub batch: &'a RecordBatch,
+    /// What is about to be sent, a `pyarrow.RecordBatch`.
+    pub batch: &'a Bound<'py, PyAny>,
 }
 
 impl<'py> Verifier<'py> {
@@ -131,9 +129,9 @@ impl<'py> Verifier<'py> {
         &self,
         fields: Vec<usize>,
         series: Vec<Bound<'py, PyAny>>,
-        batch: &RecordBatch,
+        batch: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let arguments = (fields, series, batch.to_pyarrow(self.0.py())?);
+        let arguments = (fields, series, batch);
         self.0.call_method1("fields", arguments).map(drop)
     }
 
@@ -146,9 +144,9 @@ impl<'py> Verifier<'py> {
         &self,
         convert: &Bound<'py, PyAny>,
         arguments: Bound<'py, PyTuple>,
-        batch: &RecordBatch,
+        batch: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let arguments = (convert, arguments, batch.to_pyarrow(self.0.py())?);
+        let arguments = (convert, arguments, batch);
         self.0.call_method1("whole", arguments).map(drop)
     }
 
@@ -176,8 +174,7 @@ impl<'py> Verifier<'py> {
     ///
     /// The first difference.
     pub fn output(&self, output: &Output<'_, 'py>) -> PyResult<()> {
-        let batch = output.batch.to_pyarrow(self.0.py())?;
-        let arguments = (output.result, output.positions, output.native, batch);
+        let arguments = (output.result, output.positions, output.native, output.batch);
         self.0.call_method1("output", arguments).map(drop)
     }
 }

@@ -20,7 +20,7 @@ pub use fault::{Fault, Lie};
 pub use inflate::inflate;
 pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
 pub use layout::owner;
-pub use nullable::{nullable, nullable_inside};
+pub use nullable::{nullable, nullable_inside, text_as_bytes};
 pub use soundness::{Found, Soundness, check};
 
 /// Longest Arrow IPC metadata accepted, in bytes.

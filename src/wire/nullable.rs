@@ -14,6 +14,16 @@ pub fn nullable(field: &FieldRef) -> FieldRef {
     Arc::new(field.with_data_type(data_type).with_nullable(true))
 }
 
+/// The field with bytes in place of text, which may then be any bytes. What it holds stays as it is.
+pub fn text_as_bytes(field: FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Utf8 => DataType::Binary,
+        DataType::LargeUtf8 => DataType::LargeBinary,
+        _ => return field,
+    };
+    Arc::new(Field::clone(&field).with_data_type(data_type))
+}
+
 /// The type with null allowed in what it holds, see [`nullable`].
 #[expect(
     clippy::wildcard_enum_match_arm,

@@ -12,7 +12,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::take::take_record_batch;
 use bytes::BufMut;
 
-use super::group_reader::{Framing, GroupReader, Projection};
+use super::group_reader::GroupReader;
 use crate::wire::{
     CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
     owner,
@@ -29,11 +29,11 @@ pub struct InputSchema {
     pub message: Vec<u8>,
     /// All columns that the user knows of are inside the only one.
     pub in_struct: bool,
-    /// `schema` with every field nullable.
+    /// `schema` as it is decoded: every field nullable, and text as bytes where that was asked for.
     ///
     /// PARITY: Spark marks fields that have nulls all the same, where the user's schema says so,
     /// and pyarrow does not look.
-    pub(super) nullable: SchemaRef,
+    pub(super) decoded: SchemaRef,
 }
 
 /// One record batch as it came, but without compression, for the columns that only stock can
@@ -110,7 +110,7 @@ impl EncodedBatch {
             read_record_batch(
                 &self.body,
                 batch,
-                Arc::clone(&schema.nullable),
+                Arc::clone(&schema.decoded),
                 &HashMap::new(),
                 Some(&schema.projection),
                 &header.version(),
@@ -162,7 +162,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group from whole encapsulated messages: one schema, then record batches.
+    /// A group from whole encapsulated messages, one schema, then record batches, as a new `reader`
+    /// has it.
     ///
     /// # Errors
     ///
@@ -170,9 +171,8 @@ impl Group {
     pub fn decode(
         schema: &[u8],
         batches: &[&[u8]],
-        project: Box<Projection>,
+        mut reader: GroupReader,
     ) -> Result<Self, WireError> {
-        let mut reader = GroupReader::new(Framing::BatchPerGroup, project);
         reader.learn_schema(schema.get(8..).unwrap_or_default())?;
         let schema = reader.schema().ok_or(WireError::Truncated {
             expected: "a schema",

@@ -8,7 +8,7 @@ use byteorder::{BigEndian, ByteOrder};
 
 use super::group::{Columns, Decoded, EncodedBatch, Group, InputSchema, encapsulate, guarded};
 use super::input::Input;
-use crate::wire::{Fault, Found, MessageHeader, MessagePrefix, WireError, nullable};
+use crate::wire::{Fault, Found, MessageHeader, MessagePrefix, WireError, nullable, text_as_bytes};
 
 /// How groups lie in the data section.
 ///
@@ -57,6 +57,7 @@ pub struct GroupReader {
     side: usize,
     in_stream: bool,
     in_struct: bool,
+    text_as_bytes: bool,
     groups: u64,
     /// Rows of the group that were handed over.
     rows_before: usize,
@@ -82,6 +83,7 @@ impl GroupReader {
             side: 0,
             in_stream: false,
             in_struct: false,
+            text_as_bytes: false,
             groups: 0,
             rows_before: 0,
         }
@@ -91,6 +93,13 @@ impl GroupReader {
     #[must_use]
     pub fn in_struct(mut self) -> Self {
         self.in_struct = true;
+        self
+    }
+
+    /// For kinds that pass text on: columns of it are decoded as bytes, of which nobody asks that they are UTF-8.
+    #[must_use]
+    pub fn text_as_bytes(mut self, wanted: bool) -> Self {
+        self.text_as_bytes = wanted;
         self
     }
 
@@ -219,9 +228,17 @@ impl GroupReader {
         let schema = guarded(|| arrow_ipc::convert::try_fb_to_schema(schema))
             .map_err(|source| WireError::Schema { source })?;
         let projection = (self.project)(&schema);
+        let decoded = |field| {
+            let field = nullable(field);
+            if self.text_as_bytes {
+                text_as_bytes(field)
+            } else {
+                field
+            }
+        };
         let schema = Arc::new(InputSchema {
-            nullable: Arc::new(Schema::new(
-                schema.fields().iter().map(nullable).collect::<Vec<_>>(),
+            decoded: Arc::new(Schema::new(
+                schema.fields().iter().map(decoded).collect::<Vec<_>>(),
             )),
             schema: Arc::new(schema),
             projection,
