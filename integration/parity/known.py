@@ -30,4 +30,3 @@ def reason(difference: str, drawn: dict[str, Any] | None = None) -> str | None:
         if any(re.search(pattern, difference) for pattern in patterns):
             return why
     return None
-

@@ -16,10 +16,12 @@ pub fn nullable(field: &FieldRef) -> FieldRef {
 
 /// The field with bytes in place of text, which may then be any bytes. What it holds stays as it is.
 pub fn text_as_bytes(field: FieldRef) -> FieldRef {
-    let data_type = match field.data_type() {
-        DataType::Utf8 => DataType::Binary,
-        DataType::LargeUtf8 => DataType::LargeBinary,
-        _ => return field,
+    let data_type = if field.data_type() == &DataType::Utf8 {
+        DataType::Binary
+    } else if field.data_type() == &DataType::LargeUtf8 {
+        DataType::LargeBinary
+    } else {
+        return field;
     };
     Arc::new(Field::clone(&field).with_data_type(data_type))
 }

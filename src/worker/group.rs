@@ -157,7 +157,7 @@ pub struct Group {
     pub encoded: Vec<EncodedBatch>,
     /// Number of rows in all batches.
     pub rows: usize,
-    /// Nothing more of it comes, as is always so but for [`Framing::Parts`].
+    /// Nothing more of it comes, as is always so but for [`Parts`](super::group_reader::Framing::Parts).
     pub ends: bool,
 }
 
