@@ -172,13 +172,13 @@ pub fn fill_decimals(
     scale: i8,
     target: &mut [Py<PyAny>],
 ) -> PyResult<()> {
-    let mut text = String::with_capacity(48);
+    let mut text = Vec::with_capacity(48);
     let values = arrays.iter().flat_map(|array| array.iter());
     for (slot, value) in target.iter_mut().zip(values) {
         *slot = match value {
             Some(value) => {
                 write_decimal(&mut text, value, scale);
-                decimal.call1((text.as_str(),))?.unbind()
+                decimal.call1((PyString::from_bytes(py, &text)?,))?.unbind()
             }
             None => py.None(),
         };
@@ -186,16 +186,38 @@ pub fn fill_decimals(
     Ok(())
 }
 
-/// Writes `value · 10^-scale` so that `Decimal(text)` has the exponent `-scale`.
-fn write_decimal(text: &mut String, value: i128, scale: i8) {
-    use std::fmt::Write;
+/// Writes `value · 10^-scale` with all digits of the scale, so that `Decimal` of it has the exponent `-scale`.
+fn write_decimal(text: &mut Vec<u8>, value: i128, scale: i8) {
     text.clear();
-    // Writing to a String cannot fail.
-    let _: Result<(), std::fmt::Error> = if scale == 0 {
-        write!(text, "{value}")
-    } else {
-        write!(text, "{value}E-{scale}")
-    };
+    let mut rest = value.unsigned_abs();
+    // Division of 64 bits is many times faster, and nearly every decimal has fewer.
+    while u64::try_from(rest).is_err() {
+        push_digit(text, scale, rest % 10);
+        rest /= 10;
+    }
+    let mut rest = u64::try_from(rest).unwrap_or_default();
+    while rest > 0 || !has_whole_digit(text, scale) {
+        push_digit(text, scale, u128::from(rest % 10));
+        rest /= 10;
+    }
+    if value < 0 {
+        text.push(b'-');
+    }
+    text.reverse();
+}
+
+/// Appends the next digit from the right, and the point behind it, which is to its left.
+fn push_digit(text: &mut Vec<u8>, scale: i8, digit: u128) {
+    if scale > 0 && i8::try_from(text.len()) == Ok(scale) {
+        text.push(b'.');
+    }
+    text.push(b'0' + u8::try_from(digit).unwrap_or_default());
+}
+
+/// Whether there is a digit left of the point.
+fn has_whole_digit(text: &[u8], scale: i8) -> bool {
+    let point = usize::from(scale > 0);
+    text.len() > usize::try_from(scale).unwrap_or_default() + point
 }
 
 #[cfg(test)]
@@ -204,15 +226,21 @@ mod tests {
 
     #[test]
     fn decimal_text_keeps_the_scale() {
-        let mut text = String::new();
+        let mut text = Vec::new();
         for (value, scale, expected) in [
-            (150, 2, "150E-2"),
-            (0, 18, "0E-18"),
+            (150, 2, "1.50"),
+            (-5, 2, "-0.05"),
+            (-99, 2, "-0.99"),
+            (100, 2, "1.00"),
+            (0, 18, "0.000000000000000000"),
+            (0, 0, "0"),
             (-7, 0, "-7"),
-            (i128::MAX, 37, "170141183460469231731687303715884105727E-37"),
+            (i128::from(u64::MAX) + 1, 1, "1844674407370955161.6"),
+            (i128::MAX, 38, "1.70141183460469231731687303715884105727"),
+            (i128::MAX, 0, "170141183460469231731687303715884105727"),
         ] {
             write_decimal(&mut text, value, scale);
-            assert_eq!(text, expected);
+            assert_eq!(text, expected.as_bytes());
         }
     }
 }

@@ -10,6 +10,7 @@ from _bowstring_frames import _DEFAULT_OPTIONS, _options
 from _bowstring_stock import _is_plain
 from pandas.core.arrays import DatetimeArray
 from pandas.core.dtypes import missing
+from pandas.core.internals.managers import BlockManager
 from pyspark.sql.pandas import serializers
 
 try:
@@ -20,7 +21,7 @@ except ImportError:
         return False
 
 
-_INPUT = {"BinaryType", "DateType", "TimeType", "DecimalType", "TimestampType"}
+_INPUT = {"BinaryType", "BooleanType", "DateType", "TimeType", "DecimalType", "TimestampType"}
 _INTEGERS = {"ByteType", "ShortType", "IntegerType", "LongType"}
 
 
@@ -73,9 +74,12 @@ class TaskColumns:
 
     def array(self, series, arrow_type):
         """The Arrow array that stock makes of a result's column. None: ask stock."""
-        if type(series) is not pd.Series or getattr(missing, "INF_AS_NA", False):
+        return self.array_of(series._values, arrow_type) if type(series) is pd.Series else None
+
+    def array_of(self, values, arrow_type):
+        """The same for what is inside the column."""
+        if getattr(missing, "INF_AS_NA", False):
             return None
-        values = series._values
         # pyarrow takes its own columns as they are, or casts them faster than anybody copies them.
         return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type)
 
@@ -180,6 +184,11 @@ def install():
 _legacy_unit = None
 
 
+def _are(labels, names):
+    """Whether these are the labels, each of them once."""
+    return labels.tolist() == names and len(set(names)) == len(names)
+
+
 def _observe(convert_legacy):
     """The unit of timestamps that stock converts in its older way."""
     from pyspark.sql.types import TimestampType
@@ -273,14 +282,19 @@ def _install_in_output(conversion):
         batch = _active.batch(data)
         if batch is not None:
             return batch
+        values = None
         if type(data) is pd.DataFrame and len(data.columns):
-            if options.get("assign_cols_by_name", False) and any(isinstance(name, str) for name in data.columns):
+            by_name = options.get("assign_cols_by_name", False)
+            if by_name and any(isinstance(name, str) for name in data.columns) and not _are(data.columns, schema.names):
                 data = data[schema.names]
-            columns = [data.iloc[:, index] for index in range(len(schema.fields))]
-        elif type(data) is list:
-            columns = data
-        else:
+            if type(data._mgr) is BlockManager and len(schema.fields) <= len(data.columns):
+                # A Series of each column would cost more than its conversion.
+                values = [data._mgr.iget_values(index) for index in range(len(schema.fields))]
+        elif type(data) is not list:
             return stock(cls, data, schema, **options)
+
+        def column_at(index):
+            return data[index] if type(data) is list else data.iloc[:, index]
 
         def arrow_type(data_type):
             return to_arrow_type(
@@ -289,19 +303,25 @@ def _install_in_output(conversion):
                 prefers_large_types=options.get("prefers_large_types", False),
             )
 
-        def array(column, field):
-            if type(column) is pd.DataFrame and type(field.dataType) is StructType:
-                nested = convert(cls, column, field.dataType, **options)
-                return ArrowBatchTransformer.wrap_struct(nested).column(0)
+        def array(index, field):
             wanted = _active.arrow_type(field.dataType, arrow_type)
-            made = None if wanted is None else _active.array(column, wanted)
+            made = None
+            if values is not None:
+                made = None if wanted is None else _active.array_of(values[index], wanted)
+            else:
+                column = column_at(index)
+                if type(column) is pd.DataFrame and type(field.dataType) is StructType:
+                    nested = convert(cls, column, field.dataType, **options)
+                    return ArrowBatchTransformer.wrap_struct(nested).column(0)
+                made = None if wanted is None else _active.array(column, wanted)
 
             def ask_stock():
-                return stock(cls, [column], StructType([field]), **options).column(0)
+                return stock(cls, [column_at(index)], StructType([field]), **options).column(0)
 
             return ask_stock() if made is None else _active.verified_array(made, ask_stock)
 
-        arrays = [array(column, field) for column, field in zip(columns, schema.fields)]
+        count = min(len(data), len(schema.fields)) if type(data) is list else len(schema.fields)
+        arrays = [array(index, field) for index, field in enumerate(schema.fields[:count])]
         return pa.RecordBatch.from_arrays(arrays, schema.names)
 
     conversion.convert = classmethod(convert)

@@ -75,15 +75,16 @@ impl Columns {
                     .then(|| masked(py, &array))
                     .flatten());
             }
-            InputKind::Binary
+            InputKind::Boolean if array.null_count() == 0 => return Ok(None),
+            InputKind::Boolean
+            | InputKind::Binary
             | InputKind::LargeBinary
             | InputKind::Date
             | InputKind::Time
             | InputKind::Decimal(_)
             | InputKind::Timestamp(_)
             | InputKind::NamedTimestamp => {}
-            InputKind::Boolean
-            | InputKind::Float
+            InputKind::Float
             | InputKind::Double
             | InputKind::String
             | InputKind::LargeString
