@@ -146,6 +146,16 @@ impl<'py> Layout<'py> {
         })
     }
 
+    /// That of a `pyarrow.Schema` which is known to have these [fields](Self::fields).
+    pub fn known(schema: Bound<'py, PyAny>, fields: Fields) -> Self {
+        Self { schema, fields }
+    }
+
+    /// How the columns are held.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
     /// The `pyarrow.Schema`.
     pub fn schema(&self) -> &Bound<'py, PyAny> {
         &self.schema
@@ -157,6 +167,17 @@ impl<'py> Layout<'py> {
     ///
     /// Fails if it is something else.
     pub fn columns(&self, batch: &Bound<'py, PyAny>) -> PyResult<StructArray> {
+        self.columns_if_it_fits(batch)?.ok_or_else(|| {
+            PyTypeError::new_err("bowstring: a record batch has another schema, this is a bug")
+        })
+    }
+
+    /// The same; `None` if it is something else.
+    ///
+    /// # Errors
+    ///
+    /// Fails if arrow-rs refuses them.
+    pub fn columns_if_it_fits(&self, batch: &Bound<'py, PyAny>) -> PyResult<Option<StructArray>> {
         let py = batch.py();
         let same = batch.get_type().is(record_batch_class(py)?)
             && batch
@@ -164,9 +185,7 @@ impl<'py> Layout<'py> {
                 .call_method1(intern!(py, "equals"), (&self.schema,))?
                 .is_truthy()?;
         if !same {
-            return Err(PyTypeError::new_err(
-                "bowstring: a record batch has another schema, this is a bug",
-            ));
+            return Ok(None);
         }
         let mut array = FFI_ArrowArray::empty();
         batch.call_method1(intern!(py, "_export_to_c"), (&raw mut array as usize,))?;
@@ -175,10 +194,41 @@ impl<'py> Layout<'py> {
         // the layout. That the buffers hold what their lengths say is pyarrow's promise, on which
         // stock's writer relies as well.
         let data = unsafe { from_ffi_and_data_type(array, DataType::Struct(self.fields.clone())) };
-        data.map(StructArray::from).map_err(|error| {
-            PyTypeError::new_err(format!("bowstring: take a record batch: {error}"))
-        })
+        data.map(|data| Some(StructArray::from(data)))
+            .map_err(|error| {
+                PyTypeError::new_err(format!("bowstring: take a record batch: {error}"))
+            })
     }
+}
+
+/// Whether arrays of this field's type are sent by pyarrow's writer as they are: no dictionaries beside them, no views,
+/// no extension types.
+#[expect(clippy::wildcard_enum_match_arm, reason = "Spark sends no other types")]
+pub fn sends_as_it_is(field: &Field) -> bool {
+    let plain = match field.data_type() {
+        DataType::List(child) | DataType::LargeList(child) | DataType::Map(child, _) => {
+            sends_as_it_is(child)
+        }
+        DataType::Struct(fields) => fields.iter().all(|field| sends_as_it_is(field)),
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal128(_, _)
+        | DataType::Date32
+        | DataType::Time64(_)
+        | DataType::Timestamp(_, _)
+        | DataType::Duration(_)
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Binary
+        | DataType::LargeBinary => true,
+        _ => false,
+    };
+    plain && field.extension_type_name().is_none()
 }
 
 /// A field with null allowed everywhere, and bytes in place of text: pyarrow's may be any bytes.

@@ -99,6 +99,12 @@ def stream(seen):
     return function, Streams(seen.native, deserializer, serializer)
 
 
+def map_arrow(seen):
+    """207: the same, and the fields of the struct column never get into it, nor out of it. Nobody compares them."""
+    function, _, deserializer, serializer = seen.result
+    return function, Streams(seen.native, deserializer, serializer, in_struct=seen.native.verifier(None) is None)
+
+
 def stream_of_columns(seen):
     """The same, and columns are converted natively inside stock's conversions."""
     function, _, deserializer, serializer = seen.result
@@ -114,7 +120,7 @@ KINDS = {
     PythonEvalType.SQL_COGROUPED_MAP_PANDAS_UDF: cogrouped_map,
     PythonEvalType.SQL_GROUPED_AGG_PANDAS_UDF: grouped_agg,
     PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
-    PythonEvalType.SQL_MAP_ARROW_ITER_UDF: stream,
+    PythonEvalType.SQL_MAP_ARROW_ITER_UDF: map_arrow,
     PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream_of_columns,
 }
 """By eval type."""

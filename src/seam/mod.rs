@@ -15,7 +15,7 @@ use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
 use crate::udf::arrow_batched;
-use crate::udf::batches::Batches;
+use crate::udf::batches::{Batches, StructBatch};
 use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::cogrouped_map_arrow::CogroupedMapArrow;
 use crate::udf::columns::Columns;
@@ -29,6 +29,7 @@ use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::scalar_pandas_iter::ScalarPandasIter;
 use crate::udf::series_agg::SeriesAgg;
 use crate::udf::struct_frames::StructFrames;
+use crate::udf::struct_stream::StructStream;
 use crate::udf::table_rows::TableRows;
 use crate::udf::verifier;
 
@@ -94,6 +95,8 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
     native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
     native.add_class::<Batches>()?;
+    native.add_class::<StructBatch>()?;
+    native.add_class::<StructStream>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<Columns>()?;
     native.add_class::<StructFrames>()?;

@@ -6,6 +6,7 @@ serializer that reads from a `Batches` of the native half, or writes to a `Sink`
 
 import pyarrow as pa
 from _bowstring_columns import active
+from pyspark.serializers import SpecialLengths, write_int
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
 
@@ -49,6 +50,49 @@ class Sink:
             self._flush()
 
 
+class StructSink(Sink):
+    """The same for a task whose results are the fields of one struct column."""
+
+    # Whether the task that runs has one.
+    at_work = False
+
+    def __init__(self, native, outfile):
+        super().__init__(outfile)
+        self._native = native
+        self._outfile = outfile
+        # Writes all batches if the first one is of plain types.
+        self._stream = None
+
+    def write_batch(self, batch):
+        fields = batch.fields if type(batch) is self._native.StructBatch else None
+        if self.schema is None and fields is not None:
+            self._stream = self._native.StructStream.of(fields.schema)
+        if self._stream is None:
+            super().write_batch(batch if fields is None else wrap(fields))
+            return
+        if self.schema is None:
+            self.schema = fields.schema
+        if fields is None or not self._stream.write(fields, self._outfile):
+            self._write_other(batch if fields is None else wrap(fields))
+
+    def _write_other(self, batch):
+        # PARITY: the first batch decides on the schema, and pyarrow's writer refuses others.
+        schema = pa.schema([pa.field("_0", pa.struct(list(self.schema)))])
+        pa.RecordBatchStreamWriter(pa.BufferOutputStream(), schema).write_batch(batch)
+        raise TypeError(f"bowstring: {batch.schema} should have been refused, this is a bug")
+
+    def close(self):
+        super().close()
+        if self._stream is not None:
+            self._stream.close(self._outfile)
+
+
+def wrap(fields):
+    """A batch of one struct column, as stock makes it."""
+    struct = pa.StructArray.from_arrays(fields.columns, fields=pa.struct(list(fields.schema)))
+    return pa.RecordBatch.from_arrays([struct], ["_0"])
+
+
 class Batch(list):
     """One record batch in a list, in the place of the file that a serializer reads from."""
 
@@ -81,26 +125,34 @@ class Taken:
 class Streams:
     """Stock's deserializer and serializer of a task, on top of native streams."""
 
-    def __init__(self, native, deserializer, serializer, columns=None, rows=None):
-        """`columns`: `TaskColumns`, asked before stock's converters are; `rows`: `TableRows` that writes, too."""
+    def __init__(self, native, deserializer, serializer, columns=None, rows=None, in_struct=False):
+        """
+        `columns`: `TaskColumns`, asked before stock's converters are; `rows`: `TableRows` that writes, too;
+        `in_struct`: the function has the fields of the only column as batches, and nobody converts them.
+        """
         self._native = native
         self._deserializer = deserializer
         self._serializer = serializer
         self._columns = columns
         self._rows = rows
+        self._in_struct = in_struct
         self._batches = None
 
     def load_stream(self, infile):
-        self._batches = self._native.Batches(infile, self._columns is not None)
+        self._batches = self._native.Batches(infile, self._columns is not None, self._in_struct)
         return self._deserializer.load_stream(self._batches)
 
     def dump_stream(self, iterator, outfile):
         self._batches.flush_first(outfile)
-        sink = Sink(outfile)
+        sink = StructSink(self._native, outfile) if self._in_struct else Sink(outfile)
         if self._rows is not None:
             self._rows.sink = sink
-        with active(self._columns):
-            return self._serializer.dump_stream(iterator, sink)
+        StructSink.at_work = self._in_struct
+        try:
+            with active(self._columns):
+                return self._serializer.dump_stream(iterator, sink)
+        finally:
+            StructSink.at_work = False
 
 
 def install(native):
@@ -113,7 +165,7 @@ def install(native):
         return stream if type(stream) is native.Batches else load_stream(self, stream)
 
     def dump(self, iterator, stream):
-        if type(stream) not in (Sink, Taken):
+        if type(stream) not in (Sink, StructSink, Taken):
             return dump_stream(self, iterator, stream)
         iterator = iter(iterator)
         # Spark 4.2 on.
@@ -125,17 +177,78 @@ def install(native):
         finally:
             stream.close()
 
+    ArrowStreamSerializer.load_stream = load
+    ArrowStreamSerializer.dump_stream = dump
     try:
         from pyspark.sql.conversion import ArrowBatchTransformer
     except ImportError:
-        # Before Spark 4.2.
-        pass
+        _install_before_42(native)
     else:
-        to_pandas = ArrowBatchTransformer.to_pandas.__func__
+        _install_from_42(native, ArrowBatchTransformer)
 
-        def convert(cls, batch, *args, **kwargs):
-            return batch.series if type(batch) is Converted else to_pandas(cls, batch, *args, **kwargs)
 
-        ArrowBatchTransformer.to_pandas = classmethod(convert)
-    ArrowStreamSerializer.load_stream = load
-    ArrowStreamSerializer.dump_stream = dump
+def _install_before_42(native):
+    """The serializer takes fields out of their struct, and puts them back."""
+    from pyspark.sql.pandas.serializers import ArrowStreamUDFSerializer
+
+    load_stream, dump_stream = ArrowStreamUDFSerializer.load_stream, ArrowStreamUDFSerializer.dump_stream
+
+    def taken_out(self, batch):
+        if type(batch) is native.StructBatch:
+            return [batch.fields]
+        return next(load_stream(self, Batch([batch])))
+
+    def load(self, stream):
+        if type(stream) is native.Batches and stream.in_struct:
+            return (taken_out(self, batch) for batch in stream)
+        return load_stream(self, stream)
+
+    def put_back(self, iterator, sink):
+        started = False
+        for packed in iterator:
+            if _has_fields(packed):
+                batch = native.StructBatch(packed[0])
+            else:
+                taken = Taken()
+                dump_stream(self, iter([packed]), taken)
+                batch = taken.batch
+            if not started:
+                write_int(SpecialLengths.START_ARROW_STREAM, sink)
+                started = True
+            yield batch
+
+    def dump(self, iterator, stream):
+        if type(stream) is StructSink:
+            return ArrowStreamSerializer.dump_stream(self, put_back(self, iterator, stream), stream)
+        return dump_stream(self, iterator, stream)
+
+    ArrowStreamUDFSerializer.load_stream = load
+    ArrowStreamUDFSerializer.dump_stream = dump
+
+
+def _has_fields(packed):
+    """Whether stock would send the columns of this batch, in a pair, as they are."""
+    return type(packed) is tuple and len(packed) == 2 and _is_batch(packed[0])
+
+
+def _is_batch(batch):
+    return type(batch) is pa.RecordBatch and batch.num_columns > 0
+
+
+def _install_from_42(native, transformer):
+    """The function of the task does."""
+    to_pandas = transformer.to_pandas.__func__
+    flatten_struct, wrap_struct = transformer.flatten_struct, transformer.wrap_struct
+
+    def convert(cls, batch, *args, **kwargs):
+        return batch.series if type(batch) is Converted else to_pandas(cls, batch, *args, **kwargs)
+
+    def flatten(batch, *args, **kwargs):
+        return batch.fields if type(batch) is native.StructBatch else flatten_struct(batch, *args, **kwargs)
+
+    def put_back(batch):
+        return native.StructBatch(batch) if StructSink.at_work and _is_batch(batch) else wrap_struct(batch)
+
+    transformer.to_pandas = classmethod(convert)
+    transformer.flatten_struct = staticmethod(flatten)
+    transformer.wrap_struct = staticmethod(put_back)

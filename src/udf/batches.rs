@@ -3,7 +3,7 @@
 use std::sync::{Mutex, OnceLock, TryLockError};
 
 use arrow_buffer::Buffer;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -12,6 +12,24 @@ use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile, SharedInput};
 use crate::worker::read_ahead::{Next, ReadAhead};
+
+/// A record batch with the fields of a struct as columns, in the place of one with the struct as its only column. Stock
+/// takes the fields out and puts them back in batch by batch, which makes Python objects for each of them.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct StructBatch {
+    /// The `pyarrow.RecordBatch` with the fields.
+    #[pyo3(get)]
+    fields: Py<PyAny>,
+}
+
+#[pymethods]
+impl StructBatch {
+    #[new]
+    fn new(fields: Py<PyAny>) -> Self {
+        Self { fields }
+    }
+}
 
 /// An iterator in the place of the one that stock's `ArrowStreamSerializer.load_stream` gives: it
 /// reads nothing before the first batch is asked for. A thread reads ahead, but nobody copies:
@@ -22,6 +40,9 @@ pub struct Batches {
     input: SharedInput,
     /// Whether batches are looked into before pyarrow is.
     checked: bool,
+    /// Whether [`StructBatch`]es are wanted where they can be.
+    #[pyo3(get)]
+    in_struct: bool,
     /// Flushed before anybody waits for input.
     output: OnceLock<Py<OutputFile>>,
     state: Mutex<State>,
@@ -45,6 +66,8 @@ struct Running {
     read_schema: Py<PyAny>,
     /// One for the task, made for the first batch.
     schema: Option<Py<PyAny>>,
+    /// The fields of the only column as a schema, for [`StructBatch`]es.
+    fields: Option<Py<PyAny>>,
 }
 
 /// Keeps memory for pyarrow.
@@ -57,12 +80,14 @@ struct Held {
 
 #[pymethods]
 impl Batches {
-    /// `checked`: for batches that are converted natively, which has to trust them.
+    /// `checked`: for batches that are converted natively, which has to trust them; `in_struct`: for a function that gets the
+    /// fields of the only column as batches, which are checked as well.
     #[new]
-    fn new(infile: &Bound<'_, InputFile>, checked: bool) -> Self {
+    fn new(infile: &Bound<'_, InputFile>, checked: bool, in_struct: bool) -> Self {
         Self {
             input: infile.get().input.clone(),
             checked,
+            in_struct,
             output: OnceLock::new(),
             state: Mutex::new(State::Before),
         }
@@ -132,10 +157,10 @@ impl Batches {
         let input = self.input.lend().ok_or_else(|| {
             PyRuntimeError::new_err("bowstring: the connection's input is in use")
         })?;
-        let framing = if self.checked {
-            Framing::BatchPerGroup
-        } else {
-            Framing::Unread
+        let framing = match (self.in_struct, self.checked) {
+            (true, _) => Framing::Unwrapped,
+            (false, true) => Framing::BatchPerGroup,
+            (false, false) => Framing::Unread,
         };
         let reader = GroupReader::new(framing, Box::new(|_| Vec::new()));
         Ok(Running {
@@ -144,6 +169,7 @@ impl Batches {
             read_record_batch: ipc.getattr("read_record_batch")?.unbind(),
             read_schema: ipc.getattr("read_schema")?.unbind(),
             schema: None,
+            fields: None,
         })
     }
 }
@@ -157,30 +183,66 @@ impl Running {
             encoded,
             ..
         } = group;
-        let schema = if let Some(schema) = &self.schema {
-            schema
-        } else {
-            let message = PyBytes::new(py, &schema.message);
-            let message = py
-                .import("pyarrow")?
-                .call_method1("py_buffer", (message,))?;
-            self.schema.insert(self.read_schema.call1(py, (message,))?)
-        };
+        let schema = self.schema(py, &schema.message)?;
         let encoded = encoded.into_iter().next().ok_or_else(|| {
             PyRuntimeError::new_err("bowstring: a message without a batch, this is a bug")
         })?;
-        let buffer = encoded.into_message();
-        let (address, length) = (buffer.as_ptr() as usize, buffer.len());
-        let held = Bound::new(py, Held { buffer })?;
-        let buffer = self
-            .foreign_buffer
-            .bind(py)
-            .call1((address, length, held))?;
-        let batch = self.read_record_batch.bind(py).call1((buffer, schema))?;
+        if let Some(message) = encoded.unwrapped()
+            && !matches!(columns, Columns::Malformed(_))
+        {
+            let fields = self.fields(&schema)?;
+            match self.read(&fields, message.clone()) {
+                Ok(batch) => {
+                    let fields = batch.unbind();
+                    return Ok(Bound::new(py, StructBatch { fields })?.into_any());
+                }
+                // Stock's reader, or what it does next, has something to say.
+                Err(error) if error.is_instance_of::<PyException>(py) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let batch = self.read(&schema, encoded.into_message())?;
         match columns {
             Columns::Decoded(_) | Columns::Stock(_) => Ok(batch),
             // Stock's reader has noticed nothing, and would go on to read outside of its buffers.
             Columns::Malformed(fault) => Err(malformed(&fault)),
         }
+    }
+
+    fn read<'py>(
+        &self,
+        schema: &Bound<'py, PyAny>,
+        message: Buffer,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = schema.py();
+        let (address, length) = (message.as_ptr() as usize, message.len());
+        let held = Bound::new(py, Held { buffer: message })?;
+        let buffer = self
+            .foreign_buffer
+            .bind(py)
+            .call1((address, length, held))?;
+        self.read_record_batch.bind(py).call1((buffer, schema))
+    }
+
+    fn schema<'py>(&mut self, py: Python<'py>, message: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(schema) = &self.schema {
+            return Ok(schema.bind(py).clone());
+        }
+        let message = PyBytes::new(py, message);
+        let message = py
+            .import("pyarrow")?
+            .call_method1("py_buffer", (message,))?;
+        let schema = self.read_schema.call1(py, (message,))?;
+        Ok(self.schema.insert(schema).bind(py).clone())
+    }
+
+    fn fields<'py>(&mut self, schema: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = schema.py();
+        if let Some(fields) = &self.fields {
+            return Ok(fields.bind(py).clone());
+        }
+        let column = schema.getattr("types")?.get_item(0)?;
+        let fields = py.import("pyarrow")?.call_method1("schema", (column,))?;
+        Ok(self.fields.insert(fields.unbind()).bind(py).clone())
     }
 }

@@ -26,6 +26,7 @@ pub mod scalar_pandas_iter;
 pub mod series_agg;
 pub mod series_udf;
 pub mod struct_frames;
+pub mod struct_stream;
 pub mod table_output;
 pub mod table_rows;
 pub mod task;

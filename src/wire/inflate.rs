@@ -8,14 +8,11 @@
 use std::io::Read;
 
 use arrow_buffer::Buffer;
-use arrow_ipc::{
-    Buffer as Place, CompressionType, Message, MessageArgs, MessageHeader as Kind, RecordBatch,
-    RecordBatchArgs,
-};
+use arrow_ipc::{Buffer as Place, CompressionType, RecordBatch};
 use byteorder::{ByteOrder, LittleEndian};
-use flatbuffers::FlatBufferBuilder;
 
 use super::fault::Lie;
+use super::ipc_message::record_batch_metadata;
 use super::soundness::slice;
 
 /// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
@@ -62,7 +59,8 @@ pub fn inflate(
         ));
     }
     inflated.resize(inflated.len().next_multiple_of(ALIGNMENT), 0);
-    let metadata = encode(version, batch, &places, inflated.len());
+    let nodes: Vec<_> = batch.nodes().into_iter().flatten().copied().collect();
+    let metadata = record_batch_metadata(version, batch, &nodes, &places, inflated.len());
     Ok(Some((metadata, Buffer::from(inflated.as_slice()))))
 }
 
@@ -114,40 +112,6 @@ fn append(
         Ok(yielded) => Err(lie(announced, format!("which yield {yielded}"))),
         Err(error) => Err(lie(announced, format!("which are damaged: {error}"))),
     }
-}
-
-/// The metadata of the batch with its buffers at other places.
-fn encode(
-    version: arrow_ipc::MetadataVersion,
-    batch: RecordBatch<'_>,
-    places: &[Place],
-    body: usize,
-) -> Vec<u8> {
-    let mut builder = FlatBufferBuilder::new();
-    let nodes: Vec<_> = batch.nodes().into_iter().flatten().copied().collect();
-    let variadic: Option<Vec<i64>> = batch
-        .variadicBufferCounts()
-        .map(|counts| counts.iter().collect());
-    let args = RecordBatchArgs {
-        length: batch.length(),
-        nodes: Some(builder.create_vector(&nodes)),
-        buffers: Some(builder.create_vector(places)),
-        compression: None,
-        variadicBufferCounts: variadic.map(|counts| builder.create_vector(&counts)),
-    };
-    let header = RecordBatch::create(&mut builder, &args);
-    let message = Message::create(
-        &mut builder,
-        &MessageArgs {
-            version,
-            header_type: Kind::RecordBatch,
-            header: Some(header.as_union_value()),
-            bodyLength: i64::try_from(body).unwrap_or(i64::MAX),
-            custom_metadata: None,
-        },
-    );
-    builder.finish(message, None);
-    builder.finished_data().to_vec()
 }
 
 #[cfg(test)]

@@ -2,9 +2,13 @@
 //!
 //! Source: Arrow Columnar Format, "Encapsulated message format".
 
-use arrow_ipc::{Message, MessageHeader as Kind, root_as_message};
+use arrow_ipc::{
+    Buffer as Place, FieldNode, Message, MessageArgs, MessageHeader as Kind, MetadataVersion,
+    RecordBatch, RecordBatchArgs, root_as_message,
+};
 
 use byteorder::{ByteOrder, LittleEndian};
+use flatbuffers::FlatBufferBuilder;
 
 use super::{MAX_METADATA_BYTES, MAX_ROWS, WireError};
 
@@ -111,7 +115,7 @@ impl<'a> MessageHeader<'a> {
     /// # Errors
     ///
     /// Fails if this is another kind of message, or has an absurd number of rows.
-    pub fn record_batch(&self) -> Result<arrow_ipc::RecordBatch<'a>, WireError> {
+    pub fn record_batch(&self) -> Result<RecordBatch<'a>, WireError> {
         let batch =
             self.message
                 .header_as_record_batch()
@@ -132,7 +136,7 @@ impl<'a> MessageHeader<'a> {
     }
 
     /// The metadata version of this message, which the decoder of its body needs.
-    pub fn version(&self) -> arrow_ipc::MetadataVersion {
+    pub fn version(&self) -> MetadataVersion {
         self.message.version()
     }
 
@@ -140,6 +144,40 @@ impl<'a> MessageHeader<'a> {
         let kind: Kind = self.message.header_type();
         kind.variant_name().unwrap_or("unknown").to_owned()
     }
+}
+
+/// The metadata of a record batch without compression, with other arrays and buffers than `batch`.
+pub(super) fn record_batch_metadata(
+    version: MetadataVersion,
+    batch: RecordBatch<'_>,
+    nodes: &[FieldNode],
+    places: &[Place],
+    body: BodyLength,
+) -> Vec<u8> {
+    let mut builder = FlatBufferBuilder::new();
+    let variadic: Option<Vec<i64>> = batch
+        .variadicBufferCounts()
+        .map(|counts| counts.iter().collect());
+    let args = RecordBatchArgs {
+        length: batch.length(),
+        nodes: Some(builder.create_vector(nodes)),
+        buffers: Some(builder.create_vector(places)),
+        compression: None,
+        variadicBufferCounts: variadic.map(|counts| builder.create_vector(&counts)),
+    };
+    let header = RecordBatch::create(&mut builder, &args);
+    let message = Message::create(
+        &mut builder,
+        &MessageArgs {
+            version,
+            header_type: Kind::RecordBatch,
+            header: Some(header.as_union_value()),
+            bodyLength: i64::try_from(body).unwrap_or(i64::MAX),
+            custom_metadata: None,
+        },
+    );
+    builder.finish(message, None);
+    builder.finished_data().to_vec()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod layout;
 mod nullable;
 mod offsets;
 mod soundness;
+mod unwrap;
 
 pub use error::WireError;
 pub use fault::{Fault, Lie};
@@ -22,6 +23,7 @@ pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
 pub use layout::owner;
 pub use nullable::{nullable, nullable_inside, text_as_bytes};
 pub use soundness::{Found, Soundness, check};
+pub use unwrap::unwrap_struct;
 
 /// Longest Arrow IPC metadata accepted, in bytes.
 ///

@@ -45,6 +45,9 @@ pub struct EncodedBatch {
     pub(super) compressed: bool,
     /// The encapsulated message as it came, of which `body` is the end.
     pub(super) whole: Option<Buffer>,
+    /// The message of a batch that has the fields of the only column as columns, if that was asked for and can be; it
+    /// ends with `body`, too.
+    pub(super) unwrapped: Option<Buffer>,
 }
 
 impl EncodedBatch {
@@ -54,6 +57,12 @@ impl EncodedBatch {
             Some(whole) => whole,
             None => self.message().into(),
         }
+    }
+
+    /// The message of a batch that has the fields of the only column, a struct, as columns; `None` if it must not be read
+    /// so.
+    pub fn unwrapped(&self) -> Option<&Buffer> {
+        self.unwrapped.as_ref()
     }
 
     /// The whole encapsulated message, for `pyarrow.ipc.read_record_batch`.
@@ -86,6 +95,7 @@ impl EncodedBatch {
                     body,
                     compressed: true,
                     whole: None,
+                    unwrapped: None,
                 };
             }
             Err((buffer, lie)) => {
@@ -196,6 +206,7 @@ impl Group {
                 body: Buffer::from(body),
                 compressed: false,
                 whole: None,
+                unwrapped: None,
             });
         }
         let (columns, rows) = reader.decode(&schema, &mut encoded)?;

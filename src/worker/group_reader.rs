@@ -3,12 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Schema};
 use byteorder::{BigEndian, ByteOrder};
 
 use super::group::{Columns, Decoded, EncodedBatch, Group, InputSchema, encapsulate, guarded};
 use super::input::Input;
-use crate::wire::{Fault, Found, MessageHeader, MessagePrefix, WireError, nullable, text_as_bytes};
+use crate::wire::{
+    Fault, Found, MessageHeader, MessagePrefix, WireError, nullable, text_as_bytes, unwrap_struct,
+};
 
 /// How groups lie in the data section.
 ///
@@ -20,6 +22,9 @@ pub enum Framing {
     BatchPerGroup,
     /// The same for a task without groups whose batches only pyarrow looks into.
     Unread,
+    /// The same for a task without groups whose batches pyarrow reads as the fields of their only column, see
+    /// [`EncodedBatch::unwrapped`].
+    Unwrapped,
     /// `1: i32 BE` ‖ a whole Arrow stream, per group; `0: i32 BE` at the end. Spark 4.1 on.
     StreamPerGroup,
     /// The same, and each batch is a [`Group`] as soon as it is there. An empty one that
@@ -110,7 +115,7 @@ impl GroupReader {
     /// Any [`WireError`]; the stream is out of step afterwards.
     pub fn next_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
         let encoded = match self.framing {
-            Framing::BatchPerGroup | Framing::Unread => {
+            Framing::BatchPerGroup | Framing::Unread | Framing::Unwrapped => {
                 self.next_batch_of_task(input)?.map(|batch| vec![batch])
             }
             Framing::StreamPerGroup => self.next_stream(input)?,
@@ -153,7 +158,11 @@ impl GroupReader {
             self.read_schema(input)?;
             self.in_stream = true;
         }
-        read_batch(input)
+        let unwraps = self.framing == Framing::Unwrapped
+            && self
+                .schema()
+                .is_some_and(|schema| has_struct(&schema.schema));
+        read_batch(input, unwraps)
     }
 
     fn next_stream(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
@@ -172,7 +181,7 @@ impl GroupReader {
                 found => return Err(WireError::GroupMarker { found }),
             }
         }
-        let batch = read_batch(input)?;
+        let batch = read_batch(input, false)?;
         self.in_stream = batch.is_some();
         let end = &END_OF_STREAM;
         if self.in_stream && input.buffered().starts_with(end) {
@@ -196,7 +205,7 @@ impl GroupReader {
     fn read_stream(&mut self, input: &mut Input) -> Result<Vec<EncodedBatch>, WireError> {
         self.read_schema(input)?;
         let mut batches = Vec::with_capacity(1);
-        while let Some(batch) = read_batch(input)? {
+        while let Some(batch) = read_batch(input, false)? {
             batches.push(batch);
         }
         Ok(batches)
@@ -310,21 +319,39 @@ pub fn peek_schema(input: &mut Input) -> io::Result<Option<Schema>> {
         .and_then(|schema| guarded(|| arrow_ipc::convert::try_fb_to_schema(schema)).ok()))
 }
 
-fn read_batch(input: &mut Input) -> Result<Option<EncodedBatch>, WireError> {
+/// Whether there is one column, and it is a struct with fields.
+fn has_struct(schema: &Schema) -> bool {
+    match schema.fields.first().map(|field| field.data_type()) {
+        Some(DataType::Struct(fields)) => schema.fields.len() == 1 && !fields.is_empty(),
+        Some(_) | None => false,
+    }
+}
+
+/// `unwraps`: a batch of one struct column is wanted as its fields, if it can be.
+fn read_batch(input: &mut Input, unwraps: bool) -> Result<Option<EncodedBatch>, WireError> {
     const EXPECTED: &str = "a record batch";
     let MessagePrefix::Metadata(length) = MessagePrefix::decode(input.array(EXPECTED)?)? else {
         return Ok(None);
     };
     let metadata = read_metadata(input, length, EXPECTED)?;
-    let length = MessageHeader::decode(&metadata, EXPECTED)?.body_length()?;
-    let head = encapsulate(&metadata, 0);
+    let header = MessageHeader::decode(&metadata, EXPECTED)?;
+    let length = header.body_length()?;
+    let unwrapped = unwraps.then(|| unwrap_struct(&header)).flatten();
+    let head = encapsulate(unwrapped.as_ref().unwrap_or(&metadata), 0);
     let whole = input.aligned(&head, length, "the body of a record batch")?;
     let start = whole.len().saturating_sub(length);
+    let body = whole.slice(start);
+    let message = whole.slice(start.saturating_sub(head.len()));
+    let (whole, unwrapped) = match unwrapped {
+        Some(_) => (None, Some(message)),
+        None => (Some(message), None),
+    };
     Ok(Some(EncodedBatch {
         metadata,
-        body: whole.slice(start),
+        body,
         compressed: false,
-        whole: Some(whole.slice(start.saturating_sub(head.len()))),
+        whole,
+        unwrapped,
     }))
 }
 

@@ -1,15 +1,21 @@
 //! The reading half of a connection: one socket, one buffer for the connection's whole life.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 
 use arrow_buffer::Buffer;
 
 use super::spare::Spare;
 use crate::wire::WireError;
 
-/// Bytes asked of the socket in one read.
+/// Bytes that are read ahead of what is asked for, at most.
 const CHUNK: usize = 256 << 10;
+
+/// The same after a body that was large: what is read ahead of the next one would be copied into its place.
+const LITTLE: usize = 4 << 10;
+
+/// Bytes of a large body.
+const LARGE: usize = 64 << 10;
 
 /// Largest step by which memory grows ahead of the bytes that fill it, so that a length alone,
 /// however large, allocates little.
@@ -25,6 +31,8 @@ pub struct Input {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// Bytes of `buffer` that the next read may fill.
+    ahead: usize,
     /// For what [`Input::aligned`] returns.
     spare: Spare,
 }
@@ -37,6 +45,7 @@ impl Input {
             buffer: vec![0; CHUNK].into_boxed_slice(),
             start: 0,
             end: 0,
+            ahead: CHUNK,
             spare: Spare::default(),
         }
     }
@@ -59,7 +68,7 @@ impl Input {
     pub fn wait(&mut self) -> io::Result<bool> {
         if self.start == self.end {
             self.start = 0;
-            self.end = read_once(&mut self.socket, &mut self.buffer)?;
+            self.end = retried(|| self.socket.read(&mut self.buffer))?;
         }
         Ok(self.start < self.end)
     }
@@ -81,7 +90,7 @@ impl Input {
         }
         while self.end - self.start < length {
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            match read_once(&mut self.socket, room)? {
+            match retried(|| self.socket.read(room))? {
                 0 => return Ok(None),
                 count => self.end += count,
             }
@@ -97,16 +106,17 @@ impl Input {
     pub fn read_full(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.take_buffered(target);
         while let Some(rest) = target.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            if rest.len() >= CHUNK {
-                match read_once(&mut self.socket, rest)? {
-                    0 => break,
-                    count => filled += count,
-                }
-            } else if self.wait()? {
-                filled += self.take_buffered(rest);
-            } else {
+            // Into its place, and only what comes with it into the buffer, which is empty.
+            let (ahead, _) = self.buffer.split_at_mut(self.ahead);
+            let wanted = rest.len();
+            let mut places = [IoSliceMut::new(rest), IoSliceMut::new(ahead)];
+            let count = retried(|| self.socket.read_vectored(&mut places))?;
+            if count == 0 {
                 break;
             }
+            filled += count.min(wanted);
+            self.start = 0;
+            self.end = count.saturating_sub(wanted);
         }
         Ok(filled)
     }
@@ -170,6 +180,7 @@ impl Input {
             }
         }
         memory.truncate(length);
+        self.ahead = if length >= LARGE { LITTLE } else { CHUNK };
         Ok(self.spare.lend(memory))
     }
 
@@ -180,9 +191,9 @@ impl Input {
 }
 
 /// One read, repeated if a signal interrupts it.
-fn read_once(socket: &mut File, target: &mut [u8]) -> io::Result<usize> {
+fn retried(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
-        match socket.read(target) {
+        match read() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
@@ -266,5 +277,37 @@ mod tests {
             sent
         );
         writer.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn bodies_of_all_sizes_arrive_in_order() {
+        let (mut peer, mut input) = pair();
+        let sizes = [
+            3,
+            LARGE,
+            5,
+            LARGE - 1,
+            2 * CHUNK,
+            LITTLE,
+            0,
+            1,
+            CHUNK,
+            LITTLE + 1,
+        ];
+        let bodies = sizes.map(|size| {
+            (0..size)
+                .map(|i| u8::try_from((i + size) % 251).unwrap())
+                .collect::<Vec<_>>()
+        });
+        let sent = bodies.concat();
+        let writer = std::thread::spawn(move || peer.write_all(&sent));
+        for body in bodies {
+            assert_eq!(
+                input.aligned(b"", body.len(), "a body").unwrap().as_slice(),
+                body
+            );
+        }
+        writer.join().unwrap().unwrap();
+        assert!(!input.wait().unwrap());
     }
 }

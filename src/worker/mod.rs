@@ -5,6 +5,7 @@
 //! (reading ahead, writing behind) lives here too. This room knows sockets and Python, but not
 //! Spark's versions and not pandas.
 
+pub mod gather;
 pub mod group;
 pub mod group_reader;
 pub mod input;

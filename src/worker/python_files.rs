@@ -6,16 +6,18 @@
 #![expect(clippy::unused_self, reason = "methods that Python's files have")]
 
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow_buffer::Buffer;
 use arrow_schema::Schema;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
+use super::gather;
 use super::group_reader::peek_schema;
 use super::input::Input;
 use crate::wire::CONTINUATION;
@@ -232,18 +234,7 @@ impl OutputFile {
             .map(|piece| PyUntypedBuffer::get(&piece))
             .collect::<PyResult<_>>()?;
         let slices: Vec<_> = buffers.iter().map(bytes_of).collect();
-        let length: usize = slices.iter().map(|slice| slice.len()).sum();
-        {
-            let mut output = self.lock();
-            if output.buffer.len() + length <= OUTPUT_BUFFER {
-                for slice in slices {
-                    output.buffer.extend_from_slice(slice);
-                }
-                return Ok(());
-            }
-        }
-        py.detach(|| self.lock().flush_with(&slices))?;
-        Ok(())
+        self.write_slices(py, &slices)
     }
 
     /// Writes what is buffered.
@@ -270,6 +261,31 @@ impl OutputFile {
 }
 
 impl OutputFile {
+    /// Writes the pieces one after another. Large ones are not copied.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn write_pieces(&self, py: Python<'_>, pieces: &[Buffer]) -> PyResult<()> {
+        let slices: Vec<_> = pieces.iter().map(Buffer::as_slice).collect();
+        self.write_slices(py, &slices)
+    }
+
+    fn write_slices(&self, py: Python<'_>, slices: &[&[u8]]) -> PyResult<()> {
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        {
+            let mut output = self.lock();
+            if output.buffer.len() + length <= OUTPUT_BUFFER {
+                for slice in slices {
+                    output.buffer.extend_from_slice(slice);
+                }
+                return Ok(());
+            }
+        }
+        py.detach(|| self.lock().flush_with(slices))?;
+        Ok(())
+    }
+
     fn write_slice(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<usize> {
         {
             let mut output = self.lock();
@@ -302,21 +318,8 @@ impl Output {
     /// Writes what is buffered and `slices`.
     fn flush_with(&mut self, slices: &[&[u8]]) -> io::Result<()> {
         let buffered = std::mem::take(&mut self.buffer);
-        let mut pieces: Vec<_> = std::iter::once(buffered.as_slice())
-            .chain(slices.iter().copied())
-            .map(IoSlice::new)
-            .collect();
-        let mut rest = pieces.as_mut_slice();
-        // Drops empty ones at the front, too.
-        IoSlice::advance_slices(&mut rest, 0);
-        while !rest.is_empty() {
-            match self.socket.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let pieces = std::iter::once(buffered.as_slice()).chain(slices.iter().copied());
+        gather::write_all(&mut self.socket, pieces)?;
         self.buffer = buffered;
         self.buffer.clear();
         Ok(())

@@ -4,14 +4,17 @@
 //! end of stream included. Nothing at all for a task without output.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::iter;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use arrow_array::RecordBatch;
-use arrow_ipc::writer::StreamWriter;
+use arrow_buffer::Buffer;
+use arrow_ipc::writer::StreamEncoder;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
+use super::gather;
 use crate::wire::marker;
 
 /// Batches that may wait for the writer. Each is about a megabyte, see the coalescing rules.
@@ -81,24 +84,23 @@ fn write_all(
     let Ok(first) = queue.recv() else {
         return Ok(());
     };
-    let start = marker::START_ARROW_STREAM.to_be_bytes().to_vec();
-    let mut writer = StreamWriter::try_new(start, schema).map_err(to_io)?;
+    let mark = marker::START_ARROW_STREAM.to_be_bytes();
+    // In one write with the first batch.
+    let mut before = mark.as_slice();
+    let mut encoder = StreamEncoder::try_new(schema).map_err(to_io)?;
     let mut next = Some(first);
     while let Some(batch) = next {
-        if batch.num_rows() <= rows {
-            writer.write(&batch).map_err(to_io)?;
-        } else {
-            for first in (0..batch.num_rows()).step_by(rows) {
-                let length = rows.min(batch.num_rows() - first);
-                writer.write(&batch.slice(first, length)).map_err(to_io)?;
-            }
+        for first in (0..batch.num_rows().max(1)).step_by(rows) {
+            let length = rows.min(batch.num_rows() - first);
+            let encoded = encoder.encode(&batch.slice(first, length)).map_err(to_io)?;
+            let pieces = encoded.iter().map(Buffer::as_slice);
+            gather::write_all(&mut socket, iter::once(before).chain(pieces))?;
+            before = &[];
         }
-        socket.write_all(writer.get_ref())?;
-        writer.get_mut().clear();
         next = queue.recv().ok();
     }
-    writer.finish().map_err(to_io)?;
-    socket.write_all(writer.get_ref())
+    let end = encoder.finish().map_err(to_io)?;
+    gather::write_all(&mut socket, end.iter().map(Buffer::as_slice))
 }
 
 fn to_io(error: ArrowError) -> io::Error {
