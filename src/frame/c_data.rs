@@ -86,6 +86,19 @@ pub fn to_large_string<'py>(
 ///
 /// It is no array.
 pub fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
+    let data = unchecked_bytes_of_text(array)?;
+    // The buffers may come from anywhere.
+    Ok(data
+        .filter(|data| data.validate_full().is_ok())
+        .map(make_array))
+}
+
+/// The same for whoever looks at the offsets before following them.
+///
+/// # Errors
+///
+/// It is no array.
+pub fn unchecked_bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayData>> {
     let py = array.py();
     let data_type = DataType::from_pyarrow_bound(&array.getattr(intern!(py, "type"))?);
     let held = match data_type {
@@ -96,11 +109,7 @@ pub fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
     let mut exported = FFI_ArrowArray::empty();
     array.call_method1(intern!(py, "_export_to_c"), (&raw mut exported as usize,))?;
     // SAFETY: pyarrow has written `exported` for an array of this type; text and bytes are laid out the same.
-    let Ok(data) = (unsafe { from_ffi_and_data_type(exported, held) }) else {
-        return Ok(None);
-    };
-    // The buffers may come from anywhere.
-    Ok(data.validate_full().is_ok().then(|| make_array(data)))
+    Ok(unsafe { from_ffi_and_data_type(exported, held) }.ok())
 }
 
 /// A `pyarrow.Array` of a flat type that is `wanted`; `None` if it is of another, or empty.

@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use numpy::Element;
 use pyo3::prelude::*;
 
-use super::c_data::bytes_of_text;
+use super::c_data::unchecked_bytes_of_text;
 use super::from_pandas::{column, elements, exact_string};
 use super::output::Names;
 
@@ -57,9 +57,10 @@ pub(super) fn text_piece(
     if chunk.len()? < ROWS_OF_PIECE {
         return Ok(None);
     }
-    let Some(array) = bytes_of_text(&chunk)? else {
+    let Some(data) = unchecked_bytes_of_text(&chunk)? else {
         return Ok(None);
     };
+    let array = make_array(data);
     Ok(if *field == DataType::Binary {
         as_piece::<i32>(&array, room)
     } else {
@@ -75,7 +76,7 @@ fn as_piece<To: OffsetSizeTrait>(array: &ArrayRef, room: usize) -> Option<ArrayR
     Some(Arc::new(piece))
 }
 
-/// The same bytes with other offsets, if they are no more than `room`.
+/// The same bytes with other offsets, if they are no more than `room` and the offsets never fall.
 fn with_offsets<From, To>(
     array: &GenericBinaryArray<From>,
     room: usize,
@@ -87,11 +88,20 @@ where
     let offsets = array.value_offsets();
     let (first, last) = (offsets.first()?.as_usize(), offsets.last()?.as_usize());
     let length = last.checked_sub(first).filter(|length| *length <= room)?;
-    // Each is between the first and the last.
+    let mut largest = first;
+    let mut falls = false;
     let shifted: Vec<To> = offsets
         .iter()
-        .map(|offset| To::usize_as(offset.as_usize().wrapping_sub(first)))
+        .map(|offset| {
+            let offset = offset.as_usize();
+            falls |= offset < largest;
+            largest = offset;
+            To::usize_as(offset.wrapping_sub(first))
+        })
         .collect();
+    if falls {
+        return None;
+    }
     GenericBinaryArray::try_new(
         OffsetBuffer::new(shifted.into()),
         array.values().slice_with_length(first, length),

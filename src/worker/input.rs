@@ -15,7 +15,7 @@ const CHUNK: usize = 256 << 10;
 const LITTLE: usize = 4 << 10;
 
 /// Bytes of a large body.
-const LARGE: usize = 64 << 10;
+const LARGE: usize = CHUNK;
 
 /// Largest step by which memory grows ahead of the bytes that fill it, so that a length alone,
 /// however large, allocates little.

@@ -4,7 +4,7 @@
 //! end of stream included. Nothing at all for a task without output.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::iter;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -19,6 +19,9 @@ use crate::wire::marker;
 
 /// Batches that may wait for the writer. Each is about a megabyte, see the coalescing rules.
 const QUEUED_BATCHES: usize = 2;
+
+/// Bytes below which messages are copied together: some of one row each have more pieces than bytes are worth it.
+const COPIED_BYTES: usize = 256 << 10;
 
 /// The sending half, held by the main thread.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl WriteBehind {
 }
 
 fn write_all(
-    mut socket: File,
+    socket: File,
     schema: &Schema,
     rows: usize,
     queue: &Receiver<RecordBatch>,
@@ -84,23 +87,54 @@ fn write_all(
     let Ok(first) = queue.recv() else {
         return Ok(());
     };
-    let mark = marker::START_ARROW_STREAM.to_be_bytes();
-    // In one write with the first batch.
-    let mut before = mark.as_slice();
+    let mut output = Output {
+        socket,
+        little: marker::START_ARROW_STREAM.to_be_bytes().to_vec(),
+    };
     let mut encoder = StreamEncoder::try_new(schema).map_err(to_io)?;
     let mut next = Some(first);
     while let Some(batch) = next {
         for first in (0..batch.num_rows().max(1)).step_by(rows) {
             let length = rows.min(batch.num_rows() - first);
-            let encoded = encoder.encode(&batch.slice(first, length)).map_err(to_io)?;
-            let pieces = encoded.iter().map(Buffer::as_slice);
-            gather::write_all(&mut socket, iter::once(before).chain(pieces))?;
-            before = &[];
+            output.append(&encoder.encode(&batch.slice(first, length)).map_err(to_io)?)?;
         }
+        output.flush()?;
         next = queue.recv().ok();
     }
-    let end = encoder.finish().map_err(to_io)?;
-    gather::write_all(&mut socket, end.iter().map(Buffer::as_slice))
+    output.append(&encoder.finish().map_err(to_io)?)?;
+    output.flush()
+}
+
+/// The socket, and small messages on their way to it.
+struct Output {
+    socket: File,
+    little: Vec<u8>,
+}
+
+impl Output {
+    /// Takes a message. A large one is written from where it lies.
+    fn append(&mut self, message: &[Buffer]) -> io::Result<()> {
+        let length: usize = message.iter().map(Buffer::len).sum();
+        if self.little.len() + length < COPIED_BYTES {
+            for piece in message {
+                self.little.extend_from_slice(piece);
+            }
+            return Ok(());
+        }
+        let pieces = message.iter().map(Buffer::as_slice);
+        gather::write_all(
+            &mut self.socket,
+            iter::once(self.little.as_slice()).chain(pieces),
+        )?;
+        self.little.clear();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.write_all(&self.little)?;
+        self.little.clear();
+        Ok(())
+    }
 }
 
 fn to_io(error: ArrowError) -> io::Error {
