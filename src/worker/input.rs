@@ -2,8 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
-use std::ops::RangeInclusive;
-use std::os::fd::AsRawFd;
 
 use arrow_buffer::Buffer;
 
@@ -15,9 +13,6 @@ const CHUNK: usize = 256 << 10;
 
 /// The same after a body that was large: what is read ahead of the next one would be copied into its place.
 const LITTLE: usize = 4 << 10;
-
-/// Bytes of a body for which the kernel may wake the reader once, if so many are still to come.
-const PATIENCE: RangeInclusive<usize> = 64 << 10..=256 << 10;
 
 /// Bytes of a large body.
 const LARGE: usize = CHUNK;
@@ -38,8 +33,6 @@ pub struct Input {
     end: usize,
     /// Bytes of `buffer` that the next read may fill.
     ahead: usize,
-    /// Bytes that have to be here before the kernel wakes the reader; one but while a large body is read.
-    patience: usize,
     /// For what [`Input::aligned`] returns.
     spare: Spare,
 }
@@ -53,7 +46,6 @@ impl Input {
             start: 0,
             end: 0,
             ahead: CHUNK,
-            patience: 1,
             spare: Spare::default(),
         }
     }
@@ -114,10 +106,9 @@ impl Input {
     pub fn read_full(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.take_buffered(target);
         while let Some(rest) = target.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let wanted = rest.len();
-            self.wait_for(wanted);
             // Into its place, and only what comes with it into the buffer, which is empty.
             let (ahead, _) = self.buffer.split_at_mut(self.ahead);
+            let wanted = rest.len();
             let mut places = [IoSliceMut::new(rest), IoSliceMut::new(ahead)];
             let count = retried(|| self.socket.read_vectored(&mut places))?;
             if count == 0 {
@@ -127,21 +118,7 @@ impl Input {
             self.start = 0;
             self.end = count.saturating_sub(wanted);
         }
-        self.wait_for(1);
         Ok(filled)
-    }
-
-    /// Has the kernel wake the reader for about as many bytes as are still to come, not for each packet of them. Never
-    /// for more, because the peer may be waiting for an answer by then.
-    fn wait_for(&mut self, coming: usize) {
-        let bytes = if coming < *PATIENCE.start() {
-            1
-        } else {
-            coming.min(*PATIENCE.end())
-        };
-        if bytes != self.patience && set_receive_low_water_mark(&self.socket, bytes).is_ok() {
-            self.patience = bytes;
-        }
     }
 
     fn take_buffered(&mut self, target: &mut [u8]) -> usize {
@@ -213,28 +190,6 @@ impl Input {
     }
 }
 
-/// `SO_RCVLOWAT`: reads wait for so many bytes, or for as many as they have room for.
-#[expect(unsafe_code, reason = "rustix has no such option")]
-fn set_receive_low_water_mark(socket: &File, bytes: usize) -> io::Result<()> {
-    let value = libc::c_int::try_from(bytes).map_err(io::Error::other)?;
-    let length = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
-    // SAFETY: the kernel reads `length` bytes of `value`, which lives until the call returns.
-    let outcome = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_RCVLOWAT,
-            (&raw const value).cast(),
-            length,
-        )
-    };
-    if outcome == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
 /// One read, repeated if a signal interrupts it.
 fn retried(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
@@ -249,7 +204,6 @@ fn retried(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::net::{TcpListener, TcpStream};
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
@@ -323,34 +277,6 @@ mod tests {
             sent
         );
         writer.join().unwrap().unwrap();
-    }
-
-    #[test]
-    fn nobody_waits_for_more_than_a_body_has() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (ours, _) = listener.accept().unwrap();
-        let mut input = Input::new(File::from(OwnedFd::from(ours)));
-        for size in [3 * CHUNK + 17, CHUNK, 100 << 10, 70_001] {
-            let mut writer = peer.try_clone().unwrap();
-            let body = vec![7; size];
-            let sent = body.clone();
-            // In pieces, and nothing behind the last: a reader that wants more would hang.
-            let thread = std::thread::spawn(move || {
-                sent.chunks(9_999)
-                    .try_for_each(|piece| writer.write_all(piece))
-            });
-            assert_eq!(input.aligned(b"", size, "a body").unwrap().as_slice(), body);
-            thread.join().unwrap().unwrap();
-            peer.write_all(b"next").unwrap();
-            assert!(input.wait().unwrap());
-            assert_eq!(&input.array::<4>("four bytes").unwrap(), b"next");
-        }
-        let mut writer = peer.try_clone().unwrap();
-        let thread = std::thread::spawn(move || writer.write_all(&vec![7; 200_000]));
-        thread.join().unwrap().unwrap();
-        drop(peer);
-        assert!(input.aligned(b"", CHUNK, "a body").is_err(), "half a body");
     }
 
     #[test]
