@@ -8,6 +8,7 @@ usage: map_arrow_cases.py BOWSTRING
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import struct
@@ -32,6 +33,10 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 Batches = Iterator[pa.RecordBatch]
 OFFSETS = struct.pack("<5i", 0, 1, 4, 4, 4)
 """Those of the column of text in the first batch."""
+LARGE, LETTERS = 500, 300
+"""Rows of a large batch, and letters of two bytes in each."""
+SHOWN = 10_000
+"""Characters of an answer; longer ones are compared by a hash of theirs."""
 PAIR = pa.struct([("x", pa.int64()), ("y", pa.string())])
 
 
@@ -186,7 +191,7 @@ ERRING = [
     fails_after_one,
 ]
 """Not on every Spark line. After an error stock needs a new worker, which takes its time, so they see less data."""
-SEEN_BY_ERRING = ("usual", "null rows later", "lying")
+SEEN_BY_ERRING = ("usual", "null rows later", "large", "lying")
 
 
 def stream(columns: list[pa.StructArray], *, compression: str | None = None) -> bytes:
@@ -211,6 +216,9 @@ def data() -> dict[str, bytes]:
     usual = [batch([1, None, 3, 4], ["a", "bcd", None, ""]), batch([], []), batch([5], ["é"])]
     plain = [in_struct(each) for each in usual]
     nulls = [in_struct(usual[0], [True, False, True, True]), *plain[1:]]
+    # From 256 KiB on no thread reads ahead.
+    large = batch([None, *range(LARGE - 1)], [None, "", *["é" * LETTERS] * (LARGE - 2)])
+    missing = [row % 7 > 0 for row in range(LARGE)]
     return {
         "usual": stream(plain),
         "without rows": stream(plain[1:2]),
@@ -219,6 +227,9 @@ def data() -> dict[str, bytes]:
         "null rows later": stream([plain[0], nulls[0]]),
         "compressed": stream(plain, compression="lz4"),
         "without fields": stream([pa.Array.from_buffers(pa.struct([]), 3, [None], children=[])]),
+        "large": stream([in_struct(large), *plain]),
+        "large with null rows": stream([in_struct(large, missing), in_struct(large)]),
+        "large later": stream([*plain, in_struct(large)]),
         "lying": stream(plain[:1]).replace(OFFSETS, struct.pack("<5i", 0, 1, 1_000_000, 4, 4)),
     }
 
@@ -253,6 +264,9 @@ class Side:
             with pa.ipc.open_stream(pa.py_buffer(reply.arrow)) as reader:
                 answer = [reader.schema.to_string(truncate_metadata=False)]
                 answer += [[each.num_rows, values(each.column(0))] for each in reader]
+        shown = repr(answer)
+        if len(shown) > SHOWN:
+            answer = [hashlib.sha256(shown.encode()).hexdigest()]
         error = reply.traceback.strip().splitlines()[-1] if reply.traceback else None
         return repr([answer, error, reply.end])
 

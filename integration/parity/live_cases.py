@@ -1,14 +1,17 @@
 """Asks both workers the questions of `cases/*.tsv`, one group a question. Runs on the interpreter of an environment.
 
 An error ends a task and the worker with it. So stock starts again behind each error; then bowstring gets all questions
-that stock could answer in one task, and each of the others in a task of its own. Prints one line of JSON.
+that stock could answer in one task, and each of the others in a task of its own. Prints one line of JSON, and on
+stderr how far it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
+import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -203,10 +206,24 @@ def main() -> None:
     ]
     total = Findings(impossible=[row[0] for row in tables.read("series") if not tables.possible(row[1])])
     pairs = [Pair(arguments.bowstring) for _ in range(2)]
+    done = itertools.count(1)
+
+    def sit_all(pair: Pair, share: Sequence[Exam]) -> Iterator[Findings]:
+        for exam in share:
+            began = time.monotonic()
+            findings = sit(pair, exam)
+            yield findings
+            print(
+                f"{next(done)}/{len(exams)} {exam.name}: {findings.tried} questions, {findings.errors} errors, "
+                f"{len(findings.differences)} differences, {time.monotonic() - began:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
     try:
         with ThreadPoolExecutor(len(pairs)) as pool:
             halves = [
-                pool.submit(lambda p=pair, n=number: [sit(p, exam) for exam in exams[n :: len(pairs)]])
+                pool.submit(lambda p=pair, n=number: list(sit_all(p, exams[n :: len(pairs)])))
                 for number, pair in enumerate(pairs)
             ]
             for findings in (found for half in halves for found in half.result()):

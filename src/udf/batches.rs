@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 use super::task::{malformed, read_ahead_bytes, wire_error};
 use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
+use crate::worker::input::Input;
 use crate::worker::python_files::{InputFile, OutputFile, SharedInput};
 use crate::worker::read_ahead::{Next, ReadAhead};
 
@@ -32,7 +33,7 @@ impl StructBatch {
 }
 
 /// An iterator in the place of the one that stock's `ArrowStreamSerializer.load_stream` gives: it
-/// reads nothing before the first batch is asked for. A thread reads ahead, but nobody copies:
+/// reads nothing before the first batch is asked for. A thread may read ahead, but nobody copies:
 /// pyarrow's batches lie in the memory that was read into.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
@@ -57,7 +58,9 @@ enum State {
 
 #[derive(Debug)]
 struct Running {
-    groups: ReadAhead,
+    source: Source,
+    /// What was read before it was known who should read.
+    first: Option<Next>,
     /// `pyarrow.foreign_buffer`
     foreign_buffer: Py<PyAny>,
     /// `pyarrow.ipc.read_record_batch`
@@ -68,6 +71,65 @@ struct Running {
     schema: Option<Py<PyAny>>,
     /// The fields of the only column as a schema, for [`StructBatch`]es.
     fields: Option<Py<PyAny>>,
+}
+
+/// Bytes of a batch of fields from which on no thread reads ahead: it would only copy what the kernel holds as well, and
+/// the batch would change from one core's cache to another's.
+const LARGE: usize = 256 << 10;
+
+/// Who reads.
+#[derive(Debug)]
+enum Source {
+    /// The main thread.
+    Here(Box<(Input, GroupReader)>),
+    /// A thread.
+    Ahead(ReadAhead),
+}
+
+impl Source {
+    fn ahead(input: Input, reader: GroupReader) -> PyResult<Self> {
+        let groups = ReadAhead::start(input, reader, read_ahead_bytes())?;
+        Ok(Self::Ahead(groups))
+    }
+
+    /// A batch that needs no waiting.
+    fn ready(&mut self) -> Option<Group> {
+        match self {
+            Self::Here(_) => None,
+            Self::Ahead(groups) => groups.ready(),
+        }
+    }
+
+    fn next(&mut self) -> Next {
+        match self {
+            Self::Here(here) => {
+                let (input, reader) = here.as_mut();
+                next_of(input, reader)
+            }
+            Self::Ahead(groups) => groups.next(None),
+        }
+    }
+
+    /// The connection's input, after [`Next::End`]. `None` if the thread panicked.
+    fn finish(self) -> Option<Input> {
+        match self {
+            Self::Here(here) => {
+                let (mut input, _) = *here;
+                input.let_go();
+                Some(input)
+            }
+            Self::Ahead(groups) => groups.finish(),
+        }
+    }
+}
+
+/// What a reader finds next.
+fn next_of(input: &mut Input, reader: &mut GroupReader) -> Next {
+    match reader.next_group(input) {
+        Ok(Some(group)) => Next::Group(group),
+        Ok(None) => Next::End,
+        Err(error) => Next::Failed(error),
+    }
 }
 
 /// Keeps memory for pyarrow.
@@ -120,6 +182,13 @@ impl Batches {
 }
 
 impl Batches {
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        match self.output.get() {
+            Some(output) => output.get().flush(py),
+            None => Ok(()),
+        }
+    }
+
     fn next<'py>(&self, py: Python<'py>, state: &mut State) -> PyResult<Option<Bound<'py, PyAny>>> {
         if matches!(state, State::Before) {
             *state = State::Running(Box::new(self.start(py)?));
@@ -127,13 +196,12 @@ impl Batches {
         let State::Running(running) = state else {
             return Ok(None);
         };
-        let next = if let Some(group) = running.groups.ready() {
-            Next::Group(group)
+        let ready = || running.source.ready().map(Next::Group);
+        let next = if let Some(next) = running.first.take().or_else(ready) {
+            next
         } else {
-            if let Some(output) = self.output.get() {
-                output.get().flush(py)?;
-            }
-            py.detach(|| running.groups.next(None))
+            self.flush(py)?;
+            py.detach(|| running.source.next())
         };
         match next {
             Next::Group(group) => running.batch(py, group).map(Some),
@@ -142,7 +210,7 @@ impl Batches {
                 let State::Running(running) = std::mem::replace(state, State::Over) else {
                     return Ok(None);
                 };
-                let input = py.detach(|| running.groups.finish()).ok_or_else(|| {
+                let input = py.detach(|| running.source.finish()).ok_or_else(|| {
                     PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
                 })?;
                 self.input.put_back(input);
@@ -154,7 +222,7 @@ impl Batches {
     fn start(&self, py: Python<'_>) -> PyResult<Running> {
         let pyarrow = py.import("pyarrow")?;
         let ipc = py.import("pyarrow.ipc")?;
-        let input = self.input.lend().ok_or_else(|| {
+        let mut input = self.input.lend().ok_or_else(|| {
             PyRuntimeError::new_err("bowstring: the connection's input is in use")
         })?;
         let framing = match (self.in_struct, self.checked) {
@@ -162,9 +230,21 @@ impl Batches {
             (false, true) => Framing::BatchPerGroup,
             (false, false) => Framing::Unread,
         };
-        let reader = GroupReader::new(framing, Box::new(|_| Vec::new()));
+        let mut reader = GroupReader::new(framing, Box::new(|_| Vec::new()));
+        let first = if framing == Framing::Unwrapped {
+            self.flush(py)?;
+            Some(py.detach(|| next_of(&mut input, &mut reader)))
+        } else {
+            None
+        };
+        let source = match &first {
+            Some(Next::Group(group)) if group.bytes() < LARGE => Source::ahead(input, reader)?,
+            Some(_) => Source::Here(Box::new((input, reader))),
+            None => Source::ahead(input, reader)?,
+        };
         Ok(Running {
-            groups: ReadAhead::start(input, reader, read_ahead_bytes())?,
+            source,
+            first,
             foreign_buffer: pyarrow.getattr("foreign_buffer")?.unbind(),
             read_record_batch: ipc.getattr("read_record_batch")?.unbind(),
             read_schema: ipc.getattr("read_schema")?.unbind(),

@@ -2,8 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
+use std::ops::RangeInclusive;
+use std::os::fd::AsRawFd;
 
 use arrow_buffer::Buffer;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags};
 
 use super::spare::Spare;
 use crate::wire::WireError;
@@ -13,6 +17,16 @@ const CHUNK: usize = 256 << 10;
 
 /// The same after a body that was large: what is read ahead of the next one would be copied into its place.
 const LITTLE: usize = 4 << 10;
+
+/// Bytes of a body for which the kernel may wake the reader once, if so many are still to come.
+const PATIENCE: RangeInclusive<usize> = 64 << 10..=1024 << 10;
+
+/// How long a pause of the peer may be before it is read what is here: it depends on windows and estimates of the kernel
+/// whether a peer can send as much as the mark asks for.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 10_000_000,
+};
 
 /// Bytes of a large body.
 const LARGE: usize = CHUNK;
@@ -33,6 +47,8 @@ pub struct Input {
     end: usize,
     /// Bytes of `buffer` that the next read may fill.
     ahead: usize,
+    /// Bytes that have to be here before the kernel wakes the reader; one but while a large body is read.
+    low_water_mark: usize,
     /// For what [`Input::aligned`] returns.
     spare: Spare,
 }
@@ -46,6 +62,7 @@ impl Input {
             start: 0,
             end: 0,
             ahead: CHUNK,
+            low_water_mark: 1,
             spare: Spare::default(),
         }
     }
@@ -106,19 +123,54 @@ impl Input {
     pub fn read_full(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.take_buffered(target);
         while let Some(rest) = target.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let wanted = rest.len();
+            let waited = self.wait_for(wanted)?;
             // Into its place, and only what comes with it into the buffer, which is empty.
             let (ahead, _) = self.buffer.split_at_mut(self.ahead);
-            let wanted = rest.len();
             let mut places = [IoSliceMut::new(rest), IoSliceMut::new(ahead)];
-            let count = retried(|| self.socket.read_vectored(&mut places))?;
-            if count == 0 {
-                break;
-            }
+            let outcome = retried(|| {
+                if waited {
+                    receive_now(&self.socket, &mut places)
+                } else {
+                    self.socket.read_vectored(&mut places)
+                }
+            });
+            let count = match outcome {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Ok(0) => break,
+                outcome => outcome?,
+            };
             filled += count.min(wanted);
             self.start = 0;
             self.end = count.saturating_sub(wanted);
         }
+        self.set_low_water_mark(1);
         Ok(filled)
+    }
+
+    /// Waits until about as many bytes are here as are still to come, so that the kernel wakes the reader for them once
+    /// and not for each packet; never for more, because the peer may be waiting for an answer by then. `false` if they are
+    /// few or do not come, for a read that waits for any.
+    fn wait_for(&mut self, coming: usize) -> io::Result<bool> {
+        let few = coming < *PATIENCE.start();
+        self.set_low_water_mark(if few { 1 } else { coming.min(*PATIENCE.end()) });
+        if self.low_water_mark == 1 {
+            return Ok(false);
+        }
+        // A blocking read would not do: having copied a part, it still sleeps until the rest alone reaches the mark.
+        let mut waiting = [PollFd::new(&self.socket, PollFlags::IN)];
+        let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut waiting, Some(&PAUSE)))?;
+        if ready == 0 {
+            self.set_low_water_mark(1);
+        }
+        Ok(ready > 0)
+    }
+
+    /// Without it, reads are right too, only more of them.
+    fn set_low_water_mark(&mut self, bytes: usize) {
+        if bytes != self.low_water_mark && set_receive_low_water_mark(&self.socket, bytes).is_ok() {
+            self.low_water_mark = bytes;
+        }
     }
 
     fn take_buffered(&mut self, target: &mut [u8]) -> usize {
@@ -190,6 +242,35 @@ impl Input {
     }
 }
 
+/// `SO_RCVLOWAT`: how many bytes have to be here before `poll` says that there are any.
+#[expect(unsafe_code, reason = "rustix has no such option")]
+fn set_receive_low_water_mark(socket: &File, bytes: usize) -> io::Result<()> {
+    let value = libc::c_int::try_from(bytes).map_err(io::Error::other)?;
+    let length = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
+    // SAFETY: the kernel reads `length` bytes of `value`, which lives until the call returns.
+    let outcome = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVLOWAT,
+            (&raw const value).cast(),
+            length,
+        )
+    };
+    if outcome == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Reads what is here, however little; [`io::ErrorKind::WouldBlock`] if there is nothing.
+fn receive_now(socket: &File, places: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let mut nothing = RecvAncillaryBuffer::default();
+    let message = rustix::net::recvmsg(socket, places, &mut nothing, RecvFlags::DONTWAIT)?;
+    Ok(message.bytes)
+}
+
 /// One read, repeated if a signal interrupts it.
 fn retried(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
@@ -204,6 +285,7 @@ fn retried(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 mod tests {
     use super::*;
     use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
@@ -277,6 +359,56 @@ mod tests {
             sent
         );
         writer.join().unwrap().unwrap();
+    }
+
+    fn tcp_pair() -> (TcpStream, Input) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        (peer, Input::new(File::from(OwnedFd::from(ours))))
+    }
+
+    #[test]
+    fn nobody_waits_for_more_than_a_body_has() {
+        let (mut peer, mut input) = tcp_pair();
+        for round in 0..40 {
+            for size in [3 * CHUNK + 17, CHUNK, 100 << 10, 70_001] {
+                let mut writer = peer.try_clone().unwrap();
+                let body = vec![7; size];
+                let sent = body.clone();
+                // In pieces, and nothing behind the last: a reader that wants more would hang.
+                let thread = std::thread::spawn(move || {
+                    sent.chunks(9_999 + 4_999 * round)
+                        .try_for_each(|piece| writer.write_all(piece))
+                });
+                assert_eq!(input.aligned(b"", size, "a body").unwrap().as_slice(), body);
+                thread.join().unwrap().unwrap();
+                peer.write_all(b"next").unwrap();
+                assert!(input.wait().unwrap());
+                assert_eq!(&input.array::<4>("four bytes").unwrap(), b"next");
+            }
+        }
+    }
+
+    #[test]
+    fn a_peer_that_pauses_is_waited_for_without_a_mark() {
+        let (mut peer, mut input) = tcp_pair();
+        peer.write_all(b"ab").unwrap();
+        assert!(!input.wait_for(CHUNK).unwrap());
+        assert_eq!(input.low_water_mark, 1);
+        peer.write_all(&vec![7; CHUNK]).unwrap();
+        assert!(input.wait_for(CHUNK).unwrap());
+    }
+
+    #[test]
+    fn a_body_that_ends_early_ends_the_waiting() {
+        let (mut peer, mut input) = tcp_pair();
+        let thread = std::thread::spawn(move || peer.write_all(&vec![7; 200_000]));
+        assert!(matches!(
+            input.aligned(b"", 2 * CHUNK, "a body"),
+            Err(WireError::Truncated { .. })
+        ));
+        thread.join().unwrap().unwrap();
     }
 
     #[test]
