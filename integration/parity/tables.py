@@ -17,8 +17,8 @@ def read(table: str) -> list[list[str]]:
     return [line.split("\t") for line in lines]
 
 
-def names() -> dict[str, Any]:
-    """What the expressions of the tables may use."""
+def names(expression: str) -> dict[str, Any]:
+    """What this expression of the tables may use."""
     import collections
     import datetime
     import decimal
@@ -59,6 +59,9 @@ def names() -> dict[str, Any]:
         ("pyspark.sql.types", "Geometry"),
         ("pyspark.sql.types", "Geography"),
     ):
+        # Importing `pyspark.ml` takes most of the time of a new worker, and each error needs one.
+        if name not in expression:
+            continue
         try:
             known[name] = getattr(__import__(module, fromlist=[name]), name)
         except (ImportError, AttributeError):
@@ -77,7 +80,7 @@ def possible(expression: str) -> bool:
 
 def evaluate(expression: str) -> Any:
     """What an expression of a table makes."""
-    return eval(expression, names())
+    return eval(expression, names(expression))
 
 
 def declared_types() -> dict[str, Any]:

@@ -19,7 +19,7 @@ const CHUNK: usize = 256 << 10;
 const LITTLE: usize = 4 << 10;
 
 /// Bytes of a body for which the kernel may wake the reader once, if so many are still to come.
-const PATIENCE: RangeInclusive<usize> = 64 << 10..=1024 << 10;
+const PATIENCE: RangeInclusive<usize> = LARGE..=1 << 20;
 
 /// How long a pause of the peer may be before it is read what is here: it depends on windows and estimates of the kernel
 /// whether a peer can send as much as the mark asks for.
@@ -29,7 +29,7 @@ const PAUSE: Timespec = Timespec {
 };
 
 /// Bytes of a large body.
-const LARGE: usize = CHUNK;
+const LARGE: usize = 64 << 10;
 
 /// Largest step by which memory grows ahead of the bytes that fill it, so that a length alone,
 /// however large, allocates little.

@@ -21,7 +21,10 @@ use crate::wire::marker;
 const QUEUED_BATCHES: usize = 2;
 
 /// Bytes below which messages are copied together: some of one row each have more pieces than bytes are worth it.
-const COPIED_BYTES: usize = 256 << 10;
+const COPIED_BYTES: usize = 64 << 10;
+
+/// Bytes of copied messages that are written at once.
+const WRITTEN_BYTES: usize = 256 << 10;
 
 /// The sending half, held by the main thread.
 #[derive(Debug)]
@@ -115,9 +118,12 @@ impl Output {
     /// Takes a message. A large one is written from where it lies.
     fn append(&mut self, message: &[Buffer]) -> io::Result<()> {
         let length: usize = message.iter().map(Buffer::len).sum();
-        if self.little.len() + length < COPIED_BYTES {
+        if length < COPIED_BYTES {
             for piece in message {
                 self.little.extend_from_slice(piece);
+            }
+            if self.little.len() >= WRITTEN_BYTES {
+                self.flush()?;
             }
             return Ok(());
         }
@@ -139,4 +145,40 @@ impl Output {
 
 fn to_io(error: ArrowError) -> io::Error {
     io::Error::other(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn small_and_large_messages_keep_their_order() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            theirs.read_to_end(&mut all).map(|_| all)
+        });
+        let mut output = Output {
+            socket: File::from(OwnedFd::from(ours)),
+            little: b"mark".to_vec(),
+        };
+        let sizes = [3, COPIED_BYTES, COPIED_BYTES - 1, 0, 2 * WRITTEN_BYTES, 1];
+        let sizes = sizes.into_iter().chain([COPIED_BYTES - 1; 9]);
+        let mut expected = b"mark".to_vec();
+        for (index, size) in sizes.enumerate() {
+            let body = vec![u8::try_from(index).unwrap(); size];
+            expected.extend_from_slice(&body);
+            let (head, tail) = body.split_at(size / 3);
+            output
+                .append(&[Buffer::from(head), Buffer::from(tail)])
+                .unwrap();
+            assert!(output.little.len() < WRITTEN_BYTES);
+        }
+        output.flush().unwrap();
+        drop(output);
+        assert_eq!(reader.join().unwrap().unwrap(), expected);
+    }
 }
