@@ -29,6 +29,7 @@ from task_bytes import (
     DIALECTS,
     GROUPED_AGG_ARROW_ITER,
     GROUPED_AGG_ITER,
+    GROUPED_MAP_ARROW_ITER,
     GROUPED_MAP_ITER,
     KINDS,
     SCALAR_PANDAS_ITER,
@@ -40,7 +41,6 @@ from task_bytes import (
     pickle_command,
 )
 
-GROUPED_MAP_ARROW_ITER = 215
 TRIED = (SCALAR_PANDAS_ITER, GROUPED_MAP_ARROW_ITER, GROUPED_MAP_ITER, GROUPED_AGG_ITER, GROUPED_AGG_ARROW_ITER)
 PATIENCE = 20.0
 """Seconds for the function to get the first batch. It never does where more is read first."""

@@ -39,10 +39,22 @@ DIFFERENCES = {
     "mapInPandas, output": ("output column (date32[day]), row 7: bowstring has this, PySpark has that.", None),
     "iterator of frames": ("input column 'x' (double), row 1: bowstring has …-7.25…, PySpark has …nan….", "g1"),
     "iterator of Series": ("input column 'x' (double), row 1: bowstring has …-7.25…, PySpark has …nan….", None),
+    "mapInArrow, input": ("input column 'k' (string), row 7: bowstring has this, PySpark has that.", None),
+    "mapInArrow, output": ("output column 'k' (string), row 7: bowstring has this, PySpark has that.", None),
+    "iterator of batches, input": ("input column 'k' (string), row 7: bowstring has this, PySpark has that.", "g1"),
+    "iterator of batches, output": ("output column 'k' (string), row 7: bowstring has this, PySpark has that.", "g0"),
+    "iterator of arrays": ("input column 'x' (double), row 7: bowstring has this, PySpark has that.", None),
+    "rows": ("output column 'y' (double), row 7: bowstring has this, PySpark has that.", None),
 }
 """What is said of each conversion that was spoilt, and in which group, if a group is named; `…` is anything."""
 
-LATER = {"iterator of frames": "4.1", "iterator of Series": "4.2"}
+LATER = {
+    "iterator of frames": "4.1",
+    "iterator of Series": "4.2",
+    "iterator of batches, input": "4.1",
+    "iterator of batches, output": "4.1",
+    "iterator of arrays": "4.2",
+}
 """The first Spark lines that have these."""
 
 

@@ -31,19 +31,25 @@ from pyspark.sql import types as T
 from jvm_client import Daemon, Reply, spark_environment
 from task_bytes import (
     ARROW_BATCHED,
+    ARROW_TABLE_UDTF,
     DIALECTS,
     GROUPED_AGG,
+    GROUPED_AGG_ARROW_ITER,
     GROUPED_AGG_ITER,
     GROUPED_MAP,
+    GROUPED_MAP_ARROW_ITER,
     GROUPED_MAP_ITER,
+    MAP_ARROW,
     MAP_PANDAS,
     SCALAR_PANDAS,
     Task,
     Udf,
+    Udtf,
     encode_data,
     encode_preamble,
     grouped_offsets,
     pickle_command,
+    pickle_handler,
 )
 
 
@@ -334,6 +340,35 @@ def spoil_column_results(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFram
         yield frame
 
 
+def spoil_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The comparison of the next batch."""
+    for _ in batches:
+        spoil_comparison("arrow_difference")
+        yield from ()
+
+
+def spoil_batch_results(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The comparison of what is sent."""
+    batch = next(batches)
+    spoil_comparison("arrow_difference")
+    yield batch
+
+
+def spoil_arrays(arrays: Iterator[pa.Array]) -> float:
+    """The comparison of the next group's array."""
+    spoil_comparison("arrow_difference")
+    return float(len(list(arrays)))
+
+
+class SpoilRows:
+    """The comparison of the rows of the second call; those of the first one are always stock's."""
+
+    def eval(self, value: float) -> Iterator[tuple[float]]:
+        """A row, as it is."""
+        yield (value,)
+        spoil_comparison("arrow_difference")
+
+
 def spoil_keys(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
     """From the second group on, the key is another."""
     frames = sys.modules["_bowstring_frames"].Frames
@@ -414,6 +449,12 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, str]] = {
     "mapInPandas, output": (spoil_column_results, MAP_PANDAS, "3.5"),
     "iterator of frames": (spoil_frames_of_iterator, GROUPED_MAP_ITER, "4.1"),
     "iterator of Series": (spoil_series_of_iterator, GROUPED_AGG_ITER, "4.2"),
+    "mapInArrow, input": (spoil_batches, MAP_ARROW, "3.5"),
+    "mapInArrow, output": (spoil_batch_results, MAP_ARROW, "3.5"),
+    "iterator of batches, input": (spoil_batches, GROUPED_MAP_ARROW_ITER, "4.1"),
+    "iterator of batches, output": (spoil_batch_results, GROUPED_MAP_ARROW_ITER, "4.1"),
+    "iterator of arrays": (spoil_arrays, GROUPED_AGG_ARROW_ITER, "4.2"),
+    "rows": (SpoilRows, ARROW_TABLE_UDTF, "3.5"),
 }
 """What is spoilt, the kind of UDF, and the first Spark line that has it."""
 
@@ -427,9 +468,17 @@ def ask(
     for group in range(groups):
         values = {"k": pa.array([f"g{group}"] * 2), "x": pa.array([1.5, None]), "y": pa.array([2.5, -0.0])}
         data.append([pa.record_batch({**values, "n": pa.array([group, 2 * group])})])
-    if kind in (GROUPED_MAP, GROUPED_MAP_ITER):
+    if kind in (GROUPED_MAP, GROUPED_MAP_ITER, GROUPED_MAP_ARROW_ITER):
         fields = T.StructType([T.StructField(*column) for column in columns])
         task = Task(Udf(pickle_command(function, fields), grouped_offsets(4, [0])), kind)
+    elif kind == MAP_ARROW:
+        data = [batch for group in data for batch in group]
+        fields = T.StructType([T.StructField(*column) for column in columns])
+        task = Task(Udf(pickle_command(function, fields), [0]), kind)
+    elif kind == ARROW_TABLE_UDTF:
+        data = [batch.select(["y"]) for group in data for batch in group]
+        returns = T.StructType([T.StructField("y", T.DoubleType())])
+        task = Task(Udtf(pickle_handler(function), returns, [0]), kind, input_type=returns)
     elif kind == MAP_PANDAS:
         data = [pa.record_batch({"d": pa.array([DAY, DAY])}) for _ in data]
         task = Task(Udf(pickle_command(function, T.StructType([T.StructField("d", T.DateType())])), [0]), kind)

@@ -100,9 +100,9 @@ def stream(seen):
 
 
 def map_arrow(seen):
-    """207: the same, and the fields of the struct column never get into it, nor out of it. Nobody compares them."""
+    """207: the same, and the fields of the struct column never get into it, nor out of it."""
     function, _, deserializer, serializer = seen.result
-    return function, Streams(seen.native, deserializer, serializer, in_struct=seen.native.verifier(None) is None)
+    return function, Streams(seen.native, deserializer, serializer, in_struct=True)
 
 
 def stream_of_columns(seen):

@@ -9,6 +9,12 @@ from _bowstring_columns import active
 from pyspark.serializers import SpecialLengths, write_int
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
+try:
+    # Spark 4.2 on.
+    from pyspark.sql.conversion import ArrowBatchTransformer
+except ImportError:
+    ArrowBatchTransformer = None
+
 
 class Pieces(list):
     """Takes the place of the file that pyarrow's writer writes to: memory of a batch, and a little between."""
@@ -56,10 +62,11 @@ class StructSink(Sink):
     # Whether the task that runs has one.
     at_work = False
 
-    def __init__(self, native, outfile):
+    def __init__(self, native, outfile, verifier):
         super().__init__(outfile)
         self._native = native
         self._outfile = outfile
+        self._verifier = verifier
         # Writes all batches if the first one is of plain types.
         self._stream = None
 
@@ -72,8 +79,14 @@ class StructSink(Sink):
             return
         if self.schema is None:
             self.schema = fields.schema
-        if fields is None or not self._stream.write(fields, self._outfile):
+        if fields is None or not self._stream.write(fields, self._outfile, self._comparison(fields)):
             self._write_other(batch if fields is None else wrap(fields))
+
+    def _comparison(self, fields):
+        """What looks at a batch that is about to be written, if that is asked for."""
+        if self._verifier is None or not self._verifier.takes_next():
+            return None
+        return lambda ours: self._verifier.batches([ours], [wrap(fields)])
 
     def _write_other(self, batch):
         # PARITY: the first batch decides on the schema, and pyarrow's writer refuses others.
@@ -136,17 +149,28 @@ class Streams:
         self._columns = columns
         self._rows = rows
         self._in_struct = in_struct
+        # Columns and rows have their own.
+        self._verifier = native.verifier(None) if in_struct else None
         self._batches = None
 
     def load_stream(self, infile):
-        self._batches = self._native.Batches(infile, self._columns is not None, self._in_struct)
+        compare = None if self._verifier is None else self._compare
+        self._batches = self._native.Batches(infile, self._columns is not None, self._in_struct, compare)
         return self._deserializer.load_stream(self._batches)
+
+    def _compare(self, fields, batch):
+        """Whether stock takes the same fields out of a batch."""
+        if self._verifier.takes_next():
+            taken = next(iter(self._deserializer.load_stream(Batch([batch]))))
+            # Before Spark 4.2 the deserializer takes them out, and later the task's function.
+            stocks = taken[0] if type(taken) is list else ArrowBatchTransformer.flatten_struct(taken)
+            self._verifier.table(*(pa.Table.from_batches([batch]) for batch in (fields, stocks)))
 
     def dump_stream(self, iterator, outfile):
         self._batches.flush_first(outfile)
-        sink = StructSink(self._native, outfile) if self._in_struct else Sink(outfile)
+        sink = StructSink(self._native, outfile, self._verifier) if self._in_struct else Sink(outfile)
         if self._rows is not None:
-            self._rows.sink = sink
+            self._rows.start(sink, self._serializer)
         StructSink.at_work = self._in_struct
         try:
             with active(self._columns):
@@ -179,9 +203,7 @@ def install(native):
 
     ArrowStreamSerializer.load_stream = load
     ArrowStreamSerializer.dump_stream = dump
-    try:
-        from pyspark.sql.conversion import ArrowBatchTransformer
-    except ImportError:
+    if ArrowBatchTransformer is None:
         _install_before_42(native)
     else:
         _install_from_42(native, ArrowBatchTransformer)

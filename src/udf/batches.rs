@@ -44,6 +44,8 @@ pub struct Batches {
     /// Whether [`StructBatch`]es are wanted where they can be.
     #[pyo3(get)]
     in_struct: bool,
+    /// Called with the batch of each [`StructBatch`] and the one that stock's reader makes, if the user has asked for that.
+    compare: Option<Py<PyAny>>,
     /// Flushed before anybody waits for input.
     output: OnceLock<Py<OutputFile>>,
     state: Mutex<State>,
@@ -143,13 +145,20 @@ struct Held {
 #[pymethods]
 impl Batches {
     /// `checked`: for batches that are converted natively, which has to trust them; `in_struct`: for a function that gets the
-    /// fields of the only column as batches, which are checked as well.
+    /// fields of the only column as batches, which are checked as well; `compare`: sees them beside stock's.
     #[new]
-    fn new(infile: &Bound<'_, InputFile>, checked: bool, in_struct: bool) -> Self {
+    #[pyo3(signature = (infile, checked, in_struct, compare=None))]
+    fn new(
+        infile: &Bound<'_, InputFile>,
+        checked: bool,
+        in_struct: bool,
+        compare: Option<Py<PyAny>>,
+    ) -> Self {
         Self {
             input: infile.get().input.clone(),
             checked,
             in_struct,
+            compare,
             output: OnceLock::new(),
             state: Mutex::new(State::Before),
         }
@@ -204,7 +213,7 @@ impl Batches {
             py.detach(|| running.source.next())
         };
         match next {
-            Next::Group(group) => running.batch(py, group).map(Some),
+            Next::Group(group) => running.batch(py, group, self.compare.as_ref()).map(Some),
             Next::Failed(error) => Err(wire_error(&error)),
             Next::End | Next::Waiting => {
                 let State::Running(running) = std::mem::replace(state, State::Over) else {
@@ -256,7 +265,12 @@ impl Batches {
 
 impl Running {
     /// What stock's reader makes of a batch.
-    fn batch<'py>(&mut self, py: Python<'py>, group: Group) -> PyResult<Bound<'py, PyAny>> {
+    fn batch<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: Group,
+        compare: Option<&Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let Group {
             schema,
             columns,
@@ -273,6 +287,10 @@ impl Running {
             let fields = self.fields(&schema)?;
             match self.read(&fields, message.clone()) {
                 Ok(batch) => {
+                    if let Some(compare) = compare {
+                        let stocks = self.read(&schema, encoded.into_message())?;
+                        compare.call1(py, (&batch, stocks))?;
+                    }
                     let fields = batch.unbind();
                     return Ok(Bound::new(py, StructBatch { fields })?.into_any());
                 }

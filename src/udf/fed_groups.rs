@@ -99,6 +99,7 @@ impl<'py> Run<'_, 'py> {
         let batches = FedBatches {
             parts: Parts::new(first, arrivals),
             input: Arc::clone(&self.input),
+            verifier: self.verifier.clone().map(Verifier::unbind),
         };
         Ok(Bound::new(self.feed.py(), batches)?.into_any())
     }
@@ -110,6 +111,8 @@ impl<'py> Run<'_, 'py> {
 pub struct FedBatches {
     parts: Parts,
     input: Arc<WholeGroups>,
+    /// If the user has asked for it.
+    verifier: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -119,9 +122,15 @@ impl FedBatches {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let part = self.parts.next(py)?;
-        part.map(|part| self.input.batches(py, &part)?.get_item(0))
-            .transpose()
+        let Some(part) = self.parts.next(py)? else {
+            return Ok(None);
+        };
+        let batches = self.input.batches(py, &part)?;
+        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
+        if let Some(verifier) = Verifier::of_next(verifier.as_ref())? {
+            self.input.verify(&part, &batches, verifier)?;
+        }
+        batches.get_item(0).map(Some)
     }
 }
 

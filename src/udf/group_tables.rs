@@ -73,14 +73,8 @@ impl GroupTables {
         group: &Group,
         verifier: Option<&Verifier<'py>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let stock = self.stock.bind(py);
-        let batches = self.values.batches(stock, group)?;
-        let table = join(&batches, self.values.schema.as_ref())?;
-        if let Some(verifier) = verifier {
-            let stocks = ask_stock(stock, "select", group, Some(&self.values.offsets))?;
-            verifier.table(&table, &join(&stocks, None)?)?;
-        }
-        Ok(table)
+        let batches = self.batches(py, group, verifier)?;
+        join(&batches, self.values.schema.as_ref())
     }
 
     /// The batches that the function gets.
@@ -88,8 +82,20 @@ impl GroupTables {
     /// # Errors
     ///
     /// As [`Self::table`].
-    pub fn batches<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.values.batches(self.stock.bind(py), group)
+    pub fn batches<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let stock = self.stock.bind(py);
+        let batches = self.values.batches(stock, group)?;
+        if let Some(verifier) = verifier {
+            let stocks = ask_stock(stock, "select", group, Some(&self.values.offsets))?;
+            let ours = join(&batches, self.values.schema.as_ref())?;
+            verifier.table(&ours, &join(&stocks, None)?)?;
+        }
+        Ok(batches)
     }
 
     /// The columns of the key, batch by batch.

@@ -10,6 +10,7 @@ use super::group_frames::Offsets;
 use super::group_tables::{GroupTables, everything};
 use super::table_output::TableOutput;
 use super::task::{self, Answer, Step};
+use super::verifier::Verifier;
 use crate::worker::group::Group;
 use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::python_files::{InputFile, OutputFile};
@@ -49,14 +50,19 @@ impl GroupedMapArrowIter {
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything()).in_struct();
         let stock = self.stock.bind(py);
-        let tables = GroupTables::new(stock, &self.offsets);
+        let verifier = Verifier::start(stock)?;
+        let maker = BatchMaker {
+            tables: GroupTables::new(stock, &self.offsets),
+            verifier: verifier.clone().map(Verifier::unbind),
+        };
         let mut run = Run {
             py,
             function: self.function.bind(py),
             stock,
             offsets: &self.offsets,
-            maker: Bound::new(py, BatchMaker { tables })?,
+            maker: Bound::new(py, maker)?,
             output: TableOutput::new(stock)?,
+            verifier,
         };
         task::run(py, infile.get(), outfile.get(), reader, &mut run)
     }
@@ -67,11 +73,15 @@ impl GroupedMapArrowIter {
 #[pyclass(module = "_bowstring")]
 pub struct BatchMaker {
     tables: GroupTables,
+    /// If the user has asked for it.
+    verifier: Option<Py<PyAny>>,
 }
 
 impl BatchMaker {
     fn batch<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.tables.batches(py, group)?.get_item(0)
+        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
+        let verifier = Verifier::of_next(verifier.as_ref())?;
+        self.tables.batches(py, group, verifier)?.get_item(0)
     }
 }
 
@@ -94,6 +104,7 @@ struct Run<'a, 'py> {
     offsets: &'a Offsets,
     maker: Bound<'py, BatchMaker>,
     output: TableOutput<'a, 'py>,
+    verifier: Option<Verifier<'py>>,
 }
 
 impl<'py> Run<'_, 'py> {
@@ -126,7 +137,8 @@ impl Step for Run<'_, '_> {
         arguments
             .and_then(|(arguments, rest)| {
                 let result = self.function.call1(arguments.cast_into()?)?;
-                self.output.batches(&result, answer)?;
+                let verifier = self.verifier.as_ref();
+                self.output.batches(&result, answer, verifier)?;
                 self.stock.call_method1("exhaust", (rest,))?;
                 Ok(false)
             })

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Fields, Schema};
 use pyo3::prelude::*;
 
 use super::task::internal;
-use crate::frame::c_data::{Layout, sends_as_it_is};
+use crate::frame::c_data::{Layout, sends_as_it_is, to_pyarrow};
 use crate::worker::python_files::OutputFile;
 
 /// What takes the place of pyarrow's writer.
@@ -52,17 +52,23 @@ impl StructStream {
         }))
     }
 
-    /// Writes a batch of fields. `false` if it is none, or of another schema.
+    /// Writes a batch of fields. `false` if it is none, or of another schema. `compare` is called with what is about to be
+    /// written, again as a batch of pyarrow's.
+    #[pyo3(signature = (batch, outfile, compare=None))]
     fn write(
         &self,
         py: Python<'_>,
         batch: &Bound<'_, PyAny>,
         outfile: &Bound<'_, OutputFile>,
+        compare: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let layout = Layout::known(self.schema.bind(py).clone(), self.fields.clone());
         let Some(columns) = layout.columns_if_it_fits(batch)? else {
             return Ok(false);
         };
+        if let Some(compare) = compare {
+            compare.call1((to_pyarrow(&columns, self.schema.bind(py))?,))?;
+        }
         let column: ArrayRef = Arc::new(columns);
         let batch = RecordBatch::try_from_iter_with_nullable([("_0", column, true)])
             .map_err(|error| internal(&error))?;

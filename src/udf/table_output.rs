@@ -95,18 +95,30 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         Ok(())
     }
 
-    /// Appends the batches of a result that should be an iterator, and writes what is due.
+    /// Appends the batches of a result that should be an iterator, and writes what is due. The task's verifier, if it has
+    /// one, looks at a share of them.
     ///
     /// # Errors
     ///
     /// As [`Self::table`], and those of the socket.
-    pub fn batches(&mut self, result: &Bound<'py, PyAny>, answer: &mut Answer) -> PyResult<()> {
+    pub fn batches(
+        &mut self,
+        result: &Bound<'py, PyAny>,
+        answer: &mut Answer,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<()> {
         let py = result.py();
         let batches = self.stock.call_method1("iterate", (result,))?;
         for batch in batches.try_iter()? {
             let batch = batch?;
             if batch.get_type().is(record_batch_class(py)?) && self.takes(&batch)? {
-                self.append_plain(&batch)?;
+                let columns = self.append_plain(&batch)?;
+                if let Some(verifier) = Verifier::of_next(verifier)? {
+                    let ours = to_pyarrow(&columns, self.plain.schema())?;
+                    let stocks = self.stock.call_method1("convert_batch", (batch,))?;
+                    let stocks = PyList::new(py, [stocks])?;
+                    verifier.batches(&PyList::new(py, [ours])?, &stocks)?;
+                }
             } else {
                 let batch = self.stock.call_method1("convert_batch", (batch,))?;
                 self.append_wrapped(&batch)?;

@@ -15,6 +15,7 @@ import pyarrow as pa
 from _bowstring_arrow_batched import EXACT
 from _bowstring_arrow_batched_series import SCALARS
 from _bowstring_frames import has_usual_options
+from _bowstring_streams import Taken
 from pyspark.sql.types import Row
 
 
@@ -23,21 +24,26 @@ def cells(function):
     return dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
 
 
+def _are_exact(fields):
+    return all(type(field.dataType) in EXACT for field in fields)
+
+
 def value(function, name):
     """What is in one of its cells."""
     return cells(function)[name].cell_contents
 
 
 class TableRows:
-    """The rows of one task. `sink` is set before the first of them."""
+    """The rows of one task."""
 
     # Names in stock: what evaluates a method, and what then makes batches or checks them.
     evaluated = ("eval", "terminate")
     converts = "convert_to_arrow"
 
     def __init__(self, native, unproven):
-        self.sink = None
+        self._sink = self._serializer = None
         self._native = native
+        self._verifier = native.verifier(None)
         self._unproven = unproven
         self._fields = ()
         self._send = None
@@ -54,49 +60,68 @@ class TableRows:
 
     def takes(self, fields):
         """Whether rows of these fields have a native path."""
-        return True
+        # What stock's converters make of the others must not be made twice.
+        return self._verifier is None or _are_exact(fields)
 
-    def send(self, rows, arrow_type):
-        """Whether the rows are sent; `arrow_type` is the one that stock declares for them."""
+    def start(self, sink, serializer):
+        """Before the first of the rows. `serializer`: what stock gives its batches to."""
+        self._sink, self._serializer = sink, serializer
+
+    def send(self, rows, arrow_type, ask_stock):
+        """Whether the rows are sent.
+
+        `arrow_type`: the one that stock declares for them; `ask_stock`: makes of them what it gives its serializer.
+        """
         # PARITY: after an error, Spark 3.5 calls `terminate`, and its first batch is an error, too.
-        if self.sink.schema is None or self.sink.closed:
+        if self._sink.schema is None or self._sink.closed:
             return False
         if self._send is None:
             self._send = self._sender(arrow_type)
-        return self._send(rows)
+        return self._send(rows, ask_stock)
 
     def _sender(self, arrow_type):
         schema = pa.schema([pa.field("_0", arrow_type)])
-        if not self.sink.schema.equals(schema):
-            return lambda rows: False
+        if not self._sink.schema.equals(schema):
+            return lambda rows, ask_stock: False
         make, write = self.maker(schema)
 
-        def send(rows):
+        def send(rows, ask_stock):
             made = make(rows)
             if made is None:
                 return False
+            if self._verifier is not None and self._verifier.takes_next():
+                batch = pa.ipc.read_record_batch(pa.py_buffer(made), schema)
+                self._verifier.whole(self._stocks, (ask_stock(rows),), batch)
             write(made)
             return True
 
         return send
 
+    def _stocks(self, given):
+        taken = Taken()
+        self._serializer.dump_stream(given, taken)
+        return taken.batch.column(0), not taken.batch.schema.equals(self._sink.schema)
+
     def maker(self, schema):
         """What makes something of rows, and what writes that."""
-        if all(type(field.dataType) in EXACT for field in self._fields):
-            return self._native.TableRows(schema, False, Row).encode, self.sink.write
-        return _Columns(self._native, self._fields, list(schema.types[0])).batch, self.sink.write_batch
+        if _are_exact(self._fields):
+            return self._native.TableRows(schema, False, Row).encode, self._sink.write
+        return _Columns(self._native, self._fields, list(schema.types[0])).batch, self._sink.write_batch
 
     def evaluation(self, stock):
         """Spark 4.1 and 4.2: in place of stock's evaluation of a method for each row."""
         call, convert = value(stock, "func"), value(stock, self.converts)
         check, arrow_type = value(convert, "check_return_value"), value(stock, "arrow_return_type")
 
+        def ask_stock(rows):
+            for batch in convert(rows):
+                yield batch, arrow_type
+
         def evaluate(*args, num_rows=1):
             for row in zip(*args) if args else repeat((), num_rows):
                 rows = list(check(call(*row)))
-                if not self.send(rows, arrow_type):
-                    for batch in convert(rows):
-                        yield batch, arrow_type
+                if not self.send(rows, arrow_type, ask_stock):
+                    yield from ask_stock(rows)
 
         return evaluate
 
@@ -112,18 +137,22 @@ class TableRows43(TableRows):
         check, arrow_type = value(convert, "check_return_value"), value(convert, "arrow_return_type")
 
         def evaluate_rows(method, *args, num_rows=1):
+            def ask_stock(rows):
+                return again(lambda: rows)
+
+            def again(outcome):
+                outcome.__name__ = method.__name__
+                return stock(outcome)
+
             for row in zip(*args) if args else repeat((), num_rows):
                 try:
                     given = method(*row)
                 except BaseException as error:
-                    outcome = _raising(error)
+                    yield from again(_raising(error))
                 else:
                     rows = list(check(given, method.__name__))
-                    if self.send(rows, arrow_type):
-                        continue
-                    outcome = _returning(rows)
-                outcome.__name__ = method.__name__
-                yield from stock(outcome)
+                    if not self.send(rows, arrow_type, ask_stock):
+                        yield from ask_stock(rows)
 
         return evaluate_rows
 
@@ -142,16 +171,19 @@ class FrameRows(TableRows):
         )
 
     def maker(self, schema):
-        return self._native.TableRows(schema, True, Row).encode, self.sink.write
+        return self._native.TableRows(schema, True, Row).encode, self._sink.write
 
-    def send(self, rows, arrow_type):
-        return has_usual_options() and super().send(rows, arrow_type)
+    def send(self, rows, arrow_type, ask_stock):
+        return has_usual_options() and super().send(rows, arrow_type, ask_stock)
 
     def evaluation(self, stock):
         call, check, verify = (value(stock, name) for name in ("func", "check_return_value", self.converts))
         arrow_type, pd = value(stock, "arrow_return_type"), value(stock, "pd")
         # Spark 4.0.
         checks_rows = inspect.isgeneratorfunction(check)
+
+        def ask_stock(given):
+            yield verify(pd.DataFrame(given)), arrow_type
 
         def evaluate(*args):
             for row in zip(*args) if args else ((),):
@@ -165,8 +197,8 @@ class FrameRows(TableRows):
                     except BaseException as error:
                         # Through pandas, as in stock: it is seen in the traceback.
                         given = _generating(_raising(error))
-                if type(given) is not list or not self.send(given, arrow_type):
-                    yield verify(pd.DataFrame(given)), arrow_type
+                if type(given) is not list or not self.send(given, arrow_type, ask_stock):
+                    yield from ask_stock(given)
 
         return evaluate
 
@@ -221,10 +253,6 @@ def _raising(error):
         raise error.with_traceback(traceback)
 
     return again
-
-
-def _returning(rows):
-    return lambda: rows
 
 
 def _generating(function):
