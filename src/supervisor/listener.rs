@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::settings::Transport;
@@ -146,10 +147,19 @@ fn remove(path: &Path) -> io::Result<()> {
 fn listen(socket: io::Result<TcpSocket>, address: SocketAddr) -> anyhow::Result<TcpListener> {
     socket
         .and_then(|socket| {
+            without_pacing(&socket);
             socket.bind(address)?;
             socket.listen(BACKLOG)
         })
         .with_context(|| format!("listen on {address}"))
+}
+
+/// Has connections send as soon as the other side has room. Some hosts choose an algorithm such as BBR, which paces what goes
+/// to the network by timers; within one host that costs time and saves nothing.
+fn without_pacing(socket: &TcpSocket) {
+    if let Err(error) = sockopt::set_tcp_congestion(socket, "reno") {
+        tracing::debug!("leave congestion control as it is: {error}");
+    }
 }
 
 /// The name that stock gives: `.<uuid>.sock`.
@@ -164,4 +174,28 @@ fn write_all(file: impl AsFd, mut bytes: &[u8]) -> rustix::io::Result<()> {
         bytes = bytes.get(written..).unwrap_or_default();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_not_paced() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let listener = Listener::Tcp(listen(TcpSocket::new_v4(), anywhere).unwrap());
+            let Listener::Tcp(tcp) = &listener else {
+                unreachable!()
+            };
+            let _jvm = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
+            let accepted = listener.accept().await.unwrap().into_blocking().unwrap();
+            assert_eq!(sockopt::tcp_congestion(&accepted).unwrap(), "reno");
+            assert!(sockopt::tcp_nodelay(&accepted).unwrap());
+        });
+    }
 }
