@@ -188,12 +188,11 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let listener = Listener::Tcp(listen(TcpSocket::new_v4(), anywhere).unwrap());
-            let Listener::Tcp(tcp) = &listener else {
-                unreachable!()
-            };
-            let _jvm = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
-            let accepted = listener.accept().await.unwrap().into_blocking().unwrap();
+            let listener = listen(TcpSocket::new_v4(), anywhere).unwrap();
+            let address = listener.local_addr().unwrap();
+            let _jvm = TcpStream::connect(address).await.unwrap();
+            let peer = Listener::Tcp(listener).accept().await.unwrap();
+            let accepted = peer.into_blocking().unwrap();
             assert_eq!(sockopt::tcp_congestion(&accepted).unwrap(), "reno");
             assert!(sockopt::tcp_nodelay(&accepted).unwrap());
         });
