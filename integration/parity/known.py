@@ -9,10 +9,6 @@ KNOWN = {
     "a text column without rows, which Spark never sends, has a chunk or none": (r"\(0,\) large_string chunks=",),
     "dictionaries are refused, which Spark never sends": (r"an Arrow IPC message of kind DictionaryBatch",),
     "labels that were overwritten after pandas had looked at them are not found by stock": (r"KeyError: 'written'",),
-    "pyarrow makes the innermost array too short where void is nested twice, and Arrow refuses that": (
-        r"array #\d+ for field \w+ has length smaller than expected for struct array",
-        r"Last offset \d+ of (Large)?List\(Null, field: '\w+'\) is larger than values length",
-    ),
 }
 """For each reason the texts of differences that it explains."""
 

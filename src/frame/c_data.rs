@@ -112,6 +112,22 @@ pub fn unchecked_bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<Arra
     Ok(unsafe { from_ffi_and_data_type(exported, held) }.ok())
 }
 
+/// A nested `pyarrow.Array` as `data_type`, which differs from its own at most in the names of elements and in where
+/// nulls are allowed. Its memory is shared.
+///
+/// # Errors
+///
+/// Fails if arrow-rs refuses it.
+pub fn nested_as(array: &Bound<'_, PyAny>, data_type: &DataType) -> PyResult<ArrayRef> {
+    let mut exported = FFI_ArrowArray::empty();
+    let address = &raw mut exported as usize;
+    array.call_method1(intern!(array.py(), "_export_to_c"), (address,))?;
+    // SAFETY: pyarrow has written `exported` for an array of this type; names and nullability are none of the layout.
+    let data = unsafe { from_ffi_and_data_type(exported, data_type.clone()) };
+    data.map(make_array)
+        .map_err(|error| PyTypeError::new_err(format!("bowstring: take a nested array: {error}")))
+}
+
 /// A `pyarrow.Array` of a flat type that is `wanted`; `None` if it is of another, or empty.
 ///
 /// An array without values may have no offsets at all, as the JVM sends it, and arrow-rs would read

@@ -320,15 +320,17 @@ impl Output {
             return Ok(true);
         }
         // PARITY: pyarrow lets nulls into parts that are declared without them.
-        let relaxed;
-        let array = if field.held.data_type() == &made_type {
-            array
+        let held = field.held.data_type();
+        let imported = if held == &made_type {
+            make_array(ArrayData::from_pyarrow_bound(array)?)
+        } else if made_type.is_nested() {
+            // pyarrow's cast makes void too short that is nested twice.
+            c_data::nested_as(array, held)?
         } else {
-            relaxed =
-                array.call_method1("cast", (field.held.data_type().to_pyarrow(array.py())?,))?;
-            &relaxed
+            let relaxed = array.call_method1("cast", (held.to_pyarrow(array.py())?,))?;
+            make_array(ArrayData::from_pyarrow_bound(&relaxed)?)
         };
-        self.append_array(index, make_array(ArrayData::from_pyarrow_bound(array)?))?;
+        self.append_array(index, imported)?;
         Ok(true)
     }
 

@@ -33,7 +33,10 @@ def first(parts):
 
 
 def frames(frame, rest, convert):
-    """What the function gets: the only element of the list `frame`, and one of each further batch."""
+    """What the function gets: the last element of the list `frame`, and one of each further batch.
+
+    PARITY: what else is in the list lives until there are no further batches.
+    """
     yield frame.pop()
     for part in rest:
         # As long as stock has its columns, a frame is shared with them, so writes copy.

@@ -19,10 +19,34 @@ class Once:
 
     def __init__(self, function):
         self.function = function
+        # (result, whether it was as long as the first argument when it was returned).
         self.results = []
 
     def __call__(self, *args, **kwargs):
-        return self.results.pop() if self.results else self.function(*args, **kwargs)
+        first = next(iter((*args, *kwargs.values())), None)
+        resized = type(first) is Resized
+        if self.results:
+            result, fits = self.results.pop()
+            if resized:
+                first.rows = len(result) if fits else None
+            return result
+        if resized:
+            first.rows = None
+            args = [each.series for each in args]
+            kwargs = {name: each.series for name, each in kwargs.items()}
+        return self.function(*args, **kwargs)
+
+
+class Resized:
+    """In the place of a Series of which a function has changed the length: stock asks it for no more than that."""
+
+    def __init__(self, series):
+        self.series = series
+        # When a function had returned whose result is known.
+        self.rows = None
+
+    def __len__(self):
+        return len(self.series) if self.rows is None else self.rows
 
 
 class ScalarTask:
@@ -43,9 +67,12 @@ class ScalarTask:
         `series`, `results`: what the functions were called with, if they were, and what they have returned. The others
         are called with the same Series, which may have been changed.
         """
-        for once, result in zip(self._onces, results):
-            once.results.append(result)
+        for number, (once, result) in enumerate(zip(self._onces, results), 1):
+            # All but the last were found to fit, else no further function was called.
+            once.results.append((result, number < len(results)))
         if series is not None:
+            if self._takes_series and any(len(each) != rows for each in series):
+                series = list(map(Resized, series))
             data = iter([series if self._takes_series else Converted(series, rows)])
         else:
             data = self._deserializer.load_stream(Batch(self.stock.batches(schema, messages)))

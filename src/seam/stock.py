@@ -118,12 +118,12 @@ class Stock:
         return self._judge(self.batch(result), started)
 
     def whole_columns(self, columns, started):
-        """The same for a Series for each field."""
-        arrays = [self.result_column(column, index) for index, column in enumerate(columns)]
-        # Raises what stock raises if they are not of one length.
-        flat = pa.RecordBatch.from_arrays(arrays, self.return_type.names)
-        struct = pa.StructArray.from_arrays(flat.columns, fields=list(flat.schema))
-        return self._judge(pa.RecordBatch.from_arrays([struct], ["_0"]), started)
+        """The same for a Series for each field, all at once: what is refused after the last column is refused then."""
+        return self.whole_batch(self.flat(columns), started)
+
+    def flat(self, columns):
+        """The record batch that stock makes of a Series for each field."""
+        raise NotImplementedError
 
     def whole_batch(self, batch, started):
         """The same for a batch that stock has made."""
@@ -178,6 +178,10 @@ class SerializerStock(Stock):
 
     def result_column(self, column, index):
         return self._serializer._create_batch([(column, self._type[index].type)]).column(0)
+
+    def flat(self, columns):
+        batch = self._serializer._create_batch([(column, field.type) for column, field in zip(columns, self._type)])
+        return pa.RecordBatch.from_arrays(batch.columns, self.return_type.names)
 
     def field(self, frame, position, index):
         """Converts the result's column at `position` for the field `index`."""
@@ -276,19 +280,28 @@ class ConversionStock(Stock):
 
     def field(self, frame, position, index):
         """Converts the result's column at `position` for the field `index`."""
-        return self._convert(frame.iloc[:, position], self.return_type.fields[index]).column(0)
+        try:
+            return self._convert(frame.iloc[:, position], self.return_type.fields[index]).column(0)
+        except Exception:
+            pass
+        # Some arrays stock refuses only after the last column, and that one may be refused before.
+        return self.batch(frame).column(0).field(index)
+
+    def flat(self, columns):
+        return self._to_arrow(columns, self.return_type, **self._options())
 
     def _convert(self, data, field):
-        return self._to_arrow(
-            [data],
-            StructType([field]),
-            timezone=self.timezone,
-            safecheck=self.safecheck,
-            arrow_cast=True,
-            prefers_large_types=self.large_types,
-            assign_cols_by_name=self.by_name,
-            int_to_decimal_coercion_enabled=self._int_to_decimal,
-        )
+        return self._to_arrow([data], StructType([field]), **self._options())
+
+    def _options(self):
+        return {
+            "timezone": self.timezone,
+            "safecheck": self.safecheck,
+            "arrow_cast": True,
+            "prefers_large_types": self.large_types,
+            "assign_cols_by_name": self.by_name,
+            "int_to_decimal_coercion_enabled": self._int_to_decimal,
+        }
 
 
 class BatchStock(ConversionStock):

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyList};
 
 use super::arrivals::{Part, Parts};
 use super::conversions::Conversions;
@@ -123,7 +123,7 @@ struct Run<'a, 'py> {
     task: &'a GroupedMapIter,
     function: &'a Bound<'py, PyAny>,
     maker: Bound<'py, FrameMaker>,
-    /// PARITY: those of the first frame live until the next group's is made.
+    /// PARITY: those of the first frame live until the next group's is made; in Spark 4.1 only those of the key.
     columns: Option<Bound<'py, PyAny>>,
     verifier: Option<Verifier<'py>>,
     results: Results<'a, 'py>,
@@ -138,9 +138,15 @@ impl<'py> Run<'_, 'py> {
         rest: &Bound<'py, Parts>,
         answer: &mut Answer,
     ) -> PyResult<bool> {
-        self.columns = Some(made.columns);
         // The list lets the iterator forget the frame that it has given.
-        let frame = PyList::new(self.py, [made.frame])?;
+        let frame = if self.task.converts_rest {
+            // PARITY: the iterator has the columns there.
+            self.columns = self.key_columns(&made.columns)?;
+            PyList::new(self.py, [made.columns, made.frame])?
+        } else {
+            self.columns = Some(made.columns);
+            PyList::new(self.py, [made.frame])?
+        };
         let iterate = self.task.iterate.bind(self.py);
         let frames = iterate.call1((frame, rest, &self.maker))?;
         let result = match made.key {
@@ -161,6 +167,18 @@ impl<'py> Run<'_, 'py> {
             }
         }
         Ok(false)
+    }
+
+    /// Those of the key, if stock has made the columns.
+    fn key_columns(&self, columns: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Ok(columns) = columns.cast::<PyDict>() else {
+            return Ok(None);
+        };
+        let keys = PyDict::new(self.py);
+        for offset in &self.task.offsets.keys {
+            keys.set_item(offset, columns.get_item(offset)?)?;
+        }
+        Ok(Some(keys.into_any()))
     }
 
     /// Has stock's error raised for a group without batches.

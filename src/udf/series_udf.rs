@@ -1,6 +1,6 @@
 //! Functions that get Series and return scalars, and what becomes of the scalars.
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
 
@@ -320,7 +320,8 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
                 let series = self.series(result)?;
                 let array = self
                     .stock()
-                    .call_method1("result_column", (series, index))?;
+                    .call_method1("result_column", (series, index))
+                    .map_err(|error| self.first_error(results, output, error))?;
                 if !output.append_stock(index, &array)? {
                     return Ok(false);
                 }
@@ -350,18 +351,30 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         })
     }
 
+    /// What stock raises for all results together, of which one is refused: some arrays it refuses only after the last
+    /// field, and that one may be refused before.
+    fn first_error(&self, results: &[Returned<'py>], output: &Output, error: PyErr) -> PyErr {
+        if !error.is_instance_of::<PyException>(self.py) {
+            return error;
+        }
+        self.whole(results, output).err().unwrap_or(error)
+    }
+
     /// Has stock convert all results of a group together.
     fn take_whole(&mut self, results: &[Returned<'py>], output: &mut Output) -> PyResult<usize> {
+        let whole = self.whole(results, output)?;
+        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        self.odd_schema = odd_schema;
+        output.take_over(&column, odd_schema)
+    }
+
+    fn whole(&self, results: &[Returned<'py>], output: &Output) -> PyResult<Bound<'py, PyAny>> {
         let series: Vec<_> = results
             .iter()
             .map(|result| self.series(result))
             .collect::<PyResult<_>>()?;
-        let whole = self
-            .stock()
-            .call_method1("whole_columns", (series, output.started()))?;
-        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
-        self.odd_schema = odd_schema;
-        output.take_over(&column, odd_schema)
+        self.stock()
+            .call_method1("whole_columns", (series, output.started()))
     }
 
     fn stock(&self) -> &'a Bound<'py, PyAny> {
