@@ -303,25 +303,41 @@ def _install_in_output(conversion):
                 prefers_large_types=options.get("prefers_large_types", False),
             )
 
-        def array(index, field):
+        def made_natively(index, field):
             wanted = _active.arrow_type(field.dataType, arrow_type)
-            made = None
+            if wanted is None:
+                return None
             if values is not None:
-                made = None if wanted is None else _active.array_of(values[index], wanted)
-            else:
+                return _active.array_of(values[index], wanted)
+            return _active.array(column_at(index), wanted)
+
+        def array(index, field):
+            if values is None:
                 column = column_at(index)
                 if type(column) is pd.DataFrame and type(field.dataType) is StructType:
                     nested = convert(cls, column, field.dataType, **options)
                     return ArrowBatchTransformer.wrap_struct(nested).column(0)
-                made = None if wanted is None else _active.array(column, wanted)
 
             def ask_stock():
                 return stock(cls, [column_at(index)], StructType([field]), **options).column(0)
 
-            return ask_stock() if made is None else _active.verified_array(made, ask_stock)
+            made = made_natively(index, field)
+            if made is not None:
+                return _active.verified_array(made, ask_stock)
+            try:
+                return ask_stock()
+            except Exception:
+                # Refused.
+                return None
 
         count = min(len(data), len(schema.fields)) if type(data) is list else len(schema.fields)
-        arrays = [array(index, field) for index, field in enumerate(schema.fields[:count])]
+        arrays = []
+        for index, field in enumerate(schema.fields[:count]):
+            made = array(index, field)
+            if made is None:
+                # Some arrays stock refuses only after the last column, and that one may be refused before.
+                return stock(cls, data, schema, **options)
+            arrays.append(made)
         return pa.RecordBatch.from_arrays(arrays, schema.names)
 
     conversion.convert = classmethod(convert)
