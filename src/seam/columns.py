@@ -7,7 +7,7 @@ runs; what gets no answer they convert as ever, and then raise what there is to 
 import pandas as pd
 import pyarrow as pa
 from _bowstring_frames import _DEFAULT_OPTIONS, _options
-from _bowstring_stock import _is_plain
+from _bowstring_stock import _is_plain, refuses_chunks
 from pandas.core.arrays import DatetimeArray
 from pandas.core.dtypes import missing
 from pandas.core.internals.managers import BlockManager
@@ -326,8 +326,9 @@ def _install_in_output(conversion):
                 return _active.verified_array(made, ask_stock)
             try:
                 return ask_stock()
-            except Exception:
-                # Refused.
+            except TypeError as error:
+                if not refuses_chunks(error):
+                    raise
                 return None
 
         count = min(len(data), len(schema.fields)) if type(data) is list else len(schema.fields)
@@ -335,7 +336,7 @@ def _install_in_output(conversion):
         for index, field in enumerate(schema.fields[:count]):
             made = array(index, field)
             if made is None:
-                # Some arrays stock refuses only after the last column, and that one may be refused before.
+                # Stock refuses this only after the last column, and that one may be refused before.
                 return stock(cls, data, schema, **options)
             arrays.append(made)
         return pa.RecordBatch.from_arrays(arrays, schema.names)

@@ -30,6 +30,14 @@ def _is_plain(data_type):
     return name in _PLAIN
 
 
+def refuses_chunks(error):
+    """Whether a column was converted, and pyarrow wants no batch of what it became.
+
+    After any other error the column must not be converted again: its values may be generators.
+    """
+    return "pyarrow.lib.ChunkedArray" in str(error)
+
+
 class Stock:
     """What all lines share. One object per task."""
 
@@ -282,9 +290,10 @@ class ConversionStock(Stock):
         """Converts the result's column at `position` for the field `index`."""
         try:
             return self._convert(frame.iloc[:, position], self.return_type.fields[index]).column(0)
-        except Exception:
-            pass
-        # Some arrays stock refuses only after the last column, and that one may be refused before.
+        except TypeError as error:
+            if not refuses_chunks(error):
+                raise
+        # Only after the last column, and that one may be refused before.
         return self.batch(frame).column(0).field(index)
 
     def flat(self, columns):

@@ -1,6 +1,6 @@
 //! Functions that get Series and return scalars, and what becomes of the scalars.
 
-use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
 
@@ -351,10 +351,13 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         })
     }
 
-    /// What stock raises for all results together, of which one is refused: some arrays it refuses only after the last
-    /// field, and that one may be refused before.
+    /// What stock raises for all results together, of which one is refused: an array of several chunks only after the
+    /// last field, and that one may be refused before.
     fn first_error(&self, results: &[Returned<'py>], output: &Output, error: PyErr) -> PyErr {
-        if !error.is_instance_of::<PyException>(self.py) {
+        let refuses_chunks = (self.py.import("_bowstring_stock"))
+            .and_then(|stock| stock.call_method1("refuses_chunks", (error.value(self.py),)))
+            .is_ok_and(|answer| answer.is_truthy().unwrap_or(false));
+        if !refuses_chunks || !error.is_instance_of::<PyTypeError>(self.py) {
             return error;
         }
         self.whole(results, output).err().unwrap_or(error)
