@@ -140,7 +140,7 @@ impl<'py> Run<'_, 'py> {
     ) -> PyResult<bool> {
         // The list lets the iterator forget the frame that it has given.
         let frame = if self.task.converts_rest {
-            // PARITY: the iterator has the columns there.
+            // PARITY: in Spark 4.1 the iterator keeps the columns.
             self.columns = self.key_columns(&made.columns)?;
             PyList::new(self.py, [made.columns, made.frame])?
         } else {
