@@ -67,6 +67,15 @@ def _string_array(values):
     return ArrowStringArray(chunks, dtype=_STR)
 
 
+def _first_text(values):
+    try:
+        return values[0]
+    except UnicodeDecodeError:
+        # PARITY: what is not UTF-8 is refused where pandas looks at it, and users see where.
+        pass
+    return pd.Series(values).iloc[0]
+
+
 def _strings(values, placement):
     return new_block(_string_array(values), placement=placement, ndim=2)
 
@@ -145,7 +154,7 @@ class Frames:
         if maker == "timedelta":
             return TimedeltaArray._simple_new(values[0], dtype=values.dtype)[0]
         if maker == "string":
-            return _string_array(values)[0]
+            return _first_text(_string_array(values))
         return values[0, 0]
 
     def match(self, columns):

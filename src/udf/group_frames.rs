@@ -160,13 +160,14 @@ impl GroupFrames {
         } else {
             self.stock_columns(py, group, &native)?
         };
-        let key = if wants_key {
-            Some(self.key(py, group, &native, &stock)?)
-        } else {
-            None
-        };
         let one_chunk = self.combines || group.encoded.len() <= 1;
         if let Some(frame) = self.build(py, group.rows, &native, &stock, one_chunk)? {
+            // Not before: with other options stock refuses text that is not UTF-8 before it looks at the key.
+            let key = if wants_key {
+                Some(self.key(py, group, &native, &stock)?)
+            } else {
+                None
+            };
             if let Some(verifier) = verifier {
                 let series = |index| stock.get(index).and_then(Option::as_ref);
                 verifier.input(Input {
