@@ -8,7 +8,9 @@ use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Time64NanosecondType,
     TimestampMicrosecondType,
 };
-use arrow_array::{Array, ArrayRef, GenericByteArray, PrimitiveArray, RecordBatch};
+use arrow_array::{
+    Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, PrimitiveArray, RecordBatch,
+};
 
 use super::calendar::{PYTHON_DATES, TimeOfDay};
 use super::kind::{Dtype, InputKind, Traits, Unit};
@@ -107,7 +109,7 @@ impl<'a> Column<'a> {
     }
 
     /// The dtype that stock gives this column, or `None` if a value lies outside the range for
-    /// which the native path is known to be equal.
+    /// which the native path is known to be equal, or text is not UTF-8.
     pub fn dtype(&self, traits: &Traits) -> Option<Dtype> {
         let nullable =
             |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
@@ -122,9 +124,8 @@ impl<'a> Column<'a> {
             InputKind::String | InputKind::LargeString if traits.arrow_strings => {
                 Some(Dtype::String)
             }
-            InputKind::String
-            | InputKind::LargeString
-            | InputKind::Binary
+            InputKind::String | InputKind::LargeString => self.is_text().then_some(Dtype::Object),
+            InputKind::Binary
             | InputKind::LargeBinary
             | InputKind::Decimal(_)
             | InputKind::Null => Some(Dtype::Object),
@@ -182,12 +183,37 @@ impl<'a> Column<'a> {
             .collect()
     }
 
-    pub(super) fn bytes<T: arrow_array::types::ByteArrayType>(&self) -> Vec<&GenericByteArray<T>> {
-        self.arrays
-            .iter()
-            .filter_map(|array| array.as_bytes_opt::<T>())
-            .collect()
+    /// The arrays of bytes, or of text as bytes, with these offsets; their memory is shared.
+    pub(super) fn in_bytes<O: OffsetSizeTrait>(&self) -> Vec<GenericBinaryArray<O>> {
+        let in_bytes = |array: &Cow<'_, ArrayRef>| {
+            let text = || Some(array.as_string_opt::<O>()?.clone().into());
+            array.as_binary_opt::<O>().cloned().or_else(text)
+        };
+        self.arrays.iter().filter_map(in_bytes).collect()
     }
+
+    /// Whether bytes that stand for text are UTF-8.
+    fn is_text(&self) -> bool {
+        self.arrays.iter().all(|array| {
+            array.as_binary_opt::<i32>().is_none_or(is_utf8)
+                && array.as_binary_opt::<i64>().is_none_or(is_utf8)
+        })
+    }
+}
+
+/// Whether all that lies between the first and the last offset is UTF-8, and no offset inside of a character.
+fn is_utf8<O: OffsetSizeTrait>(array: &GenericBinaryArray<O>) -> bool {
+    let offsets = array.value_offsets();
+    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
+        return true;
+    };
+    let first = first.as_usize();
+    let bytes = array.value_data().get(first..last.as_usize());
+    let text = bytes.and_then(|bytes| simdutf8::basic::from_utf8(bytes).ok());
+    text.is_some_and(|text| {
+        let mut starts = offsets.iter().map(|offset| offset.as_usize() - first);
+        starts.all(|start| text.is_char_boundary(start))
+    })
 }
 
 /// The local time of an instant, in `unit`; `None` if it does not fit.
@@ -206,4 +232,34 @@ fn nanoseconds(micros: i64) -> Option<i64> {
     (-MAX_NANO_MICROS..=MAX_NANO_MICROS)
         .contains(&micros)
         .then(|| micros * 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{BinaryArray, LargeBinaryArray};
+
+    use super::is_utf8;
+
+    #[test]
+    fn text_is_utf8_value_by_value() {
+        let text: [&[u8]; 4] = ["é".as_bytes(), b"", "日本".as_bytes(), b"a"];
+        assert!(is_utf8(&BinaryArray::from_iter_values(text)));
+        assert!(is_utf8(&LargeBinaryArray::from_iter_values(text)));
+        assert!(is_utf8(&BinaryArray::from_iter_values([[0_u8; 0]; 0])));
+        // Together they are.
+        let halves: [&[u8]; 2] = [&[0xC3], &[0xA9]];
+        assert!(!is_utf8(&BinaryArray::from_iter_values(halves)));
+        let surrogate: [&[u8]; 2] = [b"a", &[0xED, 0xA0, 0x80]];
+        assert!(!is_utf8(&BinaryArray::from_iter_values(surrogate)));
+    }
+
+    #[test]
+    fn text_outside_of_a_slice_does_not_matter() {
+        let rows: [&[u8]; 4] = [&[0xFF], "ü".as_bytes(), b"b", &[0xC3]];
+        let array = BinaryArray::from_iter_values(rows);
+        assert!(!is_utf8(&array));
+        assert!(is_utf8(&array.slice(1, 2)));
+        assert!(!is_utf8(&array.slice(1, 3)));
+        assert!(is_utf8(&array.slice(4, 0)));
+    }
 }

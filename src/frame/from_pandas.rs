@@ -10,7 +10,7 @@ use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 
-use super::output::Names;
+use super::output::{MAX_BYTES, Names};
 use super::text::{append_array, append_categories, arrow_chunk};
 use super::zone::Zone;
 
@@ -30,10 +30,10 @@ pub(super) fn column<'py, T: Element>(
     values.cast::<PyArray1<T>>().ok()?.try_readonly().ok()
 }
 
-/// Bytes that fit behind `held` ones: 32-bit offsets end at 2 GiB, for all groups of a batch
-/// together.
+/// Bytes that a column may add to a builder that holds `held` ones: 32-bit offsets end at 2 GiB, for all groups of a
+/// batch together. Finished pieces of those are less than a batch that is due.
 pub(super) fn room(held: usize) -> usize {
-    (i32::MAX as usize).saturating_sub(held)
+    (i32::MAX as usize).saturating_sub(MAX_BYTES + held)
 }
 
 #[expect(

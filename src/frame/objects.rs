@@ -5,10 +5,8 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use ahash::RandomState;
-use arrow_array::types::{
-    ArrowPrimitiveType, ByteArrayType, Date32Type, Decimal128Type, Time64NanosecondType,
-};
-use arrow_array::{BooleanArray, GenericByteArray, PrimitiveArray};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Time64NanosecondType};
+use arrow_array::{BooleanArray, GenericBinaryArray, OffsetSizeTrait, PrimitiveArray};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyString, PyTime};
@@ -23,7 +21,7 @@ struct Shared<K> {
 impl<K: Eq + Hash + Copy> Shared<K> {
     fn new(rows: usize) -> Self {
         Self {
-            objects: HashMap::with_capacity_and_hasher(rows.min(4096), RandomState::default()),
+            objects: HashMap::with_capacity_and_hasher(rows.min(256), RandomState::default()),
         }
     }
 
@@ -78,39 +76,48 @@ where
     Ok(())
 }
 
-/// `str` objects of UTF-8 text, or `bytes` objects.
+/// `str` or `bytes` objects.
 ///
 /// # Errors
 ///
 /// Fails only if Python itself does.
-pub fn fill_bytes<T: ByteArrayType>(
+pub fn fill_bytes<O: OffsetSizeTrait>(
     py: Python<'_>,
-    arrays: &[&GenericByteArray<T>],
+    arrays: &[GenericBinaryArray<O>],
     target: &mut [Py<PyAny>],
-    make: impl for<'a> Fn(&'a T::Native) -> Py<PyAny>,
-) -> PyResult<()>
-where
-    T::Native: AsRef<[u8]>,
-{
+    make: impl Fn(Python<'_>, &[u8]) -> PyResult<Py<PyAny>>,
+) -> PyResult<()> {
     let mut shared = Shared::new(target.len());
     let values = arrays.iter().flat_map(|array| array.iter());
     for (slot, value) in target.iter_mut().zip(values) {
         *slot = match value {
-            Some(value) => shared.get(py, AsRef::<[u8]>::as_ref(value), || Ok(make(value)))?,
+            Some(value) => shared.get(py, value, || make(py, value))?,
             None => py.None(),
         };
     }
     Ok(())
 }
 
-/// A `str`.
-pub fn string(py: Python<'_>, value: &str) -> Py<PyAny> {
-    PyString::new(py, value).into_any().unbind()
+/// A `str` of UTF-8 text, which the caller has looked at.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn string(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
+    Ok(PyString::from_bytes(py, value)?.into_any().unbind())
 }
 
 /// A `bytes`.
-pub fn bytes(py: Python<'_>, value: &[u8]) -> Py<PyAny> {
-    PyBytes::new(py, value).into_any().unbind()
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is passed where making a text may fail"
+)]
+pub fn bytes(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
+    Ok(PyBytes::new(py, value).into_any().unbind())
 }
 
 /// `datetime.date` objects. The caller has checked the range.

@@ -138,39 +138,32 @@ struct FieldOutput {
 }
 
 impl FieldOutput {
-    /// Takes an Arrow-backed column of exactly the declared type, or long text, as it is and returns
-    /// its size in bytes; `None` if it is not one.
-    fn append_arrow(
+    /// Takes an Arrow-backed column of exactly the declared type, or long text, as a piece and returns its size in
+    /// bytes; `None` if it is not one.
+    fn append_piece(
         &mut self,
         values: &Bound<'_, PyAny>,
         names: &Names,
     ) -> PyResult<Option<usize>> {
+        let room = room(self.builder.variable_bytes());
+        if let FieldBuilder::String(_) | FieldBuilder::LargeString(_) = self.builder {
+            let Some(text) = text_piece(values, names, self.held.data_type(), room)? else {
+                return Ok(None);
+            };
+            let bytes = text.to_data().get_slice_memory_size().unwrap_or_default();
+            self.push(text)?;
+            return Ok(Some(bytes));
+        }
         let Some(declared) = &self.arrow_backed else {
-            return self.append_text(values, names);
+            return Ok(None);
         };
         let Some(array) = arrow_chunk(values, names)? else {
             return Ok(None);
         };
         let bytes = array.get_buffer_memory_size();
-        if array.data_type() != declared || bytes > room(self.builder.variable_bytes()) {
+        if array.data_type() != declared || bytes > room {
             return Ok(None);
         }
-        self.push(array)?;
-        Ok(Some(bytes))
-    }
-
-    fn append_text(&mut self, values: &Bound<'_, PyAny>, names: &Names) -> PyResult<Option<usize>> {
-        if !matches!(
-            self.builder,
-            FieldBuilder::String(_) | FieldBuilder::LargeString(_)
-        ) {
-            return Ok(None);
-        }
-        let room = room(self.builder.variable_bytes());
-        let Some(array) = text_piece(values, names, self.held.data_type(), room)? else {
-            return Ok(None);
-        };
-        let bytes = array.to_data().get_slice_memory_size().unwrap_or_default();
         self.push(array)?;
         Ok(Some(bytes))
     }
@@ -277,9 +270,7 @@ impl Output {
         let Some(field) = self.fields.get_mut(index) else {
             return Ok(false);
         };
-        if (names.is_arrow_backed(values) || names.is_arrow_strings(values))
-            && let Some(bytes) = field.append_arrow(values, names)?
-        {
+        if let Some(bytes) = field.append_piece(values, names)? {
             self.piece_bytes += bytes;
             return Ok(true);
         }

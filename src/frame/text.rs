@@ -1,14 +1,15 @@
-//! Text of results that is not an object column: `string`, `str`, Arrow-backed text, categories.
+//! Text of results: long columns in one piece; `string`, `str`, Arrow-backed text and categories of any length.
 
 use std::sync::Arc;
 
+use arrow_array::builder::GenericBinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, make_array};
 use arrow_buffer::OffsetBuffer;
 use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::DataType;
-use numpy::Element;
+use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 use super::c_data::unchecked_bytes_of_text;
@@ -40,32 +41,70 @@ fn only_chunk<'py>(
     chunks.get_item(0).map(Some)
 }
 
-/// Rows from which on Arrow-backed text is not copied into the builder: it may as well be a piece of its own.
+/// Rows from which on text does not go through the builder: it may as well be a piece of its own. A builder cannot take
+/// back what it was given, so that it is given none before all rows were looked at.
 const ROWS_OF_PIECE: usize = 100;
 
-/// The text of a long Arrow-backed column with the offsets of `field`, its memory shared; `None` if it is something
-/// else, or more than `room` bytes.
+/// Bytes that are expected of one text.
+const USUAL_BYTES: usize = 16;
+
+/// The text of a long column as bytes with the offsets of `field`; `None` if it is something else, or more than `room`
+/// bytes. The memory of Arrow-backed text is shared.
 pub(super) fn text_piece(
     values: &Bound<'_, PyAny>,
     names: &Names,
     field: &DataType,
     room: usize,
 ) -> PyResult<Option<ArrayRef>> {
-    let Some(chunk) = only_chunk(values, names)? else {
-        return Ok(None);
-    };
-    if chunk.len()? < ROWS_OF_PIECE {
+    let rows = values.len()?;
+    if rows < ROWS_OF_PIECE {
         return Ok(None);
     }
+    let small = *field == DataType::Binary;
+    let Some(chunk) = only_chunk(values, names)? else {
+        let objects = column::<Py<PyAny>>(&names.unwrap_strings(values)?);
+        return Ok(objects.and_then(|objects| {
+            if small {
+                copied::<i32>(&objects, names, room)
+            } else {
+                copied::<i64>(&objects, names, usize::MAX)
+            }
+        }));
+    };
     let Some(data) = unchecked_bytes_of_text(&chunk)? else {
         return Ok(None);
     };
     let array = make_array(data);
-    Ok(if *field == DataType::Binary {
+    Ok(if small {
         as_piece::<i32>(&array, room)
     } else {
         as_piece::<i64>(&array, usize::MAX)
     })
+}
+
+/// A copy of text in objects; `None` if any of them is neither text nor null.
+fn copied<O: OffsetSizeTrait>(
+    objects: &PyReadonlyArray1<'_, Py<PyAny>>,
+    names: &Names,
+    room: usize,
+) -> Option<ArrayRef> {
+    let (py, objects) = (objects.py(), objects.as_array());
+    let bytes = objects.len().saturating_mul(USUAL_BYTES);
+    let mut builder = GenericBinaryBuilder::<O>::with_capacity(objects.len(), bytes);
+    for object in objects {
+        let object = object.bind(py);
+        if let Some(text) = exact_string(object) {
+            if builder.values_slice().len().saturating_add(text.len()) > room {
+                return None;
+            }
+            builder.append_value(text);
+        } else if names.is_null(object) {
+            builder.append_null();
+        } else {
+            return None;
+        }
+    }
+    Some(Arc::new(builder.finish()))
 }
 
 fn as_piece<To: OffsetSizeTrait>(array: &ArrayRef, room: usize) -> Option<ArrayRef> {

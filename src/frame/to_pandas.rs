@@ -2,11 +2,11 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, BinaryType, ByteArrayType, Date32Type, Decimal128Type,
-    DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    LargeBinaryType, LargeUtf8Type, Time64NanosecondType, TimestampMicrosecondType, Utf8Type,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time64NanosecondType,
+    TimestampMicrosecondType,
 };
-use arrow_array::{Array, GenericByteArray, LargeBinaryArray};
+use arrow_array::{Array, GenericBinaryArray, LargeBinaryArray, OffsetSizeTrait};
 use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_schema::ArrowError;
 use numpy::datetime::{Datetime, Timedelta, units};
@@ -153,24 +153,16 @@ impl<'py> Builder<'_, 'py> {
                 Ok(())
             }
             InputKind::String => {
-                objects::fill_bytes::<Utf8Type>(py, &column.bytes(), target, |value| {
-                    objects::string(py, value)
-                })
+                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::string)
             }
             InputKind::LargeString => {
-                objects::fill_bytes::<LargeUtf8Type>(py, &column.bytes(), target, |value| {
-                    objects::string(py, value)
-                })
+                objects::fill_bytes(py, &column.in_bytes::<i64>(), target, objects::string)
             }
             InputKind::Binary => {
-                objects::fill_bytes::<BinaryType>(py, &column.bytes(), target, |value| {
-                    objects::bytes(py, value)
-                })
+                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::bytes)
             }
             InputKind::LargeBinary => {
-                objects::fill_bytes::<LargeBinaryType>(py, &column.bytes(), target, |value| {
-                    objects::bytes(py, value)
-                })
+                objects::fill_bytes(py, &column.in_bytes::<i64>(), target, objects::bytes)
             }
             InputKind::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
             InputKind::Time => {
@@ -226,9 +218,9 @@ impl<'py> Builder<'_, 'py> {
     /// Fails if pyarrow refuses the array.
     pub fn string_array(&self, column: &Column<'_>, shared: bool) -> PyResult<Bound<'py, PyAny>> {
         let array = if column.kind == InputKind::LargeString {
-            large_text(&column.bytes::<LargeBinaryType>(), shared)
+            large_text(&column.in_bytes::<i64>(), shared)
         } else {
-            large_text(&column.bytes::<BinaryType>(), shared)
+            large_text(&column.in_bytes::<i32>(), shared)
         };
         let array = array.map_err(|error| {
             PyRuntimeError::new_err(format!("bowstring: build a string column: {error}"))
@@ -321,8 +313,8 @@ fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], uni
 }
 
 /// The bytes of all arrays in one with 64-bit offsets.
-fn large_text<T: ByteArrayType>(
-    arrays: &[&GenericByteArray<T>],
+fn large_text<O: OffsetSizeTrait>(
+    arrays: &[GenericBinaryArray<O>],
     shared: bool,
 ) -> Result<LargeBinaryArray, ArrowError> {
     if let ([array], true) = (arrays, shared) {

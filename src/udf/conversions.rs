@@ -134,8 +134,7 @@ impl Conversions {
 
     /// A reader that decodes the columns with a native path, and leaves the others encoded.
     pub fn reader(&self, framing: Framing) -> GroupReader {
-        // pandas 3 has text as Arrow has it.
-        GroupReader::new(framing, self.projection()).text_as_bytes(self.traits.arrow_strings)
+        GroupReader::new(framing, self.projection()).text_as_bytes()
     }
 
     fn projection(&self) -> Box<Projection> {
