@@ -127,20 +127,14 @@ where
     let offsets = array.value_offsets();
     let (first, last) = (offsets.first()?.as_usize(), offsets.last()?.as_usize());
     let length = last.checked_sub(first).filter(|length| *length <= room)?;
-    let mut largest = first;
-    let mut falls = false;
-    let shifted: Vec<To> = offsets
-        .iter()
-        .map(|offset| {
-            let offset = offset.as_usize();
-            falls |= offset < largest;
-            largest = offset;
-            To::usize_as(offset.wrapping_sub(first))
-        })
-        .collect();
-    if falls {
+    // Not all at once, so that each is a loop of vector instructions.
+    if !offsets.is_sorted() {
         return None;
     }
+    let shifted: Vec<To> = offsets
+        .iter()
+        .map(|offset| To::usize_as(offset.as_usize().wrapping_sub(first)))
+        .collect();
     GenericBinaryArray::try_new(
         OffsetBuffer::new(shifted.into()),
         array.values().slice_with_length(first, length),

@@ -16,7 +16,7 @@ impl Offsets<'_> {
         let sound = match self.width {
             Width::Four => {
                 let offsets = self.bytes.as_chunks().0.iter().copied();
-                rises(offsets.map(|bytes| i32::from_le_bytes(bytes).into()), limit)
+                rises(offsets.map(i32::from_le_bytes), limit)
             }
             Width::Eight => {
                 let offsets = self.bytes.as_chunks().0.iter().copied();
@@ -67,10 +67,14 @@ impl Offsets<'_> {
     }
 }
 
-/// Whether no offset is below the one before it, below 0 or above `limit`. Without an early end,
-/// so that it is a loop of vector instructions.
-fn rises(offsets: impl Iterator<Item = i64>, limit: usize) -> bool {
-    let mut previous = 0;
+/// Whether no offset is below the one before it, below 0 or above `limit`. Without an early end, and in the width that
+/// they have, so that it is a loop of vector instructions.
+fn rises<T>(offsets: impl Iterator<Item = T>, limit: usize) -> bool
+where
+    T: Copy + Default + PartialOrd,
+    usize: TryFrom<T>,
+{
+    let mut previous = T::default();
     let mut rises = true;
     for offset in offsets {
         rises &= previous <= offset;
