@@ -75,7 +75,6 @@ class Bench:
         wall: dict[str, list[float]] = {side: [] for side in SIDES}
         limits: list[float] = []
         sums: dict[str, tuple[int, str]] = {}
-        bare_loop(work)
         with ExitStack() as stack:
             workers = {side: stack.enter_context(self.daemons[side].connect()) for side in SIDES}
             tasks = dict.fromkeys(SIDES, 1)

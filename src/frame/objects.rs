@@ -20,8 +20,9 @@ struct Shared<K> {
 
 impl<K: Eq + Hash + Copy> Shared<K> {
     fn new(rows: usize) -> Self {
+        // Where values differ, to grow the map costs more than to look into it; where they do not, its size matters little.
         Self {
-            objects: HashMap::with_capacity_and_hasher(rows.min(256), RandomState::default()),
+            objects: HashMap::with_capacity_and_hasher(rows.min(4096), RandomState::default()),
         }
     }
 
