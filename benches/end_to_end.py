@@ -72,7 +72,7 @@ def fingerprint(result: DataFrame) -> tuple[int, str]:
 
 
 def run(session: SparkSession, case: Case, executables: dict[str, str], repeat: int, quick: bool) -> dict[str, Any]:
-    """Seconds of the query on both sides in turn, after a warm-up that also compares their rows."""
+    """Seconds of the query on both sides, who take turns at being first; a warm-up before compares their rows."""
     table, query = make_input(session, case, quick), QUERIES[case.udf]
     plan = query(table, case)._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
     if "Exchange" in plan.split("InMemoryTableScan")[0]:
@@ -85,8 +85,9 @@ def run(session: SparkSession, case: Case, executables: dict[str, str], repeat: 
     if prints["stock"] != prints["bowstring"]:
         raise SystemExit(f"{case.id}: the answers differ: {prints}")
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
-    for _ in range(repeat):
-        for side in SIDES:
+    for turn in range(repeat):
+        # Who comes second may find garbage of the first's, so they change places.
+        for side in SIDES if turn % 2 == 0 else SIDES[::-1]:
             context.pythonExec = executables[side]
             measured = query(table, case)
             started = time.perf_counter()

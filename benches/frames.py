@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import itertools
+import pickle
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -94,6 +95,12 @@ def checksum(stream: bytes | bytearray) -> tuple[int, str]:
             # Arrow's own writer drops what a slice leaves out, so equal values give equal bytes.
             digest.update(pa.record_batch([plain], names=["v"]).serialize())
     return table.num_rows, digest.hexdigest()
+
+
+def checksum_of_pickles(pickles: list[bytes]) -> tuple[int, str]:
+    """As `checksum`, of pickled lists of plain values."""
+    values = [value for pickled in pickles for value in pickle.loads(pickled)]
+    return len(values), hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 def _numeric(random: np.random.Generator, groups: int, rows: int) -> pa.Table:

@@ -58,6 +58,8 @@ class Reply:
 
     arrow: bytearray = field(default_factory=bytearray)
     """The Arrow IPC stream with its schema and end, or nothing if the worker started none."""
+    pickles: list[bytes] = field(default_factory=list)
+    """What a kind that is fed pickles answers, one after another."""
     traceback: str | None = None
     """What the JVM would throw as a PythonException; the fields below are then empty."""
     timing: tuple[int, ...] = ()
@@ -255,12 +257,15 @@ class Worker:
         return reply
 
     def read_reply(self, timing_longs: int) -> Reply:
-        """Reads one reply of a kind that answers in Arrow. `timing_longs` is five to Spark 4.1, six from 4.2 on."""
+        """Reads one reply in Arrow or pickled. `timing_longs` is five to Spark 4.1, six from 4.2 on."""
         reply = Reply()
         marker = self.read_int("first marker of the reply")
         if marker == START_ARROW_STREAM:
             self._read_arrow_stream(reply.arrow)
             marker = self.read_int("marker after the Arrow stream")
+        while marker >= 0:
+            reply.pickles.append(self._read_exactly(marker, "pickle"))
+            marker = self.read_int("marker after the pickle")
         if marker == PYTHON_EXCEPTION_THROWN:
             reply.traceback = self._read_bytes("traceback").decode()
             return reply

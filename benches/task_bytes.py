@@ -1,4 +1,4 @@
-"""The bytes of one task as Spark's JVM writes them: the preamble, and the data of every kind of UDF fed in Arrow.
+"""The bytes of one task as Spark's JVM writes them: the preamble, and the data of the kinds of work in `KINDS`.
 
 Needs pyarrow and pyspark. Kinds of UDFs differ, and so do Spark lines: a `Kind` is one row of the first table, a
 `Dialect` one of the second.
@@ -6,13 +6,14 @@ Needs pyarrow and pyspark. Kinds of UDFs differ, and so do Spark lines: a `Kind`
 Source: `PythonRunner`, `PythonArrowInput`, `ArrowPythonRunner`, `PythonUDTFRunner` and `pyspark/worker.py` of each
 version. The bytes of a grouped map for 3.5.9 and 4.3.0 were compared with those of a running JVM; of the other kinds
 their schemas, framing, confs and arguments, those of 4.3.0 but for 217, 250, 251, 254, 301 and 302, those of 3.5.9 but
-for 202, 207 and 301.
+for 202, 207 and 301. Pickled data are Python's own pickles and not those of the JVM's library.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import pickle
 import struct
 import sys
 import tempfile
@@ -21,10 +22,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from pyspark.serializers import CloudPickleSerializer
+from pyspark.serializers import AutoBatchedSerializer, BatchedSerializer, CloudPickleSerializer, CPickleSerializer
 from pyspark.sql.types import StructType
 
-from jvm_client import END_OF_STREAM
+from jvm_client import END_OF_DATA_SECTION, END_OF_STREAM
 
 START_OF_INIT_MESSAGE = -8
 
@@ -41,7 +42,7 @@ class Kind:
     name: str
     """As PySpark has it in `PythonEvalType`, without `SQL_` and `_UDF`."""
     framing: str
-    """`batches`: one stream; `groups`: one stream or one batch a group; `cogroups`: two streams a key."""
+    """`batches`: one stream; `groups`: one stream or one batch a group; `cogroups`: two streams a key; `pickles`."""
     since: str
     """The first Spark line that has it."""
     struct: bool = False
@@ -57,6 +58,8 @@ class Kind:
 KINDS = {
     kind.eval_type: kind
     for kind in (
+        Kind(0, "rdd", "pickles", "3.5"),
+        Kind(100, "pickled", "pickles", "3.5"),
         Kind(101, "arrow-batched", "batches", "3.5"),
         Kind(200, "scalar-pandas", "batches", "3.5"),
         Kind(201, "grouped-map-pandas", "groups", "3.5", grouped_offsets=True),
@@ -83,6 +86,7 @@ KINDS = {
 
 ARROW_BATCHED, SCALAR_PANDAS, GROUPED_MAP, GROUPED_AGG, WINDOW_AGG = 101, 200, 201, 202, 203
 SCALAR_PANDAS_ITER, MAP_PANDAS, COGROUPED_MAP, MAP_ARROW, GROUPED_MAP_ARROW = 204, 205, 206, 207, 209
+RDD, PICKLED = 0, 100
 ARROW_TABLE_UDTF, ARROW_UDTF = 301, 302
 GROUPED_MAP_ITER, GROUPED_AGG_ITER = 216, 217
 COGROUPED_MAP_ARROW, GROUPED_MAP_ARROW_ITER = 210, 215
@@ -113,7 +117,7 @@ class Dialect:
     profiling_flag: bool
     """A flag before the UDFs says whether a profiler runs."""
     uniform_udfs: bool
-    """A second conf map for each eval type, and an id with each UDF."""
+    """Two conf maps for every kind, and an id with each UDF; otherwise one map, which pickled data go without."""
     stream_per_group: bool
     """Each group is an Arrow stream of its own; otherwise one stream holds one batch a group."""
     timing_longs: int
@@ -142,7 +146,7 @@ CONF_4_3 = {**CONF_4_2, "spark.sql.execution.pythonUDF.mapInBatch.legacy.acceptA
 ALONE = ("-m", "pyspark.daemon")
 NAMED = ("-m", "pyspark.daemon", "pyspark.worker")
 
-NAMED_4_0 = frozenset((101, 200, 202, 203, 204, 301))
+NAMED_4_0 = frozenset((100, 101, 200, 202, 203, 204, 301))
 NAMED_4_1 = NAMED_4_0 | {250, 251, 252, 253, 302}
 NAMED_4_2 = frozenset(KINDS)
 
@@ -197,7 +201,8 @@ class Udtf:
 class Task:
     """What one task asks for; everything that is not the data."""
 
-    udfs: Udf | Sequence[Udf] | Udtf
+    udfs: Udf | Sequence[Udf] | Udtf | bytes
+    """Of an RDD the pickled command, see `pickle_rdd_command`."""
     eval_type: int = GROUPED_MAP
     windows: Sequence[str] = ()
     """`bounded` or `unbounded` for each UDF, if they are window functions."""
@@ -234,6 +239,14 @@ def pickle_command(function: Callable[..., Any] | None, return_type: Any) -> byt
     return bytes(CloudPickleSerializer().dumps((function, return_type)))
 
 
+def pickle_rdd_command(function: Callable[[int, Any], Any]) -> bytes:
+    """A function of a partition's number and an iterator of its elements, between lists of elements."""
+    pickled = CPickleSerializer()
+    return bytes(
+        CloudPickleSerializer().dumps((function, None, BatchedSerializer(pickled), AutoBatchedSerializer(pickled)))
+    )
+
+
 def grouped_offsets(columns: int, keys: Sequence[int], values: Sequence[int] | None = None) -> list[int]:
     """The layout of a grouped map, or of one side of a cogrouped one.
 
@@ -247,7 +260,9 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
     """Everything before the data section."""
     input_type = {"input_type": task.input_type.json()} if task.input_type else {}
     tables: Sequence[int] = ()
-    if isinstance(task.udfs, Udtf):
+    if isinstance(task.udfs, bytes):
+        functions = _int(len(task.udfs)) + task.udfs
+    elif isinstance(task.udfs, Udtf):
         functions, tables = _udtf(dialect, task.eval_type, task.udfs), task.udfs.tables
     else:
         udfs = [task.udfs] if isinstance(task.udfs, Udf) else task.udfs
@@ -255,6 +270,8 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
         functions = flag + _int(len(udfs)) + b"".join(_udf(dialect, task.eval_type, udf) for udf in udfs)
     eval_conf = {**input_type, **({"table_arg_offsets": ",".join(map(str, tables))} if tables else {})}
     bounds = {dialect.window_bounds: ",".join(task.windows)} if task.windows else {}
+    conf = {} if task.eval_type == RDD else {**dialect.runner_conf, **task.conf, **bounds}
+    with_conf = dialect.uniform_udfs or KINDS[task.eval_type].framing != "pickles"
     body = b"".join(
         (
             _int(task.partition),
@@ -264,7 +281,7 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
             _int(0),  # files to put on the path
             _bool(False) + _int(0),  # broadcasts
             _int(task.eval_type),
-            _map({**dialect.runner_conf, **task.conf, **bounds}),
+            _map(conf) if with_conf else b"",
             *(_utf(schema) for schema in input_type.values() if dialect.input_type == "after"),
             _ints(tables) if dialect.input_type == "after" and task.eval_type == ARROW_UDTF else b"",
             _map(eval_conf if dialect.input_type == "conf" else {}) if dialect.uniform_udfs else b"",
@@ -277,9 +294,9 @@ def encode_preamble(dialect: Dialect, task: Task) -> bytes:
 def encode_data(dialect: Dialect, eval_type: int, data: Sequence[Any], schema: Any = None) -> bytes:
     """The data section, with `END_OF_STREAM`. Where the JVM sends one struct column, that is made here.
 
-    `data` are batches, groups, or pairs of groups, as the kind's framing says. `schema`, for cogroups a pair of them,
-    is needed where there is nothing in `data` to take it from. A Spark line that knows one batch a group gets the
-    batches of a group joined.
+    `data` are batches, groups, pairs of groups, or lists of rows, as the kind's framing says. `schema`, for cogroups a
+    pair of them, is needed where there is nothing in `data` to take it from. A Spark line that knows one batch a group
+    gets the batches of a group joined.
     """
     kind = KINDS[eval_type]
     if kind.framing == "groups":
@@ -294,6 +311,10 @@ def encode_data(dialect: Dialect, eval_type: int, data: Sequence[Any], schema: A
                 # A side without rows is a batch without rows.
                 _write_stream(sink, whole or [_join([], of_side)], of_side)
         sink.write(_int(0))
+    elif kind.framing == "pickles":
+        for pickled in map(pickle.dumps, data):
+            sink.write(_int(len(pickled)) + pickled)
+        sink.write(_int(END_OF_DATA_SECTION))
     else:
         _write_stream(sink, data, data[0].schema if schema is None else schema, kind.struct)
     sink.write(_int(END_OF_STREAM))

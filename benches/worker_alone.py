@@ -20,7 +20,7 @@ import pyspark
 
 import frames
 import process_tree
-from jvm_client import END_OF_STREAM, Daemon, Worker, spark_environment
+from jvm_client import END_OF_STREAM, Daemon, Reply, Worker, spark_environment
 from plan import Case, chosen
 from task_bytes import DIALECTS, Dialect
 from versions import versions
@@ -48,16 +48,16 @@ class Bench:
         self.quick = quick
         self.tiny = workload(TINY, quick).encode(dialect)
 
-    def answer(self, worker: Worker, task: bytes) -> bytearray:
-        """Runs one task; the Arrow stream it replied. Raises if the reply is not that of a good task."""
+    def answer(self, worker: Worker, task: bytes) -> Reply:
+        """Runs one task. Raises if the reply is not that of a good task."""
         reply = worker.run(task, timing_longs=self.dialect.timing_longs)
         if reply.traceback is not None:
             raise RuntimeError(f"the worker raised:\n{reply.traceback}")
         if reply.end != END_OF_STREAM:
             raise RuntimeError(f"the worker ended its reply with {reply.end} instead of {END_OF_STREAM}")
-        return reply.arrow
+        return reply
 
-    def sample(self, side: str, worker: Worker, task: bytes, tasks: int) -> tuple[float, float, bytearray]:
+    def sample(self, side: str, worker: Worker, task: bytes, tasks: int) -> tuple[float, float, Reply]:
         """CPU and wall seconds of one task, mean of `tasks` of them, and the last reply."""
         root = self.daemons[side].pid
         cpu, wall = process_tree.cpu_seconds(root), time.perf_counter()
@@ -81,14 +81,14 @@ class Bench:
             for side in SIDES:
                 self.answer(workers[side], self.tiny)
                 used, _, reply = self.sample(side, workers[side], task, 1)
-                sums[side] = frames.checksum(reply)
+                sums[side] = checksum(reply)
                 tasks[side] = min(MOST_TASKS, math.ceil(SAMPLE_SECONDS / max(used, 0.01)))
             check_equal(case, sums, work.rows)
             for _ in range(self.repeat):
                 limits.append(bare_loop(work) * second / count)
                 for side in SIDES:
                     used, elapsed, reply = self.sample(side, workers[side], task, tasks[side])
-                    if frames.checksum(reply) != sums[side]:
+                    if checksum(reply) != sums[side]:
                         raise SystemExit(f"{case.id}: {side} answered the same task in two ways")
                     cpu[side].append(used * second / count)
                     wall[side].append(elapsed * second / count)
@@ -154,6 +154,11 @@ def bare_loop(work: Workload) -> float:
     started = time.process_time()
     call()
     return time.process_time() - started
+
+
+def checksum(reply: Reply) -> tuple[int, str]:
+    """Rows of a reply, and a hash of what they hold."""
+    return frames.checksum_of_pickles(reply.pickles) if reply.pickles else frames.checksum(reply.arrow)
 
 
 def check_equal(case: Case, sums: dict[str, tuple[int, str]], expected_rows: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pyspark import cloudpickle
-from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import DataType, DoubleType, LongType, Row, StringType, StructField, StructType
 
 import frames
 import workloads_arrow
@@ -21,6 +21,8 @@ from task_bytes import (
     GROUPED_MAP_ITER,
     MAP_ARROW,
     MAP_PANDAS,
+    PICKLED,
+    RDD,
     SCALAR_PANDAS,
     SCALAR_PANDAS_ITER,
     WINDOW_AGG,
@@ -30,10 +32,16 @@ from task_bytes import (
     grouped_offsets,
     pickle_command,
     pickle_handler,
+    pickle_rdd_command,
 )
 from workload import Workload, calls, first_column, rows
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+PICKLED_ROWS = 100
+"""Rows of a pickle, as the JVM sends them to a pickled UDF."""
+RDD_ROWS = 1_000
+"""The JVM makes pickles of some 64 KiB; these have about half."""
 
 
 def workload(case: Case, quick: bool) -> Workload:
@@ -107,6 +115,22 @@ def udtf(case: Case, groups: list[Any]) -> Workload:
     return Workload(task, batches, 3 * len(ready), lambda: calls(lambda value: list(Spread().eval(value)), ready))
 
 
+def pickled(case: Case, groups: list[Any]) -> Workload:
+    """The plain function of `arrow_batched` over pickle: a hundred rows at a time."""
+    task = Task(Udf(pickle_command(plus_one, LongType()), [0]), PICKLED)
+    keys = _keys(groups)
+    lists = [[(key,) for key in some] for some in _lists(keys, PICKLED_ROWS)]
+    return Workload(task, lists, len(keys), lambda: calls(plus_one, [(key,) for key in keys]))
+
+
+def rdd_map(case: Case, groups: list[Any]) -> Workload:
+    """A function of each row of an RDD."""
+    keys = _keys(groups)
+    lists = [[Row(k=key) for key in some] for some in _lists(keys, RDD_ROWS)]
+    task = Task(pickle_rdd_command(map_rows), RDD)
+    return Workload(task, lists, len(keys), lambda: calls(plus_one_of_row, [(row,) for some in lists for row in some]))
+
+
 def scalar_pandas(case: Case, groups: list[Any]) -> Workload:
     """One function of one column: the key plus one, or a text in capitals."""
     function, returns, column = SCALARS[case.function]
@@ -172,6 +196,16 @@ def upper(values: Any) -> Any:
     return values.str.upper()
 
 
+def plus_one_of_row(row: Any) -> Any:
+    """Of a row's only field."""
+    return (row[0] + 1,)
+
+
+def map_rows(partition: int, rows: Iterator[Any]) -> Iterator[Any]:
+    """What `RDD.map` does."""
+    return map(plus_one_of_row, rows)
+
+
 def each_plus_one(batches: Iterator[Any]) -> Iterator[Any]:
     """Of each column."""
     for values in batches:
@@ -198,12 +232,23 @@ KINDS: dict[str, Callable[[Case, list[Any]], Workload]] = {
     "grouped-agg-iter": grouped_agg_iter,
     "window-agg": window_agg,
     "arrow-batched": arrow_batched,
+    "pickled": pickled,
+    "rdd-map": rdd_map,
     "udtf": udtf,
     "scalar-pandas": scalar_pandas,
     "scalar-pandas-iter": scalar_pandas_iter,
     "map-pandas": map_pandas,
     "map-arrow": map_arrow,
 }
+
+
+def _keys(groups: list[Any]) -> list[int]:
+    """Of all rows, as Python's."""
+    return [key for batch in first_column(groups) for key in batch.column(0).to_pylist()]
+
+
+def _lists(values: list[Any], length: int) -> list[list[Any]]:
+    return [values[start : start + length] for start in range(0, len(values), length)]
 
 
 def _columns(groups: list[Any], column: int) -> list[tuple[Any]]:

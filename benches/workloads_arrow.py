@@ -19,6 +19,7 @@ from task_bytes import (
     GROUPED_AGG_ARROW,
     GROUPED_AGG_ARROW_ITER,
     GROUPED_MAP_ARROW,
+    GROUPED_MAP_ARROW_ITER,
     SCALAR_ARROW,
     SCALAR_ARROW_ITER,
     WINDOW_AGG_ARROW,
@@ -40,6 +41,13 @@ def grouped_map_arrow(case: Case, groups: list[Any]) -> Workload:
     task = Task(Udf(command, grouped_offsets(groups[0][0].num_columns, [0])), GROUPED_MAP_ARROW)
     ready = [(pa.Table.from_batches(group),) for group in groups]
     return Workload(task, groups, rows(groups), lambda: calls(frames.identity, ready))
+
+
+def grouped_map_arrow_iter(case: Case, groups: list[Any]) -> Workload:
+    """An iterator of a group's batches, passed on."""
+    command = pickle_command(each, frames.spark_schema(groups))
+    task = Task(Udf(command, grouped_offsets(groups[0][0].num_columns, [0])), GROUPED_MAP_ARROW_ITER)
+    return Workload(task, groups, rows(groups), lambda: lambda: sum(1 for group in groups for _ in each(iter(group))))
 
 
 def cogrouped_map_arrow(case: Case, groups: list[Any]) -> Workload:
@@ -102,6 +110,11 @@ class Same:
         yield pa.table({"k": values})
 
 
+def each(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Passes on what comes."""
+    yield from batches
+
+
 def left(first: Any, second: Any) -> Any:
     """One side of a cogroup."""
     return first
@@ -131,6 +144,7 @@ def each_plus_one(batches: Iterator[Any]) -> Iterator[Any]:
 
 KINDS: dict[str, Callable[[Case, list[Any]], Workload]] = {
     "grouped-map-arrow": grouped_map_arrow,
+    "grouped-map-arrow-iter": grouped_map_arrow_iter,
     "cogrouped-map-arrow": cogrouped_map_arrow,
     "grouped-agg-arrow": grouped_agg_arrow,
     "grouped-agg-arrow-iter": grouped_agg_arrow_iter,

@@ -33,7 +33,8 @@ FAMILIES: dict[int, Any] = {
 
 def chosen(patterns: str = "") -> list[int]:
     """Eval types of this Spark line: half are grouped maps, or all have a name that is or holds one of the patterns."""
-    known = [number for number, kind in KINDS.items() if kind.known_to(driver.DIALECT)]
+    drawn = {GROUPED_MAP, *FAMILIES}
+    known = [number for number, kind in KINDS.items() if number in drawn and kind.known_to(driver.DIALECT)]
     if not patterns:
         others = [number for number in known if number != GROUPED_MAP]
         return others + [GROUPED_MAP] * len(others)

@@ -63,8 +63,25 @@ def _read_only(make):
 
 def _string_array(values):
     # PARITY: stock's column without rows has no chunk at all.
-    chunks = pa.chunked_array([values]) if len(values) else _NO_STRINGS
-    return ArrowStringArray(chunks, dtype=_STR)
+    return _column_of_chunks(pa.chunked_array([values], _LARGE_STRING) if len(values) else _NO_STRINGS)
+
+
+def _maker_of_text():
+    """What makes a column of chunks: pandas 3.1 has a way without checks for its own results, if it is the same."""
+
+    def usual(chunks):
+        return ArrowStringArray(chunks, dtype=_STR)
+
+    if not PANDAS_3:
+        return usual
+    example = usual(_NO_STRINGS)
+    try:
+        unchecked = example._from_pyarrow_array
+        made = unchecked(_NO_STRINGS)
+        same = type(made) is ArrowStringArray and vars(made) == vars(example)
+    except Exception:
+        same = False
+    return unchecked if same else usual
 
 
 def _first_text(values):
@@ -92,7 +109,9 @@ def _stock(values, placement):
 
 
 _STR = pd.StringDtype(na_value=float("nan")) if PANDAS_3 else None
-_NO_STRINGS = pa.chunked_array([], pa.large_string())
+_LARGE_STRING = pa.large_string()
+_NO_STRINGS = pa.chunked_array([], _LARGE_STRING)
+_column_of_chunks = _maker_of_text()
 
 _MAKERS = {
     "plain": _plain,
@@ -239,7 +258,8 @@ def series(layout, arrays, rows):
     for (make, name), values in zip(layout, arrays):
         manager = SingleBlockManager(make(values, placement), pd.RangeIndex._simple_new(range(rows)))
         column = pd.Series._from_mgr(manager, manager.axes)
-        column._name = name
+        # Without the search that pandas makes for each attribute.
+        object.__setattr__(column, "_name", name)
         made.append(column)
     return made
 
