@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 import frames
+import queries_arrow
 from plan import Case
 
 
@@ -30,15 +32,32 @@ def cogrouped_map(table: DataFrame, case: Case) -> DataFrame:
     return table.groupBy("k").cogroup(table.groupBy("k")).applyInPandas(left, table.schema)
 
 
-def grouped_map_arrow(table: DataFrame, case: Case) -> DataFrame:
-    """Each table as it is."""
-    return table.groupBy("k").applyInArrow(lambda group: group, table.schema)
+def grouped_map_iter(table: DataFrame, case: Case) -> DataFrame:
+    """The frames of each key as they are."""
+
+    def each(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        yield from batches
+
+    return table.groupBy("k").applyInPandas(each, table.schema)
 
 
 def grouped_agg(table: DataFrame, case: Case) -> DataFrame:
     """Two means for each key."""
     mean = F.pandas_udf(lambda values: float(values.mean()), "double", F.PandasUDFType.GROUPED_AGG)
     return table.groupBy("k").agg(mean("v").alias("v"), mean("a").alias("a"))
+
+
+def grouped_agg_iter(table: DataFrame, case: Case) -> DataFrame:
+    """A mean for each key, batch by batch."""
+
+    @F.pandas_udf("double")  # type: ignore[call-overload]
+    def mean(batches: Iterator[pd.Series]) -> float:
+        total = rows = 0.0
+        for values in batches:
+            total, rows = total + float(values.sum()), rows + len(values)
+        return total / rows
+
+    return table.groupBy("k").agg(mean("v").alias("v"))
 
 
 def window_agg(table: DataFrame, case: Case) -> DataFrame:
@@ -63,6 +82,17 @@ def scalar_pandas(table: DataFrame, case: Case) -> DataFrame:
     return table.select(plus_one("k").alias("k"))
 
 
+def scalar_pandas_iter(table: DataFrame, case: Case) -> DataFrame:
+    """The same of an iterator."""
+
+    def each_plus_one(batches: Iterator[Any]) -> Iterator[Any]:
+        for values in batches:
+            yield values + 1
+
+    plus_one = F.pandas_udf(each_plus_one, "long", F.PandasUDFType.SCALAR_ITER)
+    return table.select(plus_one("k").alias("k"))
+
+
 def map_pandas(table: DataFrame, case: Case) -> DataFrame:
     """Frames as they are."""
 
@@ -70,15 +100,6 @@ def map_pandas(table: DataFrame, case: Case) -> DataFrame:
         yield from batches
 
     return table.mapInPandas(each, table.schema)
-
-
-def map_arrow(table: DataFrame, case: Case) -> DataFrame:
-    """Batches as they are."""
-
-    def each(batches: Iterator[Any]) -> Iterator[Any]:
-        yield from batches
-
-    return table.mapInArrow(each, table.schema)
 
 
 def udtf(table: DataFrame, case: Case) -> DataFrame:
@@ -104,14 +125,16 @@ def rdd_map(table: DataFrame, case: Case) -> DataFrame:
 QUERIES: dict[str, Callable[[DataFrame, Case], DataFrame]] = {
     "grouped-map": grouped_map,
     "cogrouped-map": cogrouped_map,
-    "grouped-map-arrow": grouped_map_arrow,
+    "grouped-map-iter": grouped_map_iter,
     "grouped-agg": grouped_agg,
+    "grouped-agg-iter": grouped_agg_iter,
     "window-agg": window_agg,
     "arrow-batched": arrow_batched,
     "pickled": pickled,
     "scalar-pandas": scalar_pandas,
+    "scalar-pandas-iter": scalar_pandas_iter,
     "map-pandas": map_pandas,
-    "map-arrow": map_arrow,
+    **queries_arrow.QUERIES,
     "udtf": udtf,
     "rdd-map": rdd_map,
 }

@@ -12,15 +12,18 @@ KNOWN = {
 }
 """For each reason the texts of differences that it explains."""
 
-FREED = "pandas reads freed memory after labels were overwritten, and either worker dies of it, or none"
+FREED = "pandas reads freed memory after labels were overwritten, and either worker dies of it or does not find them"
 DEATH = re.compile(
     r"^failure\n--- stock\n(ConnectionLost: .*\n--- bowstring\nNone|None\n--- bowstring\nConnectionLost: .*)$"
 )
 
+LOST = re.compile(r"^failure\n--- stock\n(.*\n)*KeyError: .*\n+--- bowstring\nNone$")
+
 
 def reason(difference: str, drawn: dict[str, Any] | None = None) -> str | None:
     """Why the difference is known, or None. `drawn`: the program, where there is one."""
-    if drawn is not None and DEATH.match(difference) and "write label" in {name for name, _ in drawn.get("steps", ())}:
+    overwritten = drawn is not None and "write label" in {name for name, _ in drawn.get("steps", ())}
+    if overwritten and (DEATH.match(difference) or LOST.match(difference)):
         return FREED
     for why, patterns in KNOWN.items():
         if any(re.search(pattern, difference) for pattern in patterns):

@@ -151,11 +151,11 @@ class Frames:
         return _plain(_SHARED.values, BlockPlacement(0))
 
     def frame(self, layout, arrays, rows, columns=_SHARED):
-        """A DataFrame of these arrays. None if the user has changed an option that matters."""
+        """A DataFrame of these arrays, shared with `columns`. None if the user has changed an option that matters."""
         if _options() != _DEFAULT_OPTIONS:
             return None
         blocks = tuple([make(values, placement) for (make, placement), values in zip(layout, arrays)])
-        if PANDAS_3:
+        if PANDAS_3 and columns is not None:
             for block in blocks:
                 block.refs.add_reference(columns)
         # What the user does to one frame's labels must not appear in the next: a view has a name of

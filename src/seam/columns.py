@@ -72,16 +72,19 @@ class TaskColumns:
             return None
         return _series(made, name)
 
-    def array(self, series, arrow_type):
-        """The Arrow array that stock makes of a result's column. None: ask stock."""
-        return self.array_of(series._values, arrow_type) if type(series) is pd.Series else None
+    def array(self, series, arrow_type, nested=True):
+        """The Arrow array that stock makes of a result's column. None: ask stock.
 
-    def array_of(self, values, arrow_type):
+        `nested`: the type says all about what it holds, too.
+        """
+        return self.array_of(series._values, arrow_type, nested) if type(series) is pd.Series else None
+
+    def array_of(self, values, arrow_type, nested=True):
         """The same for what is inside the column."""
         if getattr(missing, "INF_AS_NA", False):
             return None
         # pyarrow takes its own columns as they are, or casts them faster than anybody copies them.
-        return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type)
+        return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type, nested)
 
     def verified_series(self, array, series, convert):
         """The Series, compared with stock's if the user wants that."""
@@ -117,6 +120,11 @@ def _series(made, name):
     maker, parts = made
     values = _MAKERS[maker](*parts)
     return pd.Series(values, dtype=values.dtype, name=name, copy=False)
+
+
+def older_way(stock):
+    """Stock's conversions in its older way, and the unit of timestamps there if it is known. Spark 4.2 on."""
+    return stock.legacy(), _legacy_unit
 
 
 def prove(native, proven, kinds, stock_of):
@@ -216,7 +224,7 @@ def _install_in_serializer(serializer):
             return create_array(self, series, arrow_type, spark_type=spark_type, arrow_cast=arrow_cast)
 
         if _active is not None and arrow_type is not None and (spark_type is None or _is_plain(spark_type)):
-            array = _active.array(series, arrow_type)
+            array = _active.array(series, arrow_type, spark_type is not None)
             if array is not None:
                 return _active.verified_array(array, ask_stock)
         return ask_stock()

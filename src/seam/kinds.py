@@ -5,10 +5,10 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
-from _bowstring_columns import TaskColumns
+from _bowstring_columns import TaskColumns, older_way
 from _bowstring_kinds_series import grouped_agg, window_agg
 from _bowstring_serializer import alone
-from _bowstring_streams import Streams
+from _bowstring_streams import Converted, Streams
 from pyspark.sql.types import LongType, StructField, StructType
 from pyspark.worker import PythonEvalType
 
@@ -107,12 +107,33 @@ def map_arrow(seen):
 
 def stream_of_columns(seen):
     """The same, and columns are converted natively inside stock's conversions."""
-    function, _, deserializer, serializer = seen.result
+    return _stream_of_columns(seen, _stock_of_columns(seen))
+
+
+def map_pandas(seen):
+    """205: an iterator of frames in, one out. The frames that come in are made natively, too."""
+    stock = _stock_of_columns(seen)
+    # Columns are verified one by one.
+    if seen.line.wraps or seen.conf.prefer_int_ext_dtype or seen.native.verifier(None) is not None:
+        return _stream_of_columns(seen, stock)
+    frames = seen.native.MapFrames(stock, seen.proven, older_way(stock), _converted)
+    return _stream_of_columns(seen, stock, frames)
+
+
+def _converted(frame, rows):
+    return Converted([frame], rows)
+
+
+def _stock_of_columns(seen):
     if seen.line.wraps:
-        stock = getattr(seen.stock_classes, seen.line.wraps)(serializer, _ANY, False)
-    else:
-        stock = seen.stock_classes.ConversionStock(seen.conf, _ANY)
-    return function, Streams(seen.native, deserializer, serializer, TaskColumns(seen.native, stock, seen.proven))
+        return getattr(seen.stock_classes, seen.line.wraps)(seen.result[3], _ANY, False)
+    return seen.stock_classes.ConversionStock(seen.conf, _ANY)
+
+
+def _stream_of_columns(seen, stock, frames=None):
+    function, _, deserializer, serializer = seen.result
+    columns = TaskColumns(seen.native, stock, seen.proven)
+    return function, Streams(seen.native, deserializer, serializer, columns, frames=frames)
 
 
 KINDS = {
@@ -121,7 +142,7 @@ KINDS = {
     PythonEvalType.SQL_GROUPED_AGG_PANDAS_UDF: grouped_agg,
     PythonEvalType.SQL_WINDOW_AGG_PANDAS_UDF: window_agg,
     PythonEvalType.SQL_MAP_ARROW_ITER_UDF: map_arrow,
-    PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: stream_of_columns,
+    PythonEvalType.SQL_MAP_PANDAS_ITER_UDF: map_pandas,
 }
 """By eval type."""
 

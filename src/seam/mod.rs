@@ -28,6 +28,7 @@ use crate::udf::grouped_map_iter::GroupedMapIter;
 use crate::udf::scalar_pandas::ScalarPandas;
 use crate::udf::scalar_pandas_iter::ScalarPandasIter;
 use crate::udf::series_agg::SeriesAgg;
+use crate::udf::map_frames::MapFrames;
 use crate::udf::struct_frames::StructFrames;
 use crate::udf::struct_stream::StructStream;
 use crate::udf::table_rows::TableRows;
@@ -99,6 +100,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<StructStream>()?;
     native.add_class::<CogroupedMap>()?;
     native.add_class::<Columns>()?;
+    native.add_class::<MapFrames>()?;
     native.add_class::<StructFrames>()?;
     native.add_class::<CogroupedMapArrow>()?;
     native.add_class::<FedGroups>()?;

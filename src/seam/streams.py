@@ -111,7 +111,7 @@ class Batch(list):
 
 
 class Converted:
-    """A record batch of which the Series are there already, in the place of one. Spark 4.3."""
+    """A record batch of which the Series or the frame are there already, in the place of one."""
 
     def __init__(self, series, rows):
         self.series = series
@@ -138,10 +138,11 @@ class Taken:
 class Streams:
     """Stock's deserializer and serializer of a task, on top of native streams."""
 
-    def __init__(self, native, deserializer, serializer, columns=None, rows=None, in_struct=False):
+    def __init__(self, native, deserializer, serializer, columns=None, rows=None, in_struct=False, frames=None):
         """
         `columns`: `TaskColumns`, asked before stock's converters are; `rows`: `TableRows` that writes, too;
-        `in_struct`: the function has the fields of the only column as batches, and nobody converts them.
+        `in_struct`: the function has the fields of the only column as batches, and nobody converts them; `frames`:
+        `MapFrames`, asked before anybody makes batches.
         """
         self._native = native
         self._deserializer = deserializer
@@ -149,13 +150,15 @@ class Streams:
         self._columns = columns
         self._rows = rows
         self._in_struct = in_struct
+        self._frames = frames
         # Columns and rows have their own.
         self._verifier = native.verifier(None) if in_struct else None
         self._batches = None
 
     def load_stream(self, infile):
         compare = None if self._verifier is None else self._compare
-        self._batches = self._native.Batches(infile, self._columns is not None, self._in_struct, compare)
+        checked = self._columns is not None
+        self._batches = self._native.Batches(infile, checked, self._in_struct, compare, self._frames)
         return self._deserializer.load_stream(self._batches)
 
     def _compare(self, fields, batch):

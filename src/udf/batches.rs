@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::map_frames::MapFrames;
 use super::task::{malformed, read_ahead_bytes, wire_error};
 use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
@@ -46,6 +47,9 @@ pub struct Batches {
     in_struct: bool,
     /// Called with the batch of each [`StructBatch`] and the one that stock's reader makes, if the user has asked for that.
     compare: Option<Py<PyAny>>,
+    /// Makes frames that take the place of batches, where it can.
+    #[pyo3(get)]
+    frames: Option<Py<MapFrames>>,
     /// Flushed before anybody waits for input.
     output: OnceLock<Py<OutputFile>>,
     state: Mutex<State>,
@@ -145,20 +149,23 @@ struct Held {
 #[pymethods]
 impl Batches {
     /// `checked`: for batches that are converted natively, which has to trust them; `in_struct`: for a function that gets the
-    /// fields of the only column as batches, which are checked as well; `compare`: sees them beside stock's.
+    /// fields of the only column as batches, which are checked as well; `compare`: sees them beside stock's; `frames`: for a
+    /// function that gets frames.
     #[new]
-    #[pyo3(signature = (infile, checked, in_struct, compare=None))]
+    #[pyo3(signature = (infile, checked, in_struct, compare=None, frames=None))]
     fn new(
         infile: &Bound<'_, InputFile>,
         checked: bool,
         in_struct: bool,
         compare: Option<Py<PyAny>>,
+        frames: Option<Py<MapFrames>>,
     ) -> Self {
         Self {
             input: infile.get().input.clone(),
             checked,
             in_struct,
             compare,
+            frames,
             output: OnceLock::new(),
             state: Mutex::new(State::Before),
         }
@@ -213,7 +220,12 @@ impl Batches {
             py.detach(|| running.source.next())
         };
         match next {
-            Next::Group(group) => running.batch(py, group, self.compare.as_ref()).map(Some),
+            Next::Group(group) => {
+                if let Some(frame) = self.frame(py, &group)? {
+                    return Ok(Some(frame));
+                }
+                running.batch(py, group, self.compare.as_ref()).map(Some)
+            }
             Next::Failed(error) => Err(wire_error(&error)),
             Next::End | Next::Waiting => {
                 let State::Running(running) = std::mem::replace(state, State::Over) else {
@@ -228,6 +240,17 @@ impl Batches {
         }
     }
 
+    /// What takes the place of a batch.
+    fn frame<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match (&self.frames, &group.columns) {
+            (Some(frames), Columns::Decoded(batches)) => match batches.as_slice() {
+                [batch] => frames.get().of_batch(py, &group.schema.schema, batch),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
     fn start(&self, py: Python<'_>) -> PyResult<Running> {
         let pyarrow = py.import("pyarrow")?;
         let ipc = py.import("pyarrow.ipc")?;
@@ -239,7 +262,10 @@ impl Batches {
             (false, true) => Framing::BatchPerGroup,
             (false, false) => Framing::Unread,
         };
-        let mut reader = GroupReader::new(framing, Box::new(|_| Vec::new()));
+        let mut reader = match &self.frames {
+            Some(_) => MapFrames::reader(),
+            None => GroupReader::new(framing, Box::new(|_| Vec::new())),
+        };
         let first = if framing == Framing::Unwrapped {
             self.flush(py)?;
             Some(py.detach(|| next_of(&mut input, &mut reader)))

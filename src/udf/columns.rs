@@ -10,11 +10,11 @@ use numpy::{Element, PyArray1};
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
+use super::group_columns::zoned;
 use crate::frame::c_data::flat_array;
 use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind, Unit};
 use crate::frame::to_pandas::Builder;
-use crate::frame::zone::Zone;
 
 /// The native conversions of one task's columns, one of stock's two ways.
 #[derive(Debug)]
@@ -96,13 +96,10 @@ impl Columns {
             | InputKind::Null => return Ok(None),
         }
         let rows = array.len();
-        let mut column = Column::of(kind, array);
-        if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &conversions.zone) {
-            match zone.input(py)? {
-                Some(offsets) => column = column.in_zone(offsets),
-                None => return Ok(None),
-            }
-        }
+        let column = Column::of(kind, array);
+        let Some(column) = zoned(py, conversions, kind, column)? else {
+            return Ok(None);
+        };
         // What has no nanoseconds is an error where stock goes through them.
         let mut strict = conversions.traits.clone();
         if self.legacy {
@@ -134,13 +131,17 @@ impl Columns {
     }
 
     /// The Arrow array of `data_type` that the values of a pandas column become, or `None` if only
-    /// stock may convert them.
+    /// stock may convert them. `nested`: the Arrow type says all about what it holds, too.
     fn array<'py>(
         &self,
         values: &Bound<'py, PyAny>,
         data_type: &Bound<'py, PyAny>,
+        nested: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let data_type = DataType::from_pyarrow_bound(data_type)?;
+        if data_type.is_nested() && !nested {
+            return Ok(None);
+        }
         let Some(array) = self.conversions.array(&data_type, values)? else {
             return Ok(None);
         };

@@ -159,8 +159,7 @@ impl Conversions {
         )
     }
 
-    /// The array of a type that is neither nested nor stock's alone, made of one result column;
-    /// `None` if only stock may convert it.
+    /// The array of a type that is not stock's alone, made of one result column; `None` if only stock may convert it.
     ///
     /// # Errors
     ///
@@ -171,11 +170,10 @@ impl Conversions {
         values: &Bound<'_, PyAny>,
     ) -> PyResult<Option<ArrayRef>> {
         let mut builder = FieldBuilder::new(data_type);
-        if data_type.is_nested()
-            || self
-                .unproven_output
-                .iter()
-                .any(|name| name == builder.name())
+        if self
+            .unproven_output
+            .iter()
+            .any(|name| name == builder.name())
             || !builder.append(values, &self.names, &self.rules)?
         {
             return Ok(None);

@@ -111,13 +111,10 @@ impl GroupColumns {
         if kind.is_nested() && alone {
             return Ok(None);
         }
-        let mut column = Column::new(kind, batches, *position);
-        if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &self.conversions.zone) {
-            match zone.input(py)? {
-                Some(offsets) => column = column.in_zone(offsets),
-                None => return Ok(None),
-            }
-        }
+        let column = Column::new(kind, batches, *position);
+        let Some(column) = zoned(py, &self.conversions, kind, column)? else {
+            return Ok(None);
+        };
         let dtype = column.dtype(&self.conversions.traits);
         Ok(dtype.map(|dtype| (column, dtype)))
     }
@@ -146,6 +143,23 @@ impl GroupColumns {
         self.ask_stock(py, "batches", group)?;
         Ok(task::malformed(fault))
     }
+}
+
+/// The column with the offsets of the session's zone, if it needs them; `None` if they are not known.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn zoned<'a>(
+    py: Python<'_>,
+    conversions: &Conversions,
+    kind: InputKind,
+    column: Column<'a>,
+) -> PyResult<Option<Column<'a>>> {
+    let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &conversions.zone) else {
+        return Ok(Some(column));
+    };
+    Ok(zone.input(py)?.map(|offsets| column.in_zone(offsets)))
 }
 
 /// A group as `Stock` takes it: the schema and the record batches, encapsulated.

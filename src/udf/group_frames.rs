@@ -58,6 +58,8 @@ pub struct GroupFrames {
     shared: Option<Py<PyDict>>,
     /// What stands for the columns of a frame that are not kept for ever.
     columns_of_frame: Option<Py<PyAny>>,
+    /// Stock's timestamps are never views of Arrow buffers.
+    own_timestamps: bool,
     /// Stock makes one batch of all batches of a group before it converts them.
     combines: bool,
 }
@@ -84,11 +86,13 @@ impl GroupFrames {
             layouts: HashMap::new(),
             shared: None,
             columns_of_frame: None,
+            own_timestamps: false,
             combines: true,
         }
     }
 
-    /// For columns of these names that are native, all of them, of groups that nobody reads.
+    /// For columns of these names that are native, all of them, of groups that nobody reads. The frames are shared with
+    /// nothing, as stock keeps no columns of theirs.
     ///
     /// # Errors
     ///
@@ -101,6 +105,7 @@ impl GroupFrames {
     ) -> PyResult<Self> {
         Ok(Self {
             frames: Some(conversions.frames(py, labels)?.unbind()),
+            columns_of_frame: Some(py.None()),
             ..Self::new(conversions, offsets)
         })
     }
@@ -118,6 +123,13 @@ impl GroupFrames {
         native: &NativeColumns<'_>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.build(py, rows, native, &[], true)
+    }
+
+    /// For conversions that copy timestamps.
+    #[must_use]
+    pub fn with_own_timestamps(mut self) -> Self {
+        self.own_timestamps = true;
+        self
     }
 
     /// For kinds whose batches stock converts as they come.
@@ -298,6 +310,16 @@ impl GroupFrames {
             .values
             .iter()
             .map(|offset| slot(*offset, native, stock, one_per_column, one_chunk))
+            .map(|slot| match slot {
+                Slot::Native {
+                    dtype: dtype @ Dtype::Datetime(_),
+                    zero_copy_in_stock,
+                } => Slot::Native {
+                    dtype,
+                    zero_copy_in_stock: zero_copy_in_stock && !self.own_timestamps,
+                },
+                Slot::Native { .. } | Slot::Stock { .. } => slot,
+            })
             .collect();
         let blocks = blocks(&slots, one_per_column);
         if !self.layouts.contains_key(&slots) {

@@ -20,6 +20,7 @@ pub mod grouped_map;
 pub mod grouped_map_arrow;
 pub mod grouped_map_arrow_iter;
 pub mod grouped_map_iter;
+pub mod map_frames;
 pub mod results;
 pub mod scalar_pandas;
 pub mod scalar_pandas_iter;

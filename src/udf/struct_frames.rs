@@ -7,11 +7,11 @@ use arrow_schema::{DataType, Field};
 use pyo3::prelude::*;
 
 use super::conversions::Conversions;
+use super::group_columns::zoned;
 use super::group_frames::{GroupFrames, Offsets};
 use crate::frame::c_data::flat_array;
 use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind};
-use crate::frame::zone::Zone;
 
 /// Builds the frames of one task's struct columns.
 #[derive(Debug)]
@@ -103,13 +103,10 @@ impl StructFrames {
         let Some(kind) = kind_of(data.data_type()) else {
             return Ok(None);
         };
-        let mut column = Column::of(kind, make_array(data));
-        if let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &conversions.zone) {
-            match zone.input(array.py())? {
-                Some(offsets) => column = column.in_zone(offsets),
-                None => return Ok(None),
-            }
-        }
+        let column = Column::of(kind, make_array(data));
+        let Some(column) = zoned(array.py(), conversions, kind, column)? else {
+            return Ok(None);
+        };
         let dtype = column.dtype(&conversions.traits);
         Ok(dtype.map(|dtype| (column, dtype)))
     }

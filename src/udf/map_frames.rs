@@ -1,0 +1,269 @@
+//! `MAP_ITER`: `mapInPandas`. Eval type 205.
+//!
+//! Stock's function calls the user's and converts the frames that this yields. The frames that the user's function gets
+//! are made here where all columns are native, and take the place of their batches.
+
+use std::sync::{Arc, Mutex};
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Fields, Schema};
+use pyo3::prelude::*;
+
+use super::conversions::Conversions;
+use super::group_columns::zoned;
+use super::group_frames::{GroupFrames, Offsets};
+use crate::frame::column::Column;
+use crate::frame::kind::{Dtype, InputKind, Unit};
+use crate::worker::group_reader::{Framing, GroupReader};
+
+/// Makes the frames of one task.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct MapFrames {
+    usual: Arc<Conversions>,
+    older: Older,
+    /// Called with a frame and how many rows it has, for what takes the place of the batch.
+    replace: Py<PyAny>,
+    /// For the columns of the first batch.
+    started: Mutex<Option<Started>>,
+}
+
+/// Stock's older way from Arrow to pandas: Spark 4.2 on, for frames with a column that it cannot convert in the newer one.
+#[derive(Debug)]
+enum Older {
+    /// There is but one way.
+    None,
+    /// It is not known well enough.
+    Unproven,
+    /// Its conversions, with its unit of timestamps.
+    Known(Arc<Conversions>),
+}
+
+#[derive(Debug)]
+enum Started {
+    /// There are columns that only stock converts.
+    Never,
+    Frames(Box<Way>),
+}
+
+/// How the frames of this task are made.
+#[derive(Debug)]
+struct Way {
+    conversions: Arc<Conversions>,
+    is_older: bool,
+    kinds: Vec<InputKind>,
+    frames: GroupFrames,
+}
+
+#[pymethods]
+impl MapFrames {
+    /// `older`: stock's conversions in its older way, and the unit of timestamps there, if there are two ways; the unit is
+    /// `None` if it is not known.
+    #[new]
+    fn new(
+        stock: &Bound<'_, PyAny>,
+        proven: &Bound<'_, PyAny>,
+        older: Option<(Bound<'_, PyAny>, Option<String>)>,
+        replace: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let older = match older {
+            None => Older::None,
+            Some((_, None)) => Older::Unproven,
+            Some((stock, Some(unit))) => {
+                let mut conversions = Conversions::new(&stock, proven)?;
+                conversions.traits.timestamp_unit = if unit == "us" {
+                    Unit::Micro
+                } else {
+                    Unit::Nano
+                };
+                Older::Known(Arc::new(conversions))
+            }
+        };
+        Ok(Self {
+            usual: Arc::new(Conversions::new(stock, proven)?),
+            older,
+            replace,
+            started: Mutex::new(None),
+        })
+    }
+}
+
+impl MapFrames {
+    /// A reader that decodes all columns.
+    pub fn reader() -> GroupReader {
+        let only_column = Box::new(|_: &Schema| vec![0]);
+        GroupReader::new(Framing::BatchPerGroup, only_column)
+            .in_struct()
+            .text_as_bytes()
+    }
+
+    /// What takes the place of a batch with this schema, or `None` if stock has to convert it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python does.
+    pub fn of_batch<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &Schema,
+        batch: &RecordBatch,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let column = batch.columns().first();
+        let Some(column) = column.and_then(|column| column.as_struct_opt()) else {
+            return Ok(None);
+        };
+        // Without rows the columns of pandas 3 have no chunks; null rows would have to change the fields.
+        if column.is_empty() || column.null_count() > 0 || batch.num_columns() != 1 {
+            return Ok(None);
+        }
+        // Never waits: whoever has it may wait for the interpreter.
+        let Ok(mut started) = self.started.try_lock() else {
+            return Ok(None);
+        };
+        let way = match &mut *started {
+            Some(started) => started,
+            none => none.insert(self.start(py, schema)?),
+        };
+        let Started::Frames(way) = way else {
+            return Ok(None);
+        };
+        let (rows, fields) = (column.len(), [RecordBatch::from(column)]);
+        let mut native = Vec::with_capacity(way.kinds.len());
+        for (index, kind) in way.kinds.iter().enumerate() {
+            let Some(column) = way.column(py, *kind, &fields, index)? else {
+                return Ok(None);
+            };
+            native.push(Some(column));
+        }
+        let Some(frame) = way.frames.of_columns(py, rows, &native)? else {
+            return Ok(None);
+        };
+        self.replace.bind(py).call1((frame, rows)).map(Some)
+    }
+
+    /// Looks at the schema, once a task.
+    fn start(&self, py: Python<'_>, schema: &Schema) -> PyResult<Started> {
+        let Some(fields) = fields(schema) else {
+            return Ok(Started::Never);
+        };
+        let kinds = self.usual.kinds(&Schema::new(fields.clone()));
+        let Some(kinds) = kinds.into_iter().collect::<Option<Vec<_>>>() else {
+            return Ok(Started::Never);
+        };
+        let needs_older = kinds.iter().any(|kind| is_for_the_older_way(*kind));
+        let (conversions, is_older) = match &self.older {
+            Older::Known(older) if needs_older => (older, true),
+            Older::Unproven if needs_older => return Ok(Started::Never),
+            Older::None | Older::Known(_) | Older::Unproven => (&self.usual, false),
+        };
+        let is_text = |kind: &InputKind| matches!(kind, InputKind::String | InputKind::LargeString);
+        if kinds.iter().any(is_text) {
+            conversions.stock.bind(py).call_method0("meet_text")?;
+        }
+        let labels: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+        let offsets = Offsets {
+            keys: Vec::new(),
+            values: (0..labels.len()).collect(),
+            with_key: false,
+        };
+        let mut frames = GroupFrames::labelled(conversions, &offsets, &labels, py)?;
+        if is_older {
+            frames = frames.with_own_timestamps();
+        }
+        Ok(Started::Frames(Box::new(Way {
+            conversions: Arc::clone(conversions),
+            is_older,
+            kinds,
+            frames,
+        })))
+    }
+}
+
+impl Way {
+    /// A native column, or `None` if stock has to convert it.
+    fn column<'a>(
+        &self,
+        py: Python<'_>,
+        kind: InputKind,
+        fields: &'a [RecordBatch],
+        index: usize,
+    ) -> PyResult<Option<(Column<'a>, Dtype)>> {
+        let column = Column::new(kind, fields, index);
+        let Some(column) = zoned(py, &self.conversions, kind, column)? else {
+            return Ok(None);
+        };
+        let traits = &self.conversions.traits;
+        let Some(dtype) = column.dtype(traits) else {
+            return Ok(None);
+        };
+        let native = !self.is_older
+            || match kind {
+                // With a null it is one of pandas' own arrays.
+                InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
+                    dtype != Dtype::Float64
+                }
+                // Whatever the unit, it goes through nanoseconds.
+                InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
+                    let mut nanoseconds = traits.clone();
+                    nanoseconds.timestamp_unit = Unit::Nano;
+                    column.dtype(&nanoseconds).is_some()
+                }
+                InputKind::TimestampNtz => traits.timestamp_unit == Unit::Nano,
+                InputKind::Boolean
+                | InputKind::Float
+                | InputKind::Double
+                | InputKind::String
+                | InputKind::LargeString
+                | InputKind::Binary
+                | InputKind::LargeBinary
+                | InputKind::Date
+                | InputKind::Time
+                | InputKind::Interval
+                | InputKind::Decimal(_)
+                | InputKind::Array
+                | InputKind::Struct
+                | InputKind::Map => true,
+                InputKind::Null => false,
+            };
+        Ok(native.then_some((column, dtype)))
+    }
+}
+
+/// The fields of the only column, if there are any.
+fn fields(schema: &Schema) -> Option<&Fields> {
+    match schema.fields().first()?.data_type() {
+        DataType::Struct(fields) if !fields.is_empty() => Some(fields),
+        _ => None,
+    }
+}
+
+/// Whether a column of this kind has stock convert a whole frame in its older way.
+///
+/// Source: `ArrowArrayToPandasConversion._prefer_convert_numpy`, Spark 4.2.1 and 4.3.0.
+fn is_for_the_older_way(kind: InputKind) -> bool {
+    match kind {
+        InputKind::String
+        | InputKind::LargeString
+        | InputKind::Decimal(_)
+        | InputKind::Interval
+        | InputKind::Array
+        | InputKind::Struct
+        | InputKind::Map => true,
+        InputKind::Boolean
+        | InputKind::Byte
+        | InputKind::Short
+        | InputKind::Int
+        | InputKind::Long
+        | InputKind::Float
+        | InputKind::Double
+        | InputKind::Binary
+        | InputKind::LargeBinary
+        | InputKind::Date
+        | InputKind::Time
+        | InputKind::Timestamp(_)
+        | InputKind::NamedTimestamp
+        | InputKind::TimestampNtz
+        | InputKind::Null => false,
+    }
+}
