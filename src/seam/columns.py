@@ -42,7 +42,9 @@ _MAKERS = {
 class TaskColumns:
     """The native columns of one task."""
 
-    def __init__(self, native, stock, proven):
+    def __init__(self, native, stock, proven, plain_results=False):
+        """`plain_results`: the declared types are plain, so that of results the Arrow types say all."""
+        self.plain_results = plain_results
         self._verifier = native.verifier(stock)
         self._usual = native.Columns(stock, proven, None)
         self._legacy = native.Columns(stock.legacy(), proven, _legacy_unit) if _legacy_unit else None
@@ -224,7 +226,7 @@ def _install_in_serializer(serializer):
             return create_array(self, series, arrow_type, spark_type=spark_type, arrow_cast=arrow_cast)
 
         if _active is not None and arrow_type is not None and (spark_type is None or _is_plain(spark_type)):
-            array = _active.array(series, arrow_type, spark_type is not None)
+            array = _active.array(series, arrow_type, spark_type is not None or _active.plain_results)
             if array is not None:
                 return _active.verified_array(array, ask_stock)
         return ask_stock()

@@ -8,8 +8,9 @@ task to stock.
 from _bowstring_columns import TaskColumns, older_way
 from _bowstring_kinds_series import grouped_agg, window_agg
 from _bowstring_serializer import alone
+from _bowstring_stock import _is_plain
 from _bowstring_streams import Converted, Streams
-from pyspark.sql.types import LongType, StructField, StructType
+from pyspark.sql.types import DataType, LongType, StructField, StructType
 from pyspark.worker import PythonEvalType
 
 # Stock's adapters need a type; here each column brings its own.
@@ -114,10 +115,17 @@ def map_pandas(seen):
     """205: an iterator of frames in, one out. The frames that come in are made natively, too."""
     stock = _stock_of_columns(seen)
     # Columns are verified one by one.
-    if seen.line.wraps or seen.conf.prefer_int_ext_dtype or seen.native.verifier(None) is not None:
+    if seen.native.verifier(None) is not None or not _has_usual_frames(seen):
         return _stream_of_columns(seen, stock)
-    frames = seen.native.MapFrames(stock, seen.proven, older_way(stock), _converted)
-    return _stream_of_columns(seen, stock, frames)
+    older = None if seen.line.wraps else older_way(stock)
+    return _stream_of_columns(seen, stock, seen.native.MapFrames(stock, seen.proven, older, _converted))
+
+
+def _has_usual_frames(seen):
+    if seen.line.wraps:
+        deserializer = seen.result[2]
+        return deserializer._df_for_struct and getattr(deserializer, "_input_types", None) is None
+    return not seen.conf.prefer_int_ext_dtype
 
 
 def _converted(frame, rows):
@@ -130,9 +138,15 @@ def _stock_of_columns(seen):
     return seen.stock_classes.ConversionStock(seen.conf, _ANY)
 
 
+def _declares_plain_types(seen):
+    """Whether that is known, as it is where functions arrive wrapped; later lines say it for each column."""
+    declared = [[each for each in parts if isinstance(each, DataType)] for _, parts in seen.wrapped]
+    return bool(declared) and all(len(types) == 1 and _is_plain(types[0]) for types in declared)
+
+
 def _stream_of_columns(seen, stock, frames=None):
     function, _, deserializer, serializer = seen.result
-    columns = TaskColumns(seen.native, stock, seen.proven)
+    columns = TaskColumns(seen.native, stock, seen.proven, _declares_plain_types(seen))
     return function, Streams(seen.native, deserializer, serializer, columns, frames=frames)
 
 

@@ -249,6 +249,24 @@ def _install_before_42(native):
 
     ArrowStreamUDFSerializer.load_stream = load
     ArrowStreamUDFSerializer.dump_stream = dump
+    _install_frames(native)
+
+
+def _install_frames(native):
+    """The serializer converts batches."""
+    from pyspark.sql.pandas.serializers import ArrowStreamPandasSerializer
+
+    load_stream = ArrowStreamPandasSerializer.load_stream
+
+    def converted(self, batch):
+        return batch.series if type(batch) is Converted else next(load_stream(self, Batch([batch])))
+
+    def load(self, stream):
+        if type(stream) is native.Batches and stream.frames is not None:
+            return (converted(self, batch) for batch in stream)
+        return load_stream(self, stream)
+
+    ArrowStreamPandasSerializer.load_stream = load
 
 
 def _has_fields(packed):

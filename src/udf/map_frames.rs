@@ -232,10 +232,13 @@ impl Way {
 
 /// The fields of the only column, if there are any.
 fn fields(schema: &Schema) -> Option<&Fields> {
-    match schema.fields().first()?.data_type() {
-        DataType::Struct(fields) if !fields.is_empty() => Some(fields),
-        _ => None,
+    let column = schema.fields().first()?;
+    if let DataType::Struct(fields) = column.data_type()
+        && !fields.is_empty()
+    {
+        return Some(fields);
     }
+    None
 }
 
 /// Whether a column of this kind has stock convert a whole frame in its older way.
