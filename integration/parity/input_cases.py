@@ -154,27 +154,43 @@ def compare() -> dict[str, Any]:
             converted.add((name, what))
         if ours != stocks:
             differences.append([name, what, str(ours)[-600:], str(stocks)[-600:]])
-        if line.wraps and len(chunks) == 1:
-            try_struct(name, what, received[0], zone)
+        if len(chunks) == 1:
+            text = pa.array(["text"] * len(received[0]))
+            try_struct(f"{name} in a struct", what, received[0].columns, zone)
+            try_struct(f"{name} in a struct with text", what, [*received[0].columns, text], zone)
 
-    def try_struct(name: str, what: str, batch: Any, zone: str) -> None:
-        """The same columns inside one, as `mapInPandas` gets them up to Spark 4.1."""
-        nonlocal tried
-        from pyspark.sql.pandas.serializers import ArrowStreamPandasUDFSerializer
-
-        column = pa.table({"_0": pa.StructArray.from_arrays(batch.columns, names=["a", "b"])}).column(0)
-        serializer = ArrowStreamPandasUDFSerializer(zone, True, True, True)
-        position = [0] if line.framing == "stream" else []
-        stocks = facts(outcome(lambda: serializer.arrow_to_pandas(column, *position)))
+    def try_struct(name: str, what: str, columns: list[Any], zone: str) -> None:
+        """Columns inside one: as structs of a `pandas_udf` get to it up to Spark 4.1, and all of `mapInPandas`."""
+        column = pa.StructArray.from_arrays(columns, names=["a", "b", "text"][: len(columns)])
         adapter = make_stock(line, stock_classes, return_type, zone, True)
-        frame = native.StructFrames(adapter, proven).frame(column.chunk(0))
+        batch = pa.record_batch([column], names=["_0"])
+        messages = batch.schema.serialize().to_pybytes(), batch.serialize().to_pybytes()
+        if line.wraps:
+            from pyspark.sql.pandas.serializers import ArrowStreamPandasUDFSerializer
+
+            serializer = ArrowStreamPandasUDFSerializer(zone, True, True, True)
+            position = [0] if line.framing == "stream" else []
+            stocks = facts(outcome(lambda: serializer.arrow_to_pandas(pa.chunked_array([column]), *position)))
+            compare_frames(name, what, native.StructFrames(adapter, proven).frame(column), stocks)
+            older = None
+        else:
+            from pyspark.sql.conversion import ArrowBatchTransformer
+
+            convert = ArrowBatchTransformer.to_pandas
+            stocks = facts(outcome(lambda: convert(batch, timezone=zone, df_for_struct=True)[0]))
+            older = sys.modules["_bowstring_columns"].older_way(adapter)
+        frames = native.MapFrames(adapter, proven, older, lambda frame, rows: frame)
+        compare_frames(f"{name} of mapInPandas", what, frames.of_messages(*messages), stocks)
+
+    def compare_frames(name: str, what: str, frame: Any, stocks: Any) -> None:
+        nonlocal tried
         tried += 1
         if frame is None:
             return
-        converted.add((f"{name} in a struct", what))
+        converted.add((name, what))
         ours = facts(("frame", frame))
         if ours != stocks:
-            differences.append([f"{name} in a struct", what, str(ours)[-600:], str(stocks)[-600:]])
+            differences.append([name, what, str(ours)[-600:], str(stocks)[-600:]])
 
     for name, (arrow, usual, edges) in types().items():
         first, second, third = usual

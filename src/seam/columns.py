@@ -129,13 +129,18 @@ def older_way(stock):
     return stock.legacy(), _legacy_unit
 
 
+def forget_older_way():
+    """It is not known well enough."""
+    global _legacy_unit
+    _legacy_unit = None
+
+
 def prove(native, proven, kinds, stock_of):
     """Compares the older way of Spark 4.2 and 4.3, which grouped maps do not take, for the self-test.
 
     `kinds`: (Arrow type, Spark type, values) by name; `stock_of`: name to the `Stock` of a task. What differs turns the
     native one off.
     """
-    global _legacy_unit
     if _legacy_unit is None:
         return
     from pyspark.sql.conversion import ArrowArrayToPandasConversion
@@ -154,7 +159,7 @@ def prove(native, proven, kinds, stock_of):
             ours = _series(made, None)
             theirs = convert(array, spark, timezone=stock.timezone, struct_in_pandas="dict")
             if ours.dtype != theirs.dtype or list(map(repr, ours)) != list(map(repr, theirs)):
-                _legacy_unit = None
+                forget_older_way()
                 return
 
 

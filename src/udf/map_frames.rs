@@ -13,8 +13,10 @@ use pyo3::prelude::*;
 use super::conversions::Conversions;
 use super::group_columns::zoned;
 use super::group_frames::{GroupFrames, Offsets};
+use super::task::wire_error;
 use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind, Unit};
+use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
 
 /// Makes the frames of one task.
@@ -86,6 +88,24 @@ impl MapFrames {
             replace,
             started: Mutex::new(None),
         })
+    }
+
+    /// What takes the place of a batch, from encapsulated messages. For the self-test.
+    fn of_messages<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &[u8],
+        batch: &[u8],
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let group =
+            Group::decode(schema, &[batch], Self::reader()).map_err(|error| wire_error(&error))?;
+        match &group.columns {
+            Columns::Decoded(batches) => match batches.as_slice() {
+                [batch] => self.of_batch(py, &group.schema.schema, batch),
+                _ => Ok(None),
+            },
+            Columns::Stock(_) | Columns::Malformed(_) => Ok(None),
+        }
     }
 }
 
