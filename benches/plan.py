@@ -285,6 +285,16 @@ CASES = (
         layout="mixed",
         target=1.0,
     ),
+    _rows("worker/map-pandas-numeric", "worker alone, mapInPandas", 200, 5, udf="map-pandas", target=1.0),
+    _rows(
+        "worker/map-pandas-nested",
+        "worker alone, mapInPandas, a struct, an array and a map",
+        20,
+        2,
+        udf="map-pandas",
+        layout="nested",
+        target=1.0,
+    ),
     _rows(
         "worker/map-arrow-mixed",
         "worker alone, mapInArrow, 20 mixed columns",
