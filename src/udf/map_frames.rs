@@ -213,40 +213,32 @@ impl Way {
         let Some(column) = zoned(py, &self.conversions, kind, column)? else {
             return Ok(None);
         };
-        let traits = &self.conversions.traits;
-        let Some(dtype) = column.dtype(traits) else {
+        let Some(dtype) = column.dtype(&self.conversions.traits) else {
             return Ok(None);
         };
-        let native = !self.is_older
-            || match kind {
-                // With a null it is one of pandas' own arrays.
-                InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
-                    dtype != Dtype::Float64
-                }
-                // Whatever the unit, it goes through nanoseconds.
-                InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
-                    let mut nanoseconds = traits.clone();
-                    nanoseconds.timestamp_unit = Unit::Nano;
-                    column.dtype(&nanoseconds).is_some()
-                }
-                InputKind::TimestampNtz => traits.timestamp_unit == Unit::Nano,
-                InputKind::Boolean
-                | InputKind::Float
-                | InputKind::Double
-                | InputKind::String
-                | InputKind::LargeString
-                | InputKind::Binary
-                | InputKind::LargeBinary
-                | InputKind::Date
-                | InputKind::Time
-                | InputKind::Interval
-                | InputKind::Decimal(_)
-                | InputKind::Array
-                | InputKind::Struct
-                | InputKind::Map => true,
-                InputKind::Null => false,
-            };
+        let native = !self.is_older || self.is_known_in_the_older_way(kind, &column, dtype);
         Ok(native.then_some((column, dtype)))
+    }
+
+    /// Whether stock's older way makes a column of this dtype, too.
+    fn is_known_in_the_older_way(
+        &self,
+        kind: InputKind,
+        column: &Column<'_>,
+        dtype: Dtype,
+    ) -> bool {
+        let traits = &self.conversions.traits;
+        if matches!(kind, InputKind::Timestamp(_) | InputKind::NamedTimestamp) {
+            // Whatever the unit, it goes through nanoseconds.
+            let mut nanoseconds = traits.clone();
+            nanoseconds.timestamp_unit = Unit::Nano;
+            return column.dtype(&nanoseconds).is_some();
+        }
+        // Integers with a null are one of pandas' own arrays.
+        let is_float = matches!(kind, InputKind::Float | InputKind::Double);
+        let of_integers = dtype == Dtype::Float64 && !is_float;
+        let other_unit = kind == InputKind::TimestampNtz && traits.timestamp_unit != Unit::Nano;
+        !of_integers && !other_unit && kind != InputKind::Null
     }
 }
 
@@ -265,28 +257,9 @@ fn fields(schema: &Schema) -> Option<&Fields> {
 ///
 /// Source: `ArrowArrayToPandasConversion._prefer_convert_numpy`, Spark 4.2.1 and 4.3.0.
 fn is_for_the_older_way(kind: InputKind) -> bool {
-    match kind {
-        InputKind::String
-        | InputKind::LargeString
-        | InputKind::Decimal(_)
-        | InputKind::Interval
-        | InputKind::Array
-        | InputKind::Struct
-        | InputKind::Map => true,
-        InputKind::Boolean
-        | InputKind::Byte
-        | InputKind::Short
-        | InputKind::Int
-        | InputKind::Long
-        | InputKind::Float
-        | InputKind::Double
-        | InputKind::Binary
-        | InputKind::LargeBinary
-        | InputKind::Date
-        | InputKind::Time
-        | InputKind::Timestamp(_)
-        | InputKind::NamedTimestamp
-        | InputKind::TimestampNtz
-        | InputKind::Null => false,
-    }
+    let is_flat = matches!(
+        kind,
+        InputKind::String | InputKind::LargeString | InputKind::Decimal(_) | InputKind::Interval
+    );
+    is_flat || kind.is_nested()
 }
