@@ -41,10 +41,7 @@ NATIVE_INPUT = (
 BESIDE_TEXT = "boolean byte short int long float double string binary date timestamp decimal list map struct".split()
 """The same in a frame with a column of text, which Spark 4.2 and 4.3 convert in an older way."""
 
-CALLED_BY_STOCK = set(
-    "scalar-pandas-iter map-pandas-iter map-arrow-iter scalar-arrow scalar-arrow-iter "
-    "grouped-agg-arrow window-agg-arrow grouped-agg-arrow-iter".split()
-)
+CALLED_BY_STOCK = set("scalar-pandas-iter map-pandas-iter map-arrow-iter scalar-arrow scalar-arrow-iter".split())
 """Kinds of UDF whose functions PySpark's own code calls, on native streams. All others have a loop of their own."""
 
 
@@ -80,6 +77,19 @@ def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment
     native = {tuple(pair) for pair in outcome["native"]}
     expected = {field: names.split() for field, names in NATIVE.items() if complete or field in SOME}
     assert {(field, series) for field, names in expected.items() for series in names} - native == set()
+
+
+def test_scalars_of_aggregates_of_arrays_become_what_pyarrow_makes_of_them(environment: Environment) -> None:
+    """Those that are taken natively, and Python's, NumPy's and pyarrow's usual ones are."""
+    outcome = run("scalar_cases.py", environment)
+    assert outcome["differences"] == []
+    assert outcome["unproven"] == []
+    native = {tuple(pair) for pair in outcome["native"]}
+    integers = ("int", "int8", "int16", "int32", "int64", "Int8Scalar", "Int16Scalar", "Int32Scalar", "Int64Scalar")
+    expected = {(name, scalar) for name in ("byte", "short", "int", "long") for scalar in integers}
+    expected |= {(name, scalar) for name in ("float", "double") for scalar in ("float", "float64", "DoubleScalar")}
+    expected |= {("string", "str"), ("string", "StringScalar"), ("boolean", "bool"), ("boolean", "BooleanScalar")}
+    assert expected - native == set()
 
 
 def test_kinds_with_a_loop_of_their_own_take_it(environment: Environment) -> None:

@@ -43,7 +43,10 @@ DIFFERENCES = {
     "mapInArrow, output": ("output column 'k' (string), row 7: bowstring has this, PySpark has that.", None),
     "iterator of batches, input": ("input column 'k' (string), row 7: bowstring has this, PySpark has that.", "g1"),
     "iterator of batches, output": ("output column 'k' (string), row 7: bowstring has this, PySpark has that.", "g0"),
-    "iterator of arrays": ("input column 'x' (double), row 7: bowstring has this, PySpark has that.", None),
+    "arrays": ("input column 'x' (double), row 1: bowstring has …None…, PySpark has …-7.25….", None),
+    "iterator of arrays": ("input column 'x' (double), row 1: bowstring has …None…, PySpark has …-7.25….", None),
+    "scalars of arrays": ("output column '_0' (double), row 0: bowstring has 1.5, PySpark has 8.0.", None),
+    "scalars of windows": ("output column '_0' (double), row 0: bowstring has 1.5, PySpark has 8.0.", None),
     "rows": ("output column 'y' (double), row 7: bowstring has this, PySpark has that.", None),
 }
 """What is said of each conversion that was spoilt, and in which group, if a group is named; `…` is anything."""
@@ -53,7 +56,10 @@ LATER = {
     "iterator of Series": "4.2",
     "iterator of batches, input": "4.1",
     "iterator of batches, output": "4.1",
+    "arrays": "4.1",
     "iterator of arrays": "4.2",
+    "scalars of arrays": "4.1",
+    "scalars of windows": "4.1",
 }
 """The first Spark lines that have these."""
 

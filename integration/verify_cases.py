@@ -34,6 +34,7 @@ from task_bytes import (
     ARROW_TABLE_UDTF,
     DIALECTS,
     GROUPED_AGG,
+    GROUPED_AGG_ARROW,
     GROUPED_AGG_ARROW_ITER,
     GROUPED_AGG_ITER,
     GROUPED_MAP,
@@ -42,6 +43,7 @@ from task_bytes import (
     MAP_ARROW,
     MAP_PANDAS,
     SCALAR_PANDAS,
+    WINDOW_AGG_ARROW,
     Task,
     Udf,
     Udtf,
@@ -354,10 +356,30 @@ def spoil_batch_results(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Record
     yield batch
 
 
-def spoil_arrays(arrays: Iterator[pa.Array]) -> float:
-    """The comparison of the next group's array."""
-    spoil_comparison("arrow_difference")
-    return float(len(list(arrays)))
+def spoil_arrays(values: pa.Array) -> float:
+    """From the second group on, stock reads another value."""
+    reader = sys.modules["_bowstring_stock_arrow"].Reader
+    read = reader.read
+
+    def spoilt(self, schema, messages):
+        batches = read(self, schema, messages)
+        return [pa.record_batch([pa.array([1.5, -7.25])], names=batch.schema.names) for batch in batches]
+
+    reader.read = spoilt
+    return 1.5
+
+
+def spoil_arrays_of_iterator(arrays: Iterator[pa.Array]) -> float:
+    """The same for a function that gets an iterator."""
+    return [spoil_arrays(values) for values in arrays][0]
+
+
+def spoil_scalars_of_arrays(values: pa.Array) -> float:
+    """Of this group on, stock makes another value of the result."""
+    stock = sys.modules["_bowstring_stock_arrow"].ArrayStock
+    for adapter in (stock, *stock.__subclasses__()):
+        adapter.batch = lambda self, arrays: pa.record_batch([pa.array([8.0] * len(arrays[0]))], self.plain.names)
+    return 1.5
 
 
 class SpoilRows:
@@ -453,7 +475,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, str]] = {
     "mapInArrow, output": (spoil_batch_results, MAP_ARROW, "3.5"),
     "iterator of batches, input": (spoil_batches, GROUPED_MAP_ARROW_ITER, "4.1"),
     "iterator of batches, output": (spoil_batch_results, GROUPED_MAP_ARROW_ITER, "4.1"),
-    "iterator of arrays": (spoil_arrays, GROUPED_AGG_ARROW_ITER, "4.2"),
+    "arrays": (spoil_arrays, GROUPED_AGG_ARROW, "4.1"),
+    "iterator of arrays": (spoil_arrays_of_iterator, GROUPED_AGG_ARROW_ITER, "4.2"),
+    "scalars of arrays": (spoil_scalars_of_arrays, GROUPED_AGG_ARROW, "4.1"),
+    "scalars of windows": (spoil_scalars_of_arrays, WINDOW_AGG_ARROW, "4.1"),
     "rows": (SpoilRows, ARROW_TABLE_UDTF, "3.5"),
 }
 """What is spoilt, the kind of UDF, and the first Spark line that has it."""
@@ -484,7 +509,8 @@ def ask(
         task = Task(Udf(pickle_command(function, T.StructType([T.StructField("d", T.DateType())])), [0]), kind)
     else:
         data = [[batch.select(["y"] if kind == ARROW_BATCHED else ["x"]) for batch in group] for group in data]
-        task = Task([Udf(pickle_command(function, T.DoubleType()), [0])], kind)
+        windows = ["unbounded"] if kind == WINDOW_AGG_ARROW else []
+        task = Task([Udf(pickle_command(function, T.DoubleType()), [0])], kind, windows=windows)
         if kind in (SCALAR_PANDAS, ARROW_BATCHED):
             data = [batch for group in data for batch in group]
         if kind == ARROW_BATCHED:

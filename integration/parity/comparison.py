@@ -127,8 +127,11 @@ def as_list(array: Any) -> Any:
     """A map is a list of its entries."""
     if not pa.types.is_map(array.type):
         return array
-    entries = pa.list_(pa.struct([array.type.key_field, array.type.item_field]))
-    return array.cast(entries)
+    # No cast: that refuses nulls in fields that are declared without them, such as those of a null variant.
+    fields = [field.with_nullable(True) for field in (array.type.key_field, array.type.item_field)]
+    entries = pa.StructArray.from_arrays([array.keys, array.items], fields=fields)
+    parts = array.buffers()[:2], array.null_count, array.offset, [entries]
+    return pa.Array.from_buffers(pa.list_(entries.type), len(array), *parts)
 
 
 def unequal(left: pa.Array, right: pa.Array) -> pa.Array:

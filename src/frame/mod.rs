@@ -6,6 +6,7 @@
 //! left to the caller, who asks the stock converter. This room knows Arrow and pandas, but
 //! neither sockets nor Spark's versions.
 
+pub mod array_scalars;
 pub mod c_data;
 pub mod calendar;
 pub mod column;

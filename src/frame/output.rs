@@ -186,7 +186,7 @@ impl FieldOutput {
 }
 
 /// Text as bytes, in the same memory; anything else as it is.
-fn bytes_of(array: &ArrayRef) -> ArrayRef {
+pub fn bytes_of(array: &ArrayRef) -> ArrayRef {
     if let Some(text) = array.as_string_opt::<i32>() {
         Arc::new(BinaryArray::from(text.clone()))
     } else if let Some(text) = array.as_string_opt::<i64>() {

@@ -1,7 +1,8 @@
 //! Scalars that aggregate functions return → values appended to Arrow builders.
 //!
 //! Stock makes a Series of them first. What is taken here is what pandas infers one of the plain
-//! dtypes from, so that the rules for columns of that dtype apply.
+//! dtypes from, so that the rules for columns of that dtype apply. Results of functions of arrays: see
+//! [`super::array_scalars`].
 
 use arrow_array::builder::PrimitiveBuilder;
 use arrow_array::types::ArrowPrimitiveType;
@@ -244,7 +245,7 @@ fn text(scalar: Scalar<'_>) -> Option<Option<&str>> {
     }
 }
 
-fn bytes(scalars: &[Scalar<'_>], times: usize) -> usize {
+pub(super) fn bytes(scalars: &[Scalar<'_>], times: usize) -> usize {
     let lengths = scalars.iter().map(|scalar| match scalar {
         Scalar::Text(value) => value.len(),
         Scalar::None | Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) => 0,

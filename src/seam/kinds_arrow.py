@@ -2,10 +2,18 @@
 
 import _bowstring_stock_arrow as stock_arrow
 from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct
-from _bowstring_serializer import NativeSerializer, alone
+from _bowstring_kinds_series import SeriesUdf, find_windows, single_udfs
+from _bowstring_serializer import alone
+from pyspark import worker
 from pyspark.worker import PythonEvalType
 
-WRAPS = ("wrap_grouped_map_arrow_udf", "wrap_grouped_map_arrow_iter_udf", "wrap_cogrouped_map_arrow_udf")
+WRAPS = (
+    "wrap_grouped_map_arrow_udf",
+    "wrap_grouped_map_arrow_iter_udf",
+    "wrap_cogrouped_map_arrow_udf",
+    "wrap_grouped_agg_arrow_udf",
+    "wrap_window_agg_arrow_udf",
+)
 
 
 def grouped_map_arrow(seen):
@@ -39,28 +47,46 @@ def cogrouped_map_arrow(seen):
     return alone(seen.native.CogroupedMapArrow(CogroupedMap(stock, function, offsets, count == 3)))
 
 
+class ArrayTask:
+    """What a task of functions consists of that get arrays and return scalars."""
+
+    def __init__(self, stock, udfs):
+        self.stock = stock
+        self.udfs = udfs
+
+
 def grouped_agg_arrow(seen):
     """252: arrays in, a value out; the JVM wants a batch for each group."""
-    return _fed(seen, stock_arrow.FedWhole, seen.line.framing, True)
-
-
-def grouped_agg_arrow_iter(seen):
-    """254: an iterator of arrays in, a value out."""
-    return _fed(seen, stock_arrow.Fed, "parts", True)
+    task = _array_task(seen)
+    return task and alone(seen.native.ArrayAgg(task, seen.line.framing, False))
 
 
 def window_agg_arrow(seen):
     """253: arrays in, a value for each row out."""
-    return _fed(seen, stock_arrow.FedWhole, seen.line.framing, False)
+    task = _array_task(seen)
+    if task is None or not find_windows(seen, task.udfs, bool(seen.wrapped)):
+        return None
+    return alone(seen.native.ArrayAgg(task, seen.line.framing, True))
 
 
-def _fed(seen, feed_class, framing, one_row_each):
-    if seen.line.wraps:
-        feed = stock_arrow.Fed41(seen.result[0], seen.result[3])
+def grouped_agg_arrow_iter(seen):
+    """254: an iterator of arrays in, a value out. PARITY: stock forgets what is given by name."""
+    task = _array_task(seen)
+    return task and alone(seen.native.GroupedAggArrowIter(task))
+
+
+def _array_task(seen):
+    udfs = single_udfs(seen)
+    if udfs is None:
+        return None
+    types, unproven = [udf[-1] for udf in udfs], seen.proven.unproven_scalars
+    if seen.wrapped:
+        # After function, offsets, named offsets and return type.
+        large_types = worker.use_large_var_types(seen.wrapped[0][1][4])
+        stock = stock_arrow.ArrayStock41(types, seen.result[3], large_types, unproven)
     else:
-        feed = feed_class(seen.result[0])
-    native = seen.native.FedGroups(feed, framing, one_row_each)
-    return (lambda split_index, infile: (split_index, infile)), NativeSerializer(native)
+        stock = stock_arrow.ArrayStock(types, seen.conf, unproven)
+    return ArrayTask(stock, [SeriesUdf(*udf[:-1]) for udf in udfs])
 
 
 def _parts(seen, counts, in_struct):

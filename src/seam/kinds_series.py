@@ -37,19 +37,27 @@ def grouped_agg(seen):
 def window_agg(seen):
     """203: the same, for a whole partition or for the window of each of its rows."""
     task = series_task(seen)
-    if task is None:
+    if task is None or not find_windows(seen, task.udfs, task.eager):
         return None
+    return alone(seen.native.SeriesAgg(task, seen.line.framing, True, seen.proven))
+
+
+def find_windows(seen, udfs, asks_first):
+    """Notes which of these have bounded windows; whether stock would call them all.
+
+    `asks_first`: the result of an unbounded one is as long as its first argument.
+    """
     conf = seen.wrapped[0][1][-2] if seen.wrapped else seen.conf
     # The first name is that of Spark 3.5 and 4.0.
     bounds = conf.get("pandas_window_bound_types") or conf.get("window_bound_types")
-    for udf, bound in zip(task.udfs, bounds.split(","), strict=True):
+    for udf, bound in zip(udfs, bounds.split(","), strict=True):
         udf.bounded = bound.strip().lower() == "bounded"
         if not udf.bounded and bound.strip().lower() != "unbounded":
-            return None
+            return False
         # Stock raises for the one, and where it asks the first argument for its length, for the other.
-        if len(udf.offsets) < 2 if udf.bounded else task.eager and not (udf.offsets or udf.named):
-            return None
-    return alone(seen.native.SeriesAgg(task, seen.line.framing, True, seen.proven))
+        if len(udf.offsets) < 2 if udf.bounded else asks_first and not (udf.offsets or udf.named):
+            return False
+    return True
 
 
 def series_task(seen, conversions=("SeriesStock42", "ConversionStock")):

@@ -14,12 +14,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
 use crate::control::Native;
+use crate::udf::array_agg::ArrayAgg;
+use crate::udf::array_calls;
 use crate::udf::arrow_batched;
 use crate::udf::batches::{Batches, StructBatch};
 use crate::udf::cogrouped_map::CogroupedMap;
 use crate::udf::cogrouped_map_arrow::CogroupedMapArrow;
 use crate::udf::columns::Columns;
-use crate::udf::fed_groups::FedGroups;
+use crate::udf::grouped_agg_arrow_iter::GroupedAggArrowIter;
 use crate::udf::grouped_agg_iter::GroupedAggIter;
 use crate::udf::grouped_map::GroupedMap;
 use crate::udf::grouped_map_arrow::GroupedMapArrow;
@@ -94,6 +96,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
+    native.add_function(wrap_pyfunction!(array_calls::array_of_scalars, &native)?)?;
     native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<StructBatch>()?;
@@ -103,7 +106,8 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<MapFrames>()?;
     native.add_class::<StructFrames>()?;
     native.add_class::<CogroupedMapArrow>()?;
-    native.add_class::<FedGroups>()?;
+    native.add_class::<ArrayAgg>()?;
+    native.add_class::<GroupedAggArrowIter>()?;
     native.add_class::<GroupedAggIter>()?;
     native.add_class::<GroupedMap>()?;
     native.add_class::<ScalarPandas>()?;
@@ -130,6 +134,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     let stock = load(py, "stock", include_str!("stock.py"))?;
     load(py, "zones", include_str!("zones.py"))?;
     load(py, "columns", include_str!("columns.py"))?;
+    load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "streams", include_str!("streams.py"))?;
     load(py, "serializer", include_str!("serializer.py"))?;
@@ -142,7 +147,6 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
         include_str!("kinds_arrow_batched.py"),
     )?;
     load(py, "kinds_scalar", include_str!("kinds_scalar.py"))?;
-    load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;
     load(py, "kinds_iter", include_str!("kinds_iter.py"))?;

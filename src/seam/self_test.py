@@ -11,6 +11,7 @@ import warnings
 import _bowstring_columns
 import numpy as np
 import pyarrow as pa
+from _bowstring_stock_arrow import unproven_scalars
 from pyspark.sql import types as T
 
 _UTC = "UTC"
@@ -78,6 +79,8 @@ class Proven:
         self.nested_integer_objects = nested_integer_objects
         self.unproven_input = set(_ABSENT)
         self.unproven_output = set(_ABSENT)
+        # Types that scalars of aggregates of arrays must not be converted to.
+        self.unproven_scalars = set()
 
 
 def run(native, line, stock_classes, task_class):
@@ -122,6 +125,7 @@ def _run(native, line, stock_classes, task_class):
                 proven.unproven_input.add(name)
             if name != "null" and not task.convert(expected).equals(stock.batch(expected)):
                 proven.unproven_output.add(name)
+    proven.unproven_scalars |= unproven_scalars(native)
     _bowstring_columns.prove(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
     known = [name for name in _KINDS if name not in proven.unproven_input]
     if line.wraps is None and not all(_same_older_frame(native, line, stock_classes, proven, name) for name in known):

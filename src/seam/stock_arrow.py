@@ -7,6 +7,7 @@ stock's word; a `plain` result needs none of them.
 import itertools
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import to_arrow_type
@@ -209,58 +210,108 @@ def _columns(batch, offsets):
     )
 
 
-class Fed(Reader):
-    """Groups for stock's own function, one at a time: an iterator that goes on after its end. Spark 4.2 on."""
+class ArrayStock(Reader):
+    """What stock makes of the results of functions that get arrays and return scalars. Spark 4.2 on."""
 
-    skips_empty = False
-
-    def __init__(self, func):
-        super().__init__()
-        self._func = func
-        self._batches = None
-
-    def start(self, split_index):
-        """The record batches that stock makes."""
-        return self._func(split_index, self)
-
-    def put(self, batches):
-        """What the function gets next."""
-        self._batches = batches
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        batches, self._batches = self._batches, None
-        if batches is None:
-            raise StopIteration
-        return batches
-
-
-class FedWhole(Fed):
-    """Functions that pass over a group without batches."""
-
+    # A group without batches has no result.
     skips_empty = True
+    # An array is made of a result before the next function is called; that of a window always is.
+    eager = False
 
+    def __init__(self, return_types, conf, unproven):
+        """`unproven`: names of types that scalars must not be converted to natively."""
+        super().__init__()
+        from pyspark.sql.conversion import ArrowBatchTransformer
 
-class Fed41(Fed):
-    """Spark 4.1: the serializer joins batches, and makes them of arrays."""
+        self._declare(return_types, unproven, timezone="UTC", prefers_large_types=conf.use_large_var_types)
+        self._enforce = ArrowBatchTransformer.enforce_schema
 
-    def __init__(self, func, serializer):
-        super().__init__(func)
-        self._serializer = serializer
+    def _declare(self, return_types, unproven, **options):
+        types = [to_arrow_type(return_type, **options) for return_type in return_types]
+        # PARITY: whatever is declared, stock sends fields that may be null.
+        self.plain = pa.schema([pa.field(f"_{index}", arrow_type) for index, arrow_type in enumerate(types)])
+        self.unproven = sorted(unproven)
 
-    def start(self, split_index):
-        create = self._serializer._create_array
-        for packed in super().start(split_index):
-            if len(packed) == 2 and isinstance(packed[1], pa.DataType):
-                packed = [packed]
-            arrays = [create(array, arrow_type, self._serializer._arrow_cast) for array, arrow_type in packed]
-            yield pa.RecordBatch.from_arrays(arrays, [f"_{index}" for index in range(len(arrays))])
-
-    def __next__(self):
-        batches = super().__next__()
+    def join(self, batches):
+        """The batch that functions get the columns of."""
         if hasattr(pa, "concat_batches"):
             return pa.concat_batches(batches)
         # As stock before pyarrow 19.
         return pa.RecordBatch.from_struct_array(pa.concat_arrays([batch.to_struct_array() for batch in batches]))
+
+    def arguments(self, offsets):
+        """What makes of a batch what a function of an iterator gets."""
+        if len(offsets) == 1:
+            return lambda batch: batch.column(offsets[0])
+        return lambda batch: tuple(batch.column(offset) for offset in offsets)
+
+    iterate = staticmethod(map)
+
+    def windows(self, function, batch, offsets, named):
+        """What the function returns for each window, whose bounds are the first two columns."""
+        begins, ends, *columns = map(batch.column, offsets)
+        named = {name: batch.column(offset) for name, offset in named.items()}
+        results = []
+        for offset, end in zip(begins.to_pylist(), ends.to_pylist()):
+            length = end - offset
+            cut = [column.slice(offset=offset, length=length) for column in columns]
+            named_cut = {name: column.slice(offset=offset, length=length) for name, column in named.items()}
+            results.append(function(*cut, **named_cut))
+        return results
+
+    # An array of results, and one of a result that stands for so many rows.
+    array = staticmethod(pa.array)
+    repeated = staticmethod(pa.repeat)
+
+    def batch(self, arrays):
+        """The batch that is sent."""
+        return self._enforce(pa.RecordBatch.from_arrays(arrays, self.plain.names), self.plain)
+
+
+class ArrayStock41(ArrayStock):
+    """Spark 4.1: the serializer casts arrays."""
+
+    skips_empty = False
+    eager = True
+
+    def __init__(self, return_types, serializer, large_types, unproven):
+        Reader.__init__(self)
+        self._declare(return_types, unproven, prefers_large_types=large_types)
+        self._serializer = serializer
+
+    def batch(self, arrays):
+        create, casts = self._serializer._create_array, self._serializer._arrow_cast
+        arrays = [create(array, arrow_type, casts) for array, arrow_type in zip(arrays, self.plain.types)]
+        return pa.RecordBatch.from_arrays(arrays, self.plain.names)
+
+
+_SCALARS = {
+    "boolean": (pa.bool_(), [True, False], [np.bool_]),
+    "byte": (pa.int8(), [1, -128], [np.int8, np.int64]),
+    "short": (pa.int16(), [1, -32768], [np.int16, np.int32]),
+    "int": (pa.int32(), [1, -(2**31)], [np.int32, np.int64]),
+    "long": (pa.int64(), [1, -(2**63)], [np.int64]),
+    "float": (pa.float32(), [1.5, 1e-320, 1e300, float("-inf")], [np.float64]),
+    "double": (pa.float64(), [1.5, -0.0, 1e300, float("-inf")], [np.float64]),
+    "string": (pa.string(), ["a", "é😀\0z", ""], []),
+}
+"""By name of a type: what is declared, results, and classes of NumPy's that they may have as well."""
+
+
+def unproven_scalars(native):
+    """Names of the types for which pyarrow makes something else of scalars than the native path."""
+    return {name for name, (arrow_type, *_) in _SCALARS.items() if not _proves(native, name, arrow_type)}
+
+
+def _proves(native, name, arrow_type):
+    _, values, classes = _SCALARS[name]
+    samples = [values, [None, *values], [None], [pa.scalar(value, arrow_type) for value in values]]
+    samples += [[pa.scalar(None, arrow_type)], [pa.scalar(values[0])]]
+    samples += [[numpy_class(value) for value in values] for numpy_class in classes]
+    for results in samples:
+        ours = native.array_of_scalars(pa.schema([pa.field("_0", arrow_type)]), results)
+        stocks = pa.array(results).cast(arrow_type)
+        repeated = pa.repeat(results[0], 2).cast(arrow_type)
+        if ours is None or not ours.column(0).equals(stocks) or repeated[1] != stocks[0]:
+            return False
+    return True

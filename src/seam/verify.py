@@ -84,6 +84,15 @@ class Verifier:
             for field, left, right in zip(batch.schema, batch.columns, struct.flatten()):
                 self._judge(_column("output", field), arrow_difference(left, right))
 
+    def flat(self, ours, stocks):
+        """A batch with a column for each field, and stock's or what stock has raised in its place."""
+        if isinstance(stocks, Exception):
+            self._fail("output", "raised nothing", _raised(stocks))
+        if ours.schema != stocks.schema:
+            self._fail("output", f"has {ours.schema}", f"has {stocks.schema}")
+        for field, left, right in zip(ours.schema, ours.columns, stocks.columns):
+            self._judge(_column("output", field), arrow_difference(left, right))
+
     def output(self, result, positions, native, batch):
         """`positions`: of the fields in `result`; `native`: fields converted natively; `batch`: what will be sent."""
         ours, fields = batch.column(0), self._stock.fields()
@@ -141,7 +150,7 @@ class Verifier:
         try:
             return convert(*arguments)
         except Exception as error:
-            raised = f"raised {type(error).__name__}: {error}"
+            raised = _raised(error)
         self._fail(where, "raised nothing", raised)
 
     def _judge(self, where, difference):
@@ -157,6 +166,10 @@ class Verifier:
             f"Please report this with the line above{place}; set BOWSTRING_NATIVE=off to go on without bowstring's "
             "conversions."
         )
+
+
+def _raised(error):
+    return f"raised {type(error).__name__}: {error}"
 
 
 def _column(direction, field):

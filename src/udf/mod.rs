@@ -1,6 +1,8 @@
 //! One file per kind of UDF that has a native path, and what the kinds share: it joins `frame` and
 //! `worker`.
 
+pub mod array_agg;
+pub mod array_calls;
 pub mod arrivals;
 pub mod arrow_batched;
 pub mod batches;
@@ -10,11 +12,11 @@ pub mod cogrouped_map_arrow;
 pub mod columns;
 pub mod conversions;
 pub mod error_notes;
-pub mod fed_groups;
 pub mod group_columns;
 pub mod group_frames;
 pub mod group_series;
 pub mod group_tables;
+pub mod grouped_agg_arrow_iter;
 pub mod grouped_agg_iter;
 pub mod grouped_map;
 pub mod grouped_map_arrow;

@@ -1,4 +1,4 @@
-//! Functions that get Series and return scalars, and what becomes of the scalars.
+//! Functions that get Series, or arrays, and return scalars, and what becomes of the scalars of Series.
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -14,13 +14,13 @@ use crate::frame::scalars::Scalars;
 #[derive(Debug)]
 pub struct SeriesUdf {
     /// The user's function as PySpark has wrapped it.
-    function: Py<PyAny>,
+    pub function: Py<PyAny>,
     /// Columns that it gets by position.
-    offsets: Vec<usize>,
+    pub offsets: Vec<usize>,
     /// Columns that it gets by name.
     named: Vec<(Py<PyString>, usize)>,
     /// The first two columns are the bounds of windows, one for each row.
-    bounded: bool,
+    pub bounded: bool,
 }
 
 /// What a UDF has returned for a group.
@@ -85,24 +85,49 @@ impl SeriesUdf {
         series: &[Bound<'py, PyAny>],
         py: Python<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let arguments = PyTuple::new(py, columns(series, &self.offsets)?)?;
+        self.call_with(py, |offset| column(series, offset).cloned())
+    }
+
+    /// The same with what `column` gives for each argument.
+    ///
+    /// # Errors
+    ///
+    /// What the function raises, and what `column` fails with.
+    pub fn call_with<'py>(
+        &self,
+        py: Python<'py>,
+        column: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let arguments: Vec<_> = (self.offsets.iter())
+            .map(|offset| column(*offset))
+            .collect::<PyResult<_>>()?;
+        let arguments = PyTuple::new(py, arguments)?;
         if self.named.is_empty() {
             return self.function.bind(py).call1(arguments);
         }
-        let named = self.named_columns(series, py)?;
+        let named = self.named_columns(py, column)?;
         self.function.bind(py).call(arguments, Some(&named))
     }
 
     fn named_columns<'py>(
         &self,
-        series: &[Bound<'py, PyAny>],
         py: Python<'py>,
+        column: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let named = PyDict::new(py);
         for (name, offset) in &self.named {
-            named.set_item(name, column(series, *offset)?)?;
+            named.set_item(name, column(*offset)?)?;
         }
         Ok(named)
+    }
+
+    /// The positions of the columns that it gets by name.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn named<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.named_columns(py, |offset| Ok(offset.into_pyobject(py)?.into_any()))
     }
 
     /// The first column that the function gets.
@@ -233,7 +258,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         let [begin, end] = bounds.as_slice() else {
             return Err(PyRuntimeError::new_err("bowstring: a window has no end"));
         };
-        let named = udf.named_columns(series, self.py)?;
+        let named = udf.named_columns(self.py, |offset| column(series, offset).cloned())?;
         self.frames
             .call_method1("windows", (&udf.function, begin, end, values, named))?
             .extract()

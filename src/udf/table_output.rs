@@ -263,6 +263,22 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
             .map_err(|error| internal(&error))
     }
 
+    /// Appends columns that are laid out as `plain`. If a batch of stock's has come first, it had the same schema, since
+    /// no native type has more than one spelling.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they cannot be copied, which is a bug.
+    pub fn append_native(&mut self, columns: &StructArray, plain: &Layout<'py>) -> PyResult<()> {
+        if self.wire.is_none() {
+            let fields = Schema::from_pyarrow_bound(plain.schema())?.into();
+            self.wire = Some((Layout::of(plain.schema())?, fields));
+        }
+        self.pieces
+            .append(columns)
+            .map_err(|error| internal(&error))
+    }
+
     /// Whether there is enough for a batch.
     pub fn is_due(&self) -> bool {
         self.pieces.is_due()

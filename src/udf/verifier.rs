@@ -168,6 +168,20 @@ impl<'py> Verifier<'py> {
         self.0.call_method1("batches", (ours, stocks)).map(drop)
     }
 
+    /// Compares a batch with a column for each field with what stock would send, or raise.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn flat(
+        &self,
+        ours: &Bound<'py, PyAny>,
+        stocks: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let stocks = stocks.unwrap_or_else(|error| error.value(ours.py()).clone().into_any());
+        self.0.call_method1("flat", (ours, stocks)).map(drop)
+    }
+
     /// Compares what is about to be sent with what stock would send.
     ///
     /// # Errors
