@@ -38,7 +38,10 @@ NATIVE_INPUT = (
 ).split()
 """Columns that have a native path with every version."""
 
-BESIDE_TEXT = "boolean byte short int long float double string binary date timestamp decimal list map struct".split()
+BESIDE_TEXT = (
+    "boolean byte short int long float double string binary date timestamp timestamp_ntz interval decimal "
+    "list map struct"
+).split()
 """The same in a frame with a column of text, which Spark 4.2 and 4.3 convert in an older way."""
 
 CALLED_BY_STOCK = set("scalar-pandas-iter map-pandas-iter map-arrow-iter scalar-arrow scalar-arrow-iter".split())
@@ -62,7 +65,8 @@ def test_columns_of_every_type_arrive_as_stock_converts_them(environment: Enviro
     alone = {(name, what) for name in NATIVE_INPUT for what in ("all", "some null", "all null", "many")}
     nested = {(name, what) for name in ("list", "map", "struct") for what in ("all", "some null", "many")}
     expected = alone | {(f"{name} in a struct of mapInPandas", what) for name, what in alone | nested}
-    expected |= {(f"{name} in a struct with text of mapInPandas", "all") for name in BESIDE_TEXT}
+    beside_text = {(name, what) for name in BESIDE_TEXT for what in ("all", "some null")}
+    expected |= {(f"{name} in a struct with text of mapInPandas", what) for name, what in beside_text}
     if environment.spark < "4.2":
         expected |= {(f"{name} in a struct", what) for name, what in alone}
     assert expected - native == set()

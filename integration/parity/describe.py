@@ -41,6 +41,10 @@ def memory(values: Any) -> str:
     if hasattr(array, "flags"):
         flags = array.flags
         return f"{facts} C={flags.c_contiguous} F={flags.f_contiguous} W={flags.writeable}"
+    if hasattr(array, "_mask"):
+        # What lies under a null can be seen, too.
+        parts = " ".join(f"{part.tobytes().hex()} W={part.flags.writeable}" for part in (array._data, array._mask))
+        return f"{facts} {parts}"
     if hasattr(array, "_pa_array"):
         return f"{facts} {array._pa_array.type} chunks={array._pa_array.num_chunks}"
     return facts

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas._config import config as pandas_config
 from pandas._libs.internals import BlockPlacement
+from pandas.arrays import IntegerArray
 from pandas.core.arrays import DatetimeArray, TimedeltaArray
 from pandas.core.arrays.string_arrow import ArrowStringArray
 from pandas.core.dtypes import missing
@@ -301,6 +302,12 @@ def _bounds(column):
     # Python's integers are faster than NumPy's, and what else there may be is for pandas to judge.
     values = column.values
     return values.tolist() if values.dtype == np.int32 else values
+
+
+def masked(values, mask):
+    """One of pandas' own arrays of integers, and the name of its dtype."""
+    array = IntegerArray(values, mask)
+    return array, str(array.dtype)
 
 
 class _Nowhere:

@@ -10,7 +10,7 @@ use arrow_array::{Array, GenericBinaryArray, LargeBinaryArray, OffsetSizeTrait};
 use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_schema::ArrowError;
 use numpy::datetime::{Datetime, Timedelta, units};
-use numpy::{Element, PyArray2, PyArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -116,6 +116,62 @@ impl<'py> Builder<'_, 'py> {
             }
         };
         Ok(array)
+    }
+
+    /// Values and mask of one of pandas' own arrays of integers; `None` if the column has other values.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Python has no memory.
+    pub fn masked(
+        &self,
+        column: &Column<'_>,
+    ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let values = match column.kind {
+            InputKind::Byte => self.integers::<Int8Type>(column)?,
+            InputKind::Short => self.integers::<Int16Type>(column)?,
+            InputKind::Int => self.integers::<Int32Type>(column)?,
+            InputKind::Long => self.integers::<Int64Type>(column)?,
+            InputKind::Boolean
+            | InputKind::Float
+            | InputKind::Double
+            | InputKind::String
+            | InputKind::LargeString
+            | InputKind::Binary
+            | InputKind::LargeBinary
+            | InputKind::Date
+            | InputKind::Time
+            | InputKind::Timestamp(_)
+            | InputKind::NamedTimestamp
+            | InputKind::TimestampNtz
+            | InputKind::Interval
+            | InputKind::Decimal(_)
+            | InputKind::Array
+            | InputKind::Struct
+            | InputKind::Map
+            | InputKind::Null => return Ok(None),
+        };
+        let mask = column
+            .arrays
+            .iter()
+            .flat_map(|array| (0..array.len()).map(|row| array.is_null(row)));
+        let mask = PyArray1::from_iter(self.py, mask);
+        Ok(Some((values, mask.into_any())))
+    }
+
+    fn integers<T: ArrowPrimitiveType>(&self, column: &Column<'_>) -> PyResult<Bound<'py, PyAny>>
+    where
+        T::Native: Element + From<bool>,
+    {
+        let array = PyArray1::<T::Native>::zeros(self.py, self.rows, false);
+        // PARITY: below a null pandas puts a one.
+        convert::<T, _>(
+            column,
+            array.readwrite().as_slice_mut()?,
+            true.into(),
+            |value| value,
+        );
+        Ok(array.into_any())
     }
 
     fn fill<T: Element>(

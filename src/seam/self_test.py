@@ -135,13 +135,18 @@ def _run(native, line, stock_classes, task_class):
 
 def _same_older_frame(native, line, stock_classes, proven, name):
     """Whether a frame with a column of text, which stock makes in its older way, is the same natively. Spark 4.2 on."""
-    from pyspark.sql.conversion import ArrowArrayToPandasConversion
-
     arrow, spark, values = _KINDS[name]
     stock = _stock(line, stock_classes, name)
-    column = pa.StructArray.from_arrays([pa.array(values, arrow), pa.array(["a", None, "a"])], ["a", "text"])
-    batch = pa.record_batch([column], ["_0"])
     frames = native.MapFrames(stock, proven, _bowstring_columns.older_way(stock), lambda frame, rows: frame)
+    samples = (values, [values[0], None, values[2]], [None, None, None])
+    return all(_is_same_older_frame(frames, stock, spark, pa.array(sample, arrow)) for sample in samples)
+
+
+def _is_same_older_frame(frames, stock, spark, values):
+    from pyspark.sql.conversion import ArrowArrayToPandasConversion
+
+    column = pa.StructArray.from_arrays([values, pa.array(["a", None, "a"])], ["a", "text"])
+    batch = pa.record_batch([column], ["_0"])
     ours = frames.of_messages(batch.schema.serialize().to_pybytes(), batch.serialize().to_pybytes())
     if ours is None:
         return True

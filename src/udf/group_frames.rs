@@ -110,19 +110,20 @@ impl GroupFrames {
         })
     }
 
-    /// The frame of native columns, see [`Self::labelled`], or `None` if the user has changed an
+    /// The frame of columns that are native or `ready`, see [`Self::labelled`], or `None` if the user has changed an
     /// option of pandas that matters.
     ///
     /// # Errors
     ///
     /// Fails only if Python does.
-    pub fn of_columns<'py>(
+    pub(super) fn of_columns<'py>(
         &mut self,
         py: Python<'py>,
         rows: usize,
         native: &NativeColumns<'_>,
+        ready: &[Option<StockColumn<'py>>],
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.build(py, rows, native, &[], true)
+        self.build(py, rows, native, ready, true)
     }
 
     /// For conversions that copy timestamps.

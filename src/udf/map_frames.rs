@@ -10,12 +10,14 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Fields, Schema};
 use pyo3::prelude::*;
 
+use super::blocks::StockColumn;
 use super::conversions::Conversions;
 use super::group_columns::zoned;
 use super::group_frames::{GroupFrames, Offsets};
 use super::task::wire_error;
 use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind, Unit};
+use crate::frame::to_pandas::Builder;
 use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
 
@@ -56,6 +58,15 @@ struct Way {
     is_older: bool,
     kinds: Vec<InputKind>,
     frames: GroupFrames,
+    /// `frames.py`'s `masked`.
+    masked: Py<PyAny>,
+}
+
+/// A column of a frame.
+enum Made<'a, 'py> {
+    Native(Column<'a>, Dtype),
+    /// One of pandas' own arrays, which is ready.
+    Masked(StockColumn<'py>),
 }
 
 #[pymethods]
@@ -149,14 +160,19 @@ impl MapFrames {
             return Ok(None);
         };
         let (rows, fields) = (column.len(), [RecordBatch::from(column)]);
-        let mut native = Vec::with_capacity(way.kinds.len());
+        let (mut native, mut masked) = (Vec::new(), Vec::new());
         for (index, kind) in way.kinds.iter().enumerate() {
-            let Some(column) = way.column(py, *kind, &fields, index)? else {
+            let Some(made) = way.column(py, *kind, &fields, index)? else {
                 return Ok(None);
             };
-            native.push(Some(column));
+            let (column, array) = match made {
+                Made::Native(column, dtype) => (Some((column, dtype)), None),
+                Made::Masked(array) => (None, Some(array)),
+            };
+            native.push(column);
+            masked.push(array);
         }
-        let Some(frame) = way.frames.of_columns(py, rows, &native)? else {
+        let Some(frame) = way.frames.of_columns(py, rows, &native, &masked)? else {
             return Ok(None);
         };
         self.replace.bind(py).call1((frame, rows)).map(Some)
@@ -196,19 +212,20 @@ impl MapFrames {
             is_older,
             kinds,
             frames,
+            masked: (py.import("_bowstring_frames")?.getattr("masked")?).unbind(),
         })))
     }
 }
 
 impl Way {
-    /// A native column, or `None` if stock has to convert it.
-    fn column<'a>(
+    /// A column, or `None` if stock has to convert it.
+    fn column<'a, 'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         kind: InputKind,
         fields: &'a [RecordBatch],
         index: usize,
-    ) -> PyResult<Option<(Column<'a>, Dtype)>> {
+    ) -> PyResult<Option<Made<'a, 'py>>> {
         let column = Column::new(kind, fields, index);
         let Some(column) = zoned(py, &self.conversions, kind, column)? else {
             return Ok(None);
@@ -216,29 +233,79 @@ impl Way {
         let Some(dtype) = column.dtype(&self.conversions.traits) else {
             return Ok(None);
         };
-        let native = !self.is_older || self.is_known_in_the_older_way(kind, &column, dtype);
-        Ok(native.then_some((column, dtype)))
+        if self.is_older {
+            let is_float = matches!(kind, InputKind::Float | InputKind::Double);
+            if dtype == Dtype::Float64 && !is_float {
+                return Ok(self.masked(py, &column)?.map(Made::Masked));
+            }
+            return Ok(self
+                .dtype_in_the_older_way(kind, &column, dtype)
+                .map(|dtype| Made::Native(column, dtype)));
+        }
+        Ok(Some(Made::Native(column, dtype)))
     }
 
-    /// Whether stock's older way makes a column of this dtype, too.
-    fn is_known_in_the_older_way(
+    /// Integers with a null, which are one of pandas' own arrays in the older way.
+    fn masked<'py>(
+        &self,
+        py: Python<'py>,
+        column: &Column<'_>,
+    ) -> PyResult<Option<StockColumn<'py>>> {
+        let builder = Builder {
+            py,
+            decimal: self.conversions.names.decimal.bind(py),
+            traits: &self.conversions.traits,
+            rows: column.rows(),
+        };
+        let Some(parts) = builder.masked(column)? else {
+            return Ok(None);
+        };
+        let masked = self.masked.bind(py).call1(parts)?;
+        let (values, dtype): (Bound<'py, PyAny>, String) = masked.extract()?;
+        Ok(Some(StockColumn {
+            series: py.None().into_bound(py),
+            values,
+            dtype,
+        }))
+    }
+
+    /// The dtype in stock's older way of a column that has `dtype` in the newer one, or `None` if it is not known.
+    fn dtype_in_the_older_way(
         &self,
         kind: InputKind,
         column: &Column<'_>,
         dtype: Dtype,
-    ) -> bool {
+    ) -> Option<Dtype> {
         let traits = &self.conversions.traits;
-        if matches!(kind, InputKind::Timestamp(_) | InputKind::NamedTimestamp) {
-            // Whatever the unit, it goes through nanoseconds.
-            let mut nanoseconds = traits.clone();
-            nanoseconds.timestamp_unit = Unit::Nano;
-            return column.dtype(&nanoseconds).is_some();
+        match kind {
+            InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
+                // Whatever the unit, it goes through nanoseconds.
+                let mut nanoseconds = traits.clone();
+                nanoseconds.timestamp_unit = Unit::Nano;
+                column.dtype(&nanoseconds).and(Some(dtype))
+            }
+            // In nanoseconds it is the same.
+            InputKind::TimestampNtz => Some(Dtype::Datetime(traits.timestamp_unit)),
+            InputKind::Null => None,
+            InputKind::Boolean
+            | InputKind::Byte
+            | InputKind::Short
+            | InputKind::Int
+            | InputKind::Long
+            | InputKind::Float
+            | InputKind::Double
+            | InputKind::String
+            | InputKind::LargeString
+            | InputKind::Binary
+            | InputKind::LargeBinary
+            | InputKind::Date
+            | InputKind::Time
+            | InputKind::Interval
+            | InputKind::Decimal(_)
+            | InputKind::Array
+            | InputKind::Struct
+            | InputKind::Map => Some(dtype),
         }
-        // Integers with a null are one of pandas' own arrays.
-        let is_float = matches!(kind, InputKind::Float | InputKind::Double);
-        let of_integers = dtype == Dtype::Float64 && !is_float;
-        let other_unit = kind == InputKind::TimestampNtz && traits.timestamp_unit != Unit::Nano;
-        !of_integers && !other_unit && kind != InputKind::Null
     }
 }
 

@@ -69,7 +69,7 @@ impl StructFrames {
         let Some(made) = made.as_mut() else {
             return Ok(None);
         };
-        made.frames.of_columns(py, rows, &native)
+        made.frames.of_columns(py, rows, &native, &[])
     }
 }
 
