@@ -177,6 +177,17 @@ CASES = (
         since="4.1",
         target=1.0,
     ),
+    _task(
+        "worker/window-agg-arrow-bounded-1000x20",
+        "worker alone, bounded window, mean of an array",
+        1_000,
+        20,
+        50,
+        udf="window-agg-arrow",
+        function="bounded",
+        since="4.1",
+        target=1.0,
+    ),
     _task("worker/grouped-agg-20000x10", "worker alone, two means", 20_000, 10, 1_000, udf="grouped-agg", target=4.0),
     _task(
         "worker/grouped-map-iter-20000x10",
@@ -206,6 +217,16 @@ CASES = (
         250,
         udf="window-agg",
         target=5.0,
+    ),
+    _task(
+        "worker/window-agg-bounded-1000x20",
+        "worker alone, bounded window, mean",
+        1_000,
+        20,
+        50,
+        udf="window-agg",
+        function="bounded",
+        target=1.0,
     ),
     _rows(
         "worker/arrow-batched-long", "worker alone, Arrow-optimised udf, x + 1", 100, 5, udf="arrow-batched", target=1.5

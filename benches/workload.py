@@ -37,6 +37,30 @@ def first_column(groups: list[Any]) -> list[pa.RecordBatch]:
     return [batch.select([0]) for group in groups for batch in group]
 
 
+ROWS_ABOUT = 5
+"""A bounded window has so many rows on both sides of its own."""
+
+
+def with_bounds(groups: list[Any]) -> list[Any]:
+    """Groups of one batch each, with two columns before it: begin and end of each row's window."""
+    bounded = []
+    for [batch] in groups:
+        ends = [min(row + ROWS_ABOUT + 1, batch.num_rows) for row in range(batch.num_rows)]
+        begins = [max(row - ROWS_ABOUT, 0) for row in range(batch.num_rows)]
+        columns = [pa.array(begins, pa.int32()), pa.array(ends, pa.int32()), *batch.columns]
+        bounded.append([pa.RecordBatch.from_arrays(columns, [f"_{number}" for number in range(len(columns))])])
+    return bounded
+
+
+def windows(groups: list[Any], column: int) -> list[pa.Array]:
+    """What a function gets of a column in the windows of [these](with_bounds) groups."""
+    return [
+        batch.column(column).slice(begin, end - begin)
+        for [batch] in groups
+        for begin, end in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+    ]
+
+
 def calls(function: Callable[..., Any], ready: list[Any]) -> Callable[[], object]:
     """Calls the function with each of these tuples of arguments."""
 

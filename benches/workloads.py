@@ -34,7 +34,7 @@ from task_bytes import (
     pickle_handler,
     pickle_rdd_command,
 )
-from workload import Workload, calls, first_column, rows
+from workload import Workload, calls, first_column, rows, windows, with_bounds
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -89,7 +89,13 @@ def grouped_agg_iter(case: Case, groups: list[Any]) -> Workload:
 
 
 def window_agg(case: Case, groups: list[Any]) -> Workload:
-    """The mean of each partition beside each of its rows."""
+    """The mean of each partition beside each of its rows, or of the rows about it."""
+    if case.function == "bounded":
+        groups = with_bounds(groups)
+        task = Task(Udf(pickle_command(mean, DoubleType()), [0, 1, 3]), WINDOW_AGG, windows=["bounded"])
+        return Workload(
+            task, groups, rows(groups), lambda: calls(mean, [(cut.to_pandas(),) for cut in windows(groups, 3)])
+        )
     task = Task(Udf(pickle_command(mean, DoubleType()), [1]), WINDOW_AGG, windows=["unbounded"])
     return Workload(task, groups, rows(groups), lambda: calls(mean, _columns(groups, 1)))
 

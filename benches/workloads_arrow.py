@@ -30,7 +30,7 @@ from task_bytes import (
     pickle_command,
     pickle_handler,
 )
-from workload import Workload, calls, first_column, rows
+from workload import Workload, calls, first_column, rows, windows, with_bounds
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -74,7 +74,11 @@ def grouped_agg_arrow_iter(case: Case, groups: list[Any]) -> Workload:
 
 
 def window_agg_arrow(case: Case, groups: list[Any]) -> Workload:
-    """The mean of each partition beside each of its rows."""
+    """The mean of each partition beside each of its rows, or of the rows about it."""
+    if case.function == "bounded":
+        groups = with_bounds(groups)
+        task = Task(Udf(pickle_command(mean, DoubleType()), [0, 1, 3]), WINDOW_AGG_ARROW, windows=["bounded"])
+        return Workload(task, groups, rows(groups), lambda: calls(mean, [(cut,) for cut in windows(groups, 3)]))
     task = Task(Udf(pickle_command(mean, DoubleType()), [1]), WINDOW_AGG_ARROW, windows=["unbounded"])
     return Workload(task, groups, rows(groups), lambda: calls(mean, [(group[0].column(1),) for group in groups]))
 

@@ -290,18 +290,25 @@ def series_values(result):
 def windows(function, begin, end, columns, named):
     """What the function returns for each window, rows `begin` to `end` of each column, and the last window."""
     results, cut, named_cut = [], [], {}
-    for first, last in zip(_bounds(begin), _bounds(end)):
+    begins, ends = begin.values, end.values
+    cut_rows = _by_position
+    if begins.dtype == ends.dtype == np.int32:
+        # Python's integers are faster than NumPy's, and pandas need not look at them. What else there may be it judges.
+        begins, ends, cut_rows = begins.tolist(), ends.tolist(), _without_look
+    for first, last in zip(begins, ends):
         rows = slice(first, last)
-        cut = [column.iloc[rows] for column in columns]
-        named_cut = {name: column.iloc[rows] for name, column in named.items()}
+        cut = [cut_rows(column, rows) for column in columns]
+        named_cut = {name: cut_rows(column, rows) for name, column in named.items()}
         results.append(function(*cut, **named_cut))
     return results, (cut, named_cut)
 
 
-def _bounds(column):
-    # Python's integers are faster than NumPy's, and what else there may be is for pandas to judge.
-    values = column.values
-    return values.tolist() if values.dtype == np.int32 else values
+def _by_position(column, rows):
+    return column.iloc[rows]
+
+
+# What `iloc` ends in for a slice of integers.
+_without_look = getattr(pd.Series, "_slice", _by_position)
 
 
 def masked(values, mask):
