@@ -3,6 +3,8 @@
 //! Stock has pyarrow make an array of them, of the type that it infers, and casts that to the declared type. What is
 //! taken here is what can only become the value that it is.
 
+use std::iter::repeat_n;
+
 use arrow_array::ArrayRef;
 use arrow_schema::{ArrowError, Fields};
 use pyo3::intern;
@@ -10,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::field_builder::FieldBuilder;
-use super::from_pandas::room;
+use super::from_pandas::{narrow, room};
 use super::output::{MAX_BYTES, MAX_ROWS, bytes_of};
 use super::scalars::{Scalar, Scalars, bytes};
 
@@ -149,7 +151,7 @@ impl ScalarColumns {
             return false;
         }
         for (builder, scalars) in self.builders.iter_mut().zip(columns) {
-            builder.append_scalars(scalars, times(scalars).unwrap_or_default());
+            append(builder, scalars, times(scalars).unwrap_or_default());
         }
         self.rows += rows;
         true
@@ -210,15 +212,39 @@ fn takes(builder: &mut FieldBuilder, scalars: &[Scalar<'_>], times: usize) -> bo
             | FieldBuilder::Long(_),
             Scalar::Int(_),
         )
+        | (FieldBuilder::Float(_) | FieldBuilder::Double(_), Scalar::Float(_))
         | (FieldBuilder::String(_) | FieldBuilder::LargeString(_), Scalar::Text(_))
         | (_, Scalar::None) => true,
-        // NaN is a value there, and null to the builder.
-        (FieldBuilder::Float(_) | FieldBuilder::Double(_), Scalar::Float(value)) => !value.is_nan(),
         (_, Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) | Scalar::Text(_)) => false,
     };
     scalars.iter().all(known)
         && bytes(scalars, times) <= room(builder.variable_bytes())
         && builder.append_scalars(scalars, 0)
+}
+
+/// Appends scalars that [`takes`] has let through.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is no float has one meaning"
+)]
+fn append(builder: &mut FieldBuilder, scalars: &[Scalar<'_>], times: usize) {
+    // NaN is a value to pyarrow, where pandas has a null.
+    let value = |scalar: &Scalar<'_>| match scalar {
+        Scalar::Float(value) => Some(*value),
+        _ => None,
+    };
+    let repeated = scalars
+        .iter()
+        .flat_map(|scalar| repeat_n(value(scalar), times));
+    match builder {
+        FieldBuilder::Double(builder) => repeated.for_each(|value| builder.append_option(value)),
+        FieldBuilder::Float(builder) => {
+            repeated.for_each(|value| builder.append_option(value.map(narrow)));
+        }
+        other => {
+            other.append_scalars(scalars, times);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -268,9 +294,18 @@ mod tests {
     }
 
     #[test]
-    fn a_nan_is_for_stock_and_so_are_results_of_uneven_length() {
+    fn a_nan_is_a_value() {
+        let mut columns = columns(&[DataType::Float64, DataType::Float32]);
+        let nan = || vec![Scalar::Float(f64::NAN)];
+        assert!(columns.append(&[nan(), nan()], 2));
+        for column in columns.take().unwrap() {
+            assert_eq!((column.len(), column.null_count()), (2, 0));
+        }
+    }
+
+    #[test]
+    fn results_of_uneven_length_are_for_stock() {
         let mut columns = columns(&[DataType::Float64]);
-        assert!(!columns.append(&[vec![Scalar::Float(f64::NAN)]], 1));
         assert!(!columns.append(&[vec![Scalar::Float(1.0), Scalar::Float(2.0)]], 3));
         assert!(!columns.append(&[vec![]], 0));
     }
