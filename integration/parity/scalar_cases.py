@@ -51,7 +51,10 @@ def scalars() -> list[Any]:
         found += [numpy_class(1), numpy_class(100)]
     found += [np.int64(2**63 - 1), np.float64("nan"), np.float32("inf")]
     arrow = []
-    for arrow_type in (*TYPES.values(), pa.uint8(), pa.uint64(), pa.float16(), pa.string_view(), pa.date64()):
+    others = [
+        getattr(pa, name)() for name in ("uint8", "uint64", "float16", "date64", "string_view") if hasattr(pa, name)
+    ]
+    for arrow_type in (*TYPES.values(), *others):
         for value in found:
             try:
                 arrow.append(pa.scalar(value, arrow_type))
