@@ -3,6 +3,7 @@
 //!
 //! As [`super::series_agg`], with an array for each column.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::array_calls::ArrayCalls;
@@ -90,7 +91,9 @@ impl Step for Run<'_, '_> {
             self.groups.verify(&group, &batches, verifier)?;
         }
         // pyarrow copies, be it one batch: the function's arrays are not slices of what was read.
-        let batch = self.stock.call_method1("join", (batches,))?;
+        let batch = self
+            .stock
+            .call_method1(intern!(self.stock.py(), "join"), (batches,))?;
         let rows = group.rows;
         drop(group);
         let (returned, rows) = if self.windows {

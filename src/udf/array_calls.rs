@@ -3,7 +3,6 @@
 use arrow_array::StructArray;
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::Schema;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -83,23 +82,17 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     pub fn aggregate(&self, batch: &Bound<'py, PyAny>) -> PyResult<Vec<Returned<'py>>> {
         self.udfs
             .iter()
-            .map(|udf| self.returned(Results::One(call(udf, batch)?), 1))
+            .map(|udf| self.one(call(udf, batch)?))
             .collect()
     }
 
-    /// Calls the only function with the iterator that it gets for a group.
+    /// The same for a function that somebody else has called.
     ///
     /// # Errors
     ///
-    /// As [`Self::aggregate`].
-    pub fn aggregate_iterator(&self, batches: &Bound<'py, PyAny>) -> PyResult<[Returned<'py>; 1]> {
-        let [udf] = self.udfs else {
-            return Err(PyRuntimeError::new_err(
-                "bowstring: there is not one function, this is a bug",
-            ));
-        };
-        let result = udf.function.bind(batches.py()).call1((batches,))?;
-        Ok([self.returned(Results::One(result), 1)?])
+    /// What stock raises for the result.
+    pub fn one(&self, result: Bound<'py, PyAny>) -> PyResult<Returned<'py>> {
+        self.returned(Results::One(result), 1)
     }
 
     /// Calls every function for a partition of `rows`, a `pyarrow.RecordBatch`, or for each of its windows.
@@ -113,7 +106,11 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
             .map(|udf| {
                 let results = if udf.bounded {
                     let arguments = (&udf.function, batch, &udf.offsets, udf.named(batch.py())?);
-                    Results::Each(self.stock.call_method1("windows", arguments)?.extract()?)
+                    Results::Each(
+                        self.stock
+                            .call_method1(intern!(batch.py(), "windows"), arguments)?
+                            .extract()?,
+                    )
                 } else {
                     Results::Repeated(call(udf, batch)?)
                 };

@@ -17,7 +17,7 @@ pub(super) enum Slot {
     },
 }
 
-/// A column that stock has converted.
+/// A column that stock has converted, or that is ready without a Series: one of pandas' own arrays.
 pub(super) struct StockColumn<'py> {
     pub(super) series: Bound<'py, PyAny>,
     pub(super) values: Bound<'py, PyAny>,

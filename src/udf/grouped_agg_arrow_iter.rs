@@ -3,8 +3,10 @@
 //! As [`super::array_agg`], with the arrays of each batch of a group, made when the function asks for
 //! them.
 
+use std::slice;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -23,7 +25,7 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[pyclass(frozen, module = "_bowstring")]
 pub struct GroupedAggArrowIter {
     /// The only one.
-    udfs: Vec<SeriesUdf>,
+    udf: SeriesUdf,
     /// An `ArrayStock` of `stock_arrow.py`.
     stock: Py<PyAny>,
 }
@@ -34,10 +36,12 @@ impl GroupedAggArrowIter {
     #[new]
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (udfs, stock) = (SeriesUdf::all(task)?, task.getattr("stock")?);
-        // Raises now, while stock can still take the task.
+        // Both raise now, while stock can still take the task.
         ArrayCalls::new(&stock, &udfs, false)?;
+        let [udf] = <[SeriesUdf; 1]>::try_from(udfs)
+            .map_err(|_udfs| PyRuntimeError::new_err("bowstring: there is not one function"))?;
         Ok(Self {
-            udfs,
+            udf,
             stock: stock.unbind(),
         })
     }
@@ -54,11 +58,9 @@ impl GroupedAggArrowIter {
         let mut run = Run {
             stock,
             groups: Arc::new(WholeGroups::new(stock)),
-            arguments: match self.udfs.first() {
-                Some(udf) => stock.call_method1("arguments", (udf.offsets.clone(),))?,
-                None => return Ok(()),
-            },
-            calls: ArrayCalls::new(stock, &self.udfs, false)?,
+            arguments: stock.call_method1("arguments", (&self.udf.offsets,))?,
+            function: self.udf.function.bind(py),
+            calls: ArrayCalls::new(stock, slice::from_ref(&self.udf), false)?,
             verifier: Verifier::start(stock)?,
         };
         task::run(py, infile.get(), outfile.get(), reader, &mut run)
@@ -71,6 +73,7 @@ struct Run<'a, 'py> {
     groups: Arc<WholeGroups>,
     /// Makes what the function gets of a batch.
     arguments: Bound<'py, PyAny>,
+    function: &'a Bound<'py, PyAny>,
     calls: ArrayCalls<'a, 'py>,
     /// If the user has asked for it.
     verifier: Option<Verifier<'py>>,
@@ -126,7 +129,7 @@ impl Step for Run<'_, '_> {
 
     fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
         let batches = self.iterator(first, &answer.arrivals)?;
-        let returned = self.calls.aggregate_iterator(&batches)?;
+        let returned = [self.calls.one(self.function.call1((&batches,))?)?];
         // PARITY: stock reads the batches that the function has not asked for, too.
         for batch in batches.try_iter()? {
             batch?;
