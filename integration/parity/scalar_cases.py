@@ -61,7 +61,15 @@ def scalars() -> list[Any]:
             except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError):
                 continue
     wrong = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
-    return [*found, *arrow, wrong[0]]
+    # A pass through another width loses the last bit of these.
+    nans = [pa.array([0x7F800001], pa.int32()).view(pa.float32()), pa.array([0x7FF0 << 48 | 1]).view(pa.float64())]
+    return [*found, *arrow, *(array[0] for array in nans), wrong[0]]
+
+
+def shown(array: pa.Array) -> str:
+    """The values, floats by their bits."""
+    bits = {pa.float32(): pa.int32(), pa.float64(): pa.int64()}.get(array.type)
+    return repr((array.view(bits) if bits else array).to_pylist())
 
 
 def unproven_if_refused(native: Any) -> list[str]:
@@ -105,9 +113,8 @@ def compare() -> dict[str, Any]:
             except Exception as error:
                 differences.append([name, repr(results), str(ours.column(0)), repr(error)])
                 continue
-            # To the last bit, the sign of zero included.
             for theirs in (stocks, repeated) if len(results) == 1 else (stocks,):
-                if repr(ours.column(0).to_pylist()) != repr(theirs.to_pylist()):
+                if shown(ours.column(0)) != shown(theirs):
                     differences.append([name, repr(results), str(ours.column(0)), str(theirs)])
     return {
         "tried": tried,
