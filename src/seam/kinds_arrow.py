@@ -2,7 +2,7 @@
 
 import _bowstring_stock_arrow as stock_arrow
 from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct
-from _bowstring_kinds_series import SeriesUdf, find_windows, single_udfs
+from _bowstring_kinds_series import ColumnUdf, find_windows, single_udfs
 from _bowstring_serializer import alone
 from pyspark import worker
 from pyspark.worker import PythonEvalType
@@ -86,7 +86,7 @@ def _array_task(seen):
         stock = stock_arrow.ArrayStock41(types, seen.result[3], large_types, unproven)
     else:
         stock = stock_arrow.ArrayStock(types, seen.conf, unproven)
-    return ArrayTask(stock, [SeriesUdf(*udf[:-1]) for udf in udfs])
+    return ArrayTask(stock, [ColumnUdf(*udf[:-1]) for udf in udfs])
 
 
 def _parts(seen, counts, in_struct):

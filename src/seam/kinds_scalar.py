@@ -6,7 +6,7 @@ have returned already, so that none of them is called twice.
 
 from _bowstring_columns import TaskColumns, active
 from _bowstring_kinds import stream_of_columns
-from _bowstring_kinds_series import SeriesUdf, single_udfs
+from _bowstring_kinds_series import ColumnUdf, single_udfs
 from _bowstring_streams import Batch, Converted, Taken
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType, UserDefinedType
 from pyspark.worker import PythonEvalType
@@ -56,7 +56,7 @@ class ScalarTask:
         self.stock = stock
         # Of these each is asked once for a batch.
         self._onces = [udf[0] for udf in udfs]
-        self.udfs = [SeriesUdf(once.function, *offsets) for once, *offsets in udfs]
+        self.udfs = [ColumnUdf(once.function, *offsets) for once, *offsets in udfs]
         self._function, _, self._deserializer, self._serializer = seen.result
         # Stock's function takes Series, not record batches.
         self._takes_series = bool(seen.wrapped)

@@ -4,7 +4,7 @@ from _bowstring_serializer import alone
 from pyspark.sql.types import DataType, StructField, StructType
 
 
-class SeriesUdf:
+class ColumnUdf:
     """One UDF: its function, and which columns it gets by position and by name."""
 
     def __init__(self, function, offsets, named):
@@ -68,7 +68,7 @@ def series_task(seen, conversions=("SeriesStock42", "ConversionStock")):
     types = [udf[-1] for udf in udfs]
     return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
     stock = _stock(seen, return_type, *conversions)
-    return stock and SeriesTask(stock, [SeriesUdf(*udf[:-1]) for udf in udfs], bool(seen.wrapped))
+    return stock and SeriesTask(stock, [ColumnUdf(*udf[:-1]) for udf in udfs], bool(seen.wrapped))
 
 
 def single_udfs(seen):

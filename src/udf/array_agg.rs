@@ -7,8 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::array_calls::ArrayCalls;
+use super::column_udf::ColumnUdf;
 use super::group_tables::{WholeGroups, everything};
-use super::series_udf::SeriesUdf;
 use super::task::{self, Answer, Step};
 use super::verifier::Verifier;
 use crate::worker::group::Group;
@@ -19,7 +19,7 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 pub struct ArrayAgg {
-    udfs: Vec<SeriesUdf>,
+    udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,
     framing: Framing,
@@ -32,7 +32,7 @@ impl ArrayAgg {
     /// `task`: an `ArrayTask` of `kinds_arrow.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>, framing: &str, windows: bool) -> PyResult<Self> {
-        let (udfs, stock) = (SeriesUdf::all(task)?, task.getattr("stock")?);
+        let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
         // Raises now, while stock can still take the task.
         ArrayCalls::new(&stock, &udfs, windows)?;
         Ok(Self {

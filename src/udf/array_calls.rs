@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::series_udf::SeriesUdf;
+use super::column_udf::ColumnUdf;
 use super::table_output::FlatOutput;
 use super::task::{Answer, internal};
 use super::verifier::Verifier;
@@ -39,7 +39,7 @@ enum Results<'py> {
 pub struct ArrayCalls<'a, 'py> {
     /// An `ArrayStock` of `stock_arrow.py`.
     stock: &'a Bound<'py, PyAny>,
-    udfs: &'a [SeriesUdf],
+    udfs: &'a [ColumnUdf],
     /// Stock makes an array of a result before it calls the next function.
     eager: bool,
     scalars: ArrayScalars<'py>,
@@ -58,7 +58,7 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// Fails if a result is declared with a type that arrow-rs does not know.
     pub fn new(
         stock: &'a Bound<'py, PyAny>,
-        udfs: &'a [SeriesUdf],
+        udfs: &'a [ColumnUdf],
         windows: bool,
     ) -> PyResult<Self> {
         let schema = stock.getattr("plain")?;
@@ -217,7 +217,7 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
 }
 
 /// Calls a function with columns of a `pyarrow.RecordBatch`.
-fn call<'py>(udf: &SeriesUdf, batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn call<'py>(udf: &ColumnUdf, batch: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let column = intern!(batch.py(), "column");
     // PARITY: a column that comes twice is two objects.
     udf.call_with(batch.py(), |offset| batch.call_method1(column, (offset,)))

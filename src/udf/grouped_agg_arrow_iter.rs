@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 
 use super::array_calls::ArrayCalls;
 use super::arrivals::{Arrivals, Parts};
+use super::column_udf::ColumnUdf;
 use super::group_tables::{WholeGroups, everything};
-use super::series_udf::SeriesUdf;
 use super::task::{self, Answer, Step};
 use super::verifier::Verifier;
 use crate::worker::group::Group;
@@ -25,7 +25,7 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[pyclass(frozen, module = "_bowstring")]
 pub struct GroupedAggArrowIter {
     /// The only one.
-    udf: SeriesUdf,
+    udf: ColumnUdf,
     /// An `ArrayStock` of `stock_arrow.py`.
     stock: Py<PyAny>,
 }
@@ -35,10 +35,10 @@ impl GroupedAggArrowIter {
     /// `task`: an `ArrayTask` of `kinds_arrow.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (udfs, stock) = (SeriesUdf::all(task)?, task.getattr("stock")?);
+        let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
         // Both raise now, while stock can still take the task.
         ArrayCalls::new(&stock, &udfs, false)?;
-        let [udf] = <[SeriesUdf; 1]>::try_from(udfs)
+        let [udf] = <[ColumnUdf; 1]>::try_from(udfs)
             .map_err(|_udfs| PyRuntimeError::new_err("bowstring: there is not one function"))?;
         Ok(Self {
             udf,

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::arrivals::{Part, Parts};
+use super::column_udf::ColumnUdf;
 use super::conversions::Conversions;
 use super::group_series::GroupSeries;
-use super::series_udf::{SeriesCalls, SeriesUdf};
+use super::series_calls::SeriesCalls;
 use super::task::{self, Answer, Step};
 use crate::frame::output::Output;
 use crate::worker::group::Group;
@@ -22,7 +23,7 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[pyclass(frozen, module = "_bowstring")]
 pub struct GroupedAggIter {
     /// The only one.
-    udfs: Arc<[SeriesUdf]>,
+    udfs: Arc<[ColumnUdf]>,
     /// Stock makes a Series of a result before it goes on.
     eager: bool,
     /// Makes the function's iterator of what makes Series, and the batches.
@@ -40,7 +41,7 @@ impl GroupedAggIter {
         proven: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         Ok(Self {
-            udfs: SeriesUdf::all(task)?.into(),
+            udfs: ColumnUdf::all(task)?.into(),
             eager: task.getattr("eager")?.extract()?,
             iterate,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
@@ -75,7 +76,7 @@ impl GroupedAggIter {
 #[pyclass(module = "_bowstring")]
 pub struct SeriesMaker {
     series: GroupSeries,
-    udfs: Arc<[SeriesUdf]>,
+    udfs: Arc<[ColumnUdf]>,
 }
 
 #[pymethods]

@@ -10,10 +10,10 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use pyo3::prelude::*;
 
+use super::column_udf::ColumnUdf;
 use super::conversions::Conversions;
 use super::group_columns::messages;
 use super::group_series::GroupSeries;
-use super::series_udf::SeriesUdf;
 use super::task::{self, Answer, Step, internal};
 use super::verifier::Verifier;
 use crate::frame::kind::InputKind;
@@ -26,7 +26,7 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 pub struct ScalarPandas {
-    udfs: Vec<SeriesUdf>,
+    udfs: Vec<ColumnUdf>,
     pub(super) conversions: Arc<Conversions>,
     /// A `ScalarTask` of `kinds_scalar.py`.
     pub(super) task: Py<PyAny>,
@@ -37,7 +37,7 @@ impl ScalarPandas {
     #[new]
     pub(super) fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
-            udfs: SeriesUdf::all(task)?,
+            udfs: ColumnUdf::all(task)?,
             conversions: Arc::new(Conversions::new(&task.getattr("stock")?, proven)?),
             task: task.clone().unbind(),
         })
@@ -67,6 +67,7 @@ impl ScalarPandas {
             task: self,
             frames: GroupSeries::new(py, &self.conversions)?,
             values: py.import("_bowstring_frames")?.getattr("result_values")?,
+            spare: None,
             stock: self.conversions.output(),
             odd_schema: false,
             started: false,
@@ -83,6 +84,8 @@ struct Run<'a, 'py> {
     frames: GroupSeries,
     /// `frames.py`'s `result_values`.
     values: Bound<'py, PyAny>,
+    /// For the next native batch; nothing is in it.
+    spare: Option<Output>,
     /// For batches that stock makes.
     stock: Output,
     /// As in [`super::results::Results`].
@@ -95,11 +98,12 @@ struct Run<'a, 'py> {
 impl<'py> Run<'_, 'py> {
     /// The output for what the functions return, or `None` if only stock may convert it; adds the results to `results`.
     fn native(
-        &self,
+        &mut self,
         series: &[Bound<'py, PyAny>],
         rows: usize,
         results: &mut Vec<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Output>> {
+        let mut last = None;
         for udf in &self.task.udfs {
             let result = udf.call(series, self.py)?;
             let first = udf.first().and_then(|first| series.get(first));
@@ -109,12 +113,17 @@ impl<'py> Run<'_, 'py> {
                 // Stock may raise before it calls the next function.
                 return Ok(None);
             }
+            last = Some(values);
         }
-        let mut output = self.task.conversions.output();
+        let conversions = &self.task.conversions;
+        let mut output = (self.spare.take()).unwrap_or_else(|| conversions.output());
         for (index, result) in results.iter().enumerate() {
-            // Once more: a result may be what a later function was given, and has changed.
-            let values = self.values.call1((result, result, rows))?;
-            if values.is_none() || !output.append(index, &values, &self.task.conversions.names)? {
+            let values = match &last {
+                Some(last) if index + 1 == results.len() => last.clone(),
+                // Once more: a result may be what a later function was given, and has changed.
+                _ => self.values.call1((result, result, rows))?,
+            };
+            if values.is_none() || !output.append(index, &values, &conversions.names)? {
                 return Ok(None);
             }
         }
@@ -168,6 +177,7 @@ impl Step for Run<'_, '_> {
             }
             let columns = RecordBatch::from(batch.column(0).as_struct());
             answer.write(py, output.flat_schema(), columns)?;
+            self.spare = Some(output);
         } else {
             let output = self.ask_stock(&group, series, results)?;
             answer.write_columns(py, output)?;

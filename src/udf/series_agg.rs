@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
+use super::column_udf::ColumnUdf;
 use super::conversions::Conversions;
 use super::group_series::GroupSeries;
-use super::series_udf::{SeriesCalls, SeriesUdf};
+use super::series_calls::SeriesCalls;
 use super::task::{self, Answer, Step};
 use crate::frame::output::Output;
 use crate::worker::group::Group;
@@ -20,7 +21,7 @@ use crate::worker::python_files::{InputFile, OutputFile};
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 pub struct SeriesAgg {
-    udfs: Vec<SeriesUdf>,
+    udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,
     /// Stock makes a Series of a result before it calls the next function.
@@ -42,7 +43,7 @@ impl SeriesAgg {
         proven: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         Ok(Self {
-            udfs: SeriesUdf::all(task)?,
+            udfs: ColumnUdf::all(task)?,
             windows,
             eager: task.getattr("eager")?.extract()?,
             skips_empty: task.getattr("skips_empty")?.extract()?,
