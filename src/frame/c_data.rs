@@ -2,12 +2,13 @@
 
 #![expect(
     unsafe_code,
-    reason = "what pyarrow has exported can only be believed, not checked"
+    reason = "what pyarrow has exported can only be believed, not checked, and what it is given was checked"
 )]
 
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
-use arrow_array::{Array, ArrayRef, LargeBinaryArray, StructArray, make_array};
-use arrow_data::ArrayData;
+use arrow_array::{Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, StructArray, make_array};
+use arrow_buffer::{ArrowNativeType, Buffer};
+use arrow_data::{ArrayData, ArrayDataBuilder};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
@@ -57,14 +58,14 @@ pub fn to_pyarrow<'py>(
     )
 }
 
-/// A `pyarrow.LargeStringArray` of these bytes, which need not be UTF-8. Their memory is shared.
+/// A `pyarrow.LargeStringArray` of these bytes, which need not be UTF-8. Their memory is shared, the offsets are copied.
 ///
 /// # Errors
 ///
 /// Fails if pyarrow refuses them.
-pub fn to_large_string<'py>(
+pub fn to_large_string<'py, O: OffsetSizeTrait>(
     py: Python<'py>,
-    text: &LargeBinaryArray,
+    text: &GenericBinaryArray<O>,
 ) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -72,7 +73,17 @@ pub fn to_large_string<'py>(
         let data_type = py.import("pyarrow")?.call_method0("large_string")?;
         PyResult::Ok(data_type.unbind())
     })?;
-    let mut array = FFI_ArrowArray::new(&text.to_data());
+    let offsets: Vec<i64> = (text.value_offsets().iter())
+        .map(|offset| i64::usize_as(offset.as_usize()))
+        .collect();
+    let long = ArrayDataBuilder::new(DataType::LargeBinary)
+        .len(text.len())
+        .nulls(text.nulls().cloned())
+        .add_buffer(Buffer::from_vec(offsets))
+        .add_buffer(text.values().clone());
+    // SAFETY: the offsets are those of `text` in another width, so they do not fall and end in its bytes. arrow-rs would look
+    // at each again, one after another, an eighth of what it takes to build a long column.
+    let mut array = FFI_ArrowArray::new(&unsafe { long.build_unchecked() });
     CLASS.import(py, "pyarrow", "Array")?.call_method1(
         intern!(py, "_import_from_c"),
         (&raw mut array as usize, data_type),
@@ -100,16 +111,28 @@ pub fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
 /// It is no array.
 pub fn unchecked_bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayData>> {
     let py = array.py();
-    let data_type = DataType::from_pyarrow_bound(&array.getattr(intern!(py, "type"))?);
-    let held = match data_type {
-        Ok(DataType::Utf8) => DataType::Binary,
-        Ok(DataType::LargeUtf8) => DataType::LargeBinary,
-        Ok(_) | Err(_) => return Ok(None),
+    let id: i32 = (array.getattr(intern!(py, "type"))?)
+        .getattr(intern!(py, "id"))?
+        .extract()?;
+    let held = match *text_ids(py)? {
+        [text, _] if id == text => DataType::Binary,
+        [_, large] if id == large => DataType::LargeBinary,
+        _ => return Ok(None),
     };
     let mut exported = FFI_ArrowArray::empty();
     array.call_method1(intern!(py, "_export_to_c"), (&raw mut exported as usize,))?;
     // SAFETY: pyarrow has written `exported` for an array of this type; text and bytes are laid out the same.
     Ok(unsafe { from_ffi_and_data_type(exported, held) }.ok())
+}
+
+/// What `pyarrow.DataType.id` is for text of both widths. Asking for it is much cheaper than importing a type.
+fn text_ids(py: Python<'_>) -> PyResult<&[i32; 2]> {
+    static IDS: PyOnceLock<[i32; 2]> = PyOnceLock::new();
+    IDS.get_or_try_init(py, || {
+        let pyarrow = py.import("pyarrow")?;
+        let id = |name| pyarrow.call_method0(name)?.getattr("id")?.extract();
+        Ok([id("string")?, id("large_string")?])
+    })
 }
 
 /// A nested `pyarrow.Array` as `data_type`, which differs from its own at most in the names of elements and in where

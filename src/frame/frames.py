@@ -23,6 +23,9 @@ if tuple(map(int, pd.__version__.split(".")[:2])) < (2, 2):
 
 PANDAS_3 = int(pd.__version__.split(".")[0]) >= 3
 
+# Only pandas 2 has an option that makes infinite numbers null, which its users' functions may set.
+_MAY_TAKE_INFINITE_FOR_NULL = hasattr(missing, "INF_AS_NA")
+
 # Options that change what stock builds. Read per group: the user's function may set them.
 _OPTIONS = [("future", "infer_string"), ("mode", "string_storage")] + ([] if PANDAS_3 else [("mode", "copy_on_write")])
 
@@ -37,7 +40,12 @@ _DEFAULT_OPTIONS = _options()
 
 def has_usual_options():
     """Whether no option of pandas is set that changes how plain values become a Series and its nulls."""
-    return _options() == _DEFAULT_OPTIONS and not getattr(missing, "INF_AS_NA", False)
+    return _options() == _DEFAULT_OPTIONS and not takes_infinite_for_null()
+
+
+def takes_infinite_for_null():
+    """Whether the option is set."""
+    return _MAY_TAKE_INFINITE_FOR_NULL and missing.INF_AS_NA
 
 
 def _plain(values, placement):
@@ -202,7 +210,7 @@ class Frames:
     def take_apart(frame, positions):
         """Row count and the arrays at `positions`, or None: ask stock."""
         manager = frame._mgr
-        if type(manager) is not BlockManager or getattr(missing, "INF_AS_NA", False):
+        if type(manager) is not BlockManager or takes_infinite_for_null():
             return None
         values = manager.iget_values
         return len(manager.axes[1]), [values(position) for position in positions]
@@ -270,7 +278,7 @@ def result_values(result, first, rows):
 
     `first`: the function's first argument. Some Spark lines want the result to be as long as that is then.
     """
-    if type(result) is not pd.Series or getattr(missing, "INF_AS_NA", False):
+    if type(result) is not pd.Series or takes_infinite_for_null():
         return None
     manager = result._mgr
     if type(manager) is not SingleBlockManager or len(manager.axes[0]) != rows or first is None or len(first) != rows:

@@ -10,6 +10,7 @@ use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::DataType;
 use numpy::{Element, PyReadonlyArray1};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::c_data::unchecked_bytes_of_text;
@@ -34,11 +35,15 @@ fn only_chunk<'py>(
         return Ok(None);
     }
     // PARITY: stock refuses a column that is not in one piece, such as pandas' concat makes.
-    let chunks = values.getattr("_pa_array")?.getattr("chunks")?;
-    if chunks.len()? != 1 {
+    let py = values.py();
+    let chunks = values.getattr(intern!(py, "_pa_array"))?;
+    let count: usize = chunks.getattr(intern!(py, "num_chunks"))?.extract()?;
+    if count != 1 {
         return Ok(None);
     }
-    chunks.get_item(0).map(Some)
+    chunks
+        .call_method1(intern!(py, "chunk"), (0_usize,))
+        .map(Some)
 }
 
 /// Rows from which on text does not go through the builder: it may as well be a piece of its own. A builder cannot take

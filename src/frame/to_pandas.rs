@@ -260,12 +260,22 @@ impl<'py> Builder<'_, 'py> {
     ///
     /// Fails if pyarrow refuses the array.
     pub fn string_array(&self, column: &Column<'_>, shared: bool) -> PyResult<Bound<'py, PyAny>> {
-        let array = if column.kind == InputKind::LargeString {
-            large_text(&column.in_bytes::<i64>(), shared)
+        if column.kind == InputKind::LargeString {
+            self.large_strings(&column.in_bytes::<i64>(), shared)
         } else {
-            large_text(&column.in_bytes::<i32>(), shared)
-        };
-        let array = array.map_err(|error| {
+            self.large_strings(&column.in_bytes::<i32>(), shared)
+        }
+    }
+
+    fn large_strings<O: OffsetSizeTrait>(
+        &self,
+        arrays: &[GenericBinaryArray<O>],
+        shared: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let ([array], true) = (arrays, shared) {
+            return c_data::to_large_string(self.py, array);
+        }
+        let array = joined(arrays).map_err(|error| {
             PyRuntimeError::new_err(format!("bowstring: build a string column: {error}"))
         })?;
         c_data::to_large_string(self.py, &array)
@@ -355,22 +365,10 @@ fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], uni
     });
 }
 
-/// The bytes of all arrays in one with 64-bit offsets.
-fn large_text<O: OffsetSizeTrait>(
+/// The bytes of all arrays, copied into one with 64-bit offsets.
+fn joined<O: OffsetSizeTrait>(
     arrays: &[GenericBinaryArray<O>],
-    shared: bool,
 ) -> Result<LargeBinaryArray, ArrowError> {
-    if let ([array], true) = (arrays, shared) {
-        let offsets = array.value_offsets().iter();
-        let offsets: Vec<i64> = offsets
-            .map(|offset| i64::usize_as(offset.as_usize()))
-            .collect();
-        return LargeBinaryArray::try_new(
-            OffsetBuffer::new(offsets.into()),
-            array.values().clone(),
-            array.nulls().cloned(),
-        );
-    }
     let rows: usize = arrays.iter().map(Array::len).sum();
     let mut offsets = Vec::with_capacity(rows + 1);
     let mut values = Vec::new();

@@ -6,10 +6,9 @@ runs; what gets no answer they convert as ever, and then raise what there is to 
 
 import pandas as pd
 import pyarrow as pa
-from _bowstring_frames import _DEFAULT_OPTIONS, _options
+from _bowstring_frames import _DEFAULT_OPTIONS, _options, takes_infinite_for_null
 from _bowstring_stock import _is_plain, refuses_chunks
 from pandas.core.arrays import DatetimeArray
-from pandas.core.dtypes import missing
 from pandas.core.internals.managers import BlockManager
 from pyspark.sql.pandas import serializers
 
@@ -83,7 +82,7 @@ class TaskColumns:
 
     def array_of(self, values, arrow_type, nested=True):
         """The same for what is inside the column."""
-        if getattr(missing, "INF_AS_NA", False):
+        if takes_infinite_for_null():
             return None
         # pyarrow takes its own columns as they are, or casts them faster than anybody copies them.
         return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type, nested)
