@@ -12,22 +12,29 @@
     reason = "test code, in a file that clippy does not know for one"
 )]
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, Schema};
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::read_record_batch;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use bowstring::wire::{CONTINUATION, MessageHeader, WireError};
 use bowstring::worker::group::{Columns, Group, Why};
 use bowstring::worker::group_reader::{Framing, GroupReader};
 use bowstring::worker::input::Input;
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 /// Bytes that decoding may keep for each byte of an uncompressed input.
 const GROWTH: usize = 16;
 
 /// Largest input that is sent through a socket, whose buffer has to take all of it.
+const SENT: usize = 96 << 10;
+
+/// The same if it is sent in packets.
 const TRICKLED: usize = 16 << 10;
 
 /// Number of packets in which it is sent.
@@ -87,10 +94,26 @@ fn whole(schema: &[u8], batch: &[u8], data: &[u8]) {
     let group = decode(schema, batch, |schema| (0..schema.fields().len()).collect());
     let group = group.expect("what is read without columns is read with them");
     match &group.columns {
-        Columns::Decoded(batches) => follow(&group, batches, data),
+        Columns::Decoded(batches) => {
+            follow(&group, batches, data);
+            for (encoded, batch) in group.encoded.iter().zip(batches) {
+                assert_eq!(&read_by_arrow(&encoded.message(), batch.schema()), batch);
+            }
+        }
         Columns::Stock(why) => assert_known(why),
         Columns::Malformed(fault) => panic!("what is sound is refused: {fault}"),
     }
+}
+
+/// A batch as the Arrow library alone reads it.
+fn read_by_arrow(message: &[u8], schema: SchemaRef) -> RecordBatch {
+    let length = u32::from_le_bytes(message[4..8].try_into().unwrap()) as usize;
+    let (metadata, body) = message[8..].split_at(length);
+    let header = MessageHeader::decode(metadata, "a record batch").unwrap();
+    let batch = header.record_batch().unwrap();
+    let (body, none) = (Buffer::from(body), HashMap::new());
+    read_record_batch(&body, batch, schema, &none, None, &header.version())
+        .expect("what is decoded the Arrow library reads")
 }
 
 /// What is sound is refused by the Arrow library for two reasons alone, neither of them such that a
@@ -161,10 +184,10 @@ pub(crate) fn group_splitter(data: &[u8]) {
     } else {
         Framing::StreamPerGroup
     };
-    let mut file = File::from(memfd_create("section", MemfdFlags::CLOEXEC).unwrap());
-    file.write_all(section).unwrap();
-    file.rewind().unwrap();
-    let read = split(framing, file.try_clone().unwrap());
+    if section.len() > SENT {
+        return;
+    }
+    let read = split(framing, send(section));
     if section.len() <= TRICKLED {
         assert_eq!(
             read,
@@ -173,8 +196,7 @@ pub(crate) fn group_splitter(data: &[u8]) {
         );
     }
     if framing == Framing::StreamPerGroup {
-        file.rewind().unwrap();
-        in_parts(section, &read, &split(Framing::Parts, file));
+        in_parts(section, &read, &split(Framing::Parts, send(section)));
         if section.len() <= TRICKLED {
             in_parts(section, &read, &split(Framing::Parts, trickle(section)));
         }
@@ -277,6 +299,13 @@ fn split(framing: Framing, file: File) -> Read {
     }
     read.end = Ok(rest);
     read
+}
+
+/// A socket that has `data` and then ends.
+fn send(data: &[u8]) -> File {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    ours.write_all(data).unwrap();
+    File::from(OwnedFd::from(theirs))
 }
 
 /// A socket that hands `data` out in small packets and then ends.

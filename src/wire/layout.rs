@@ -61,7 +61,8 @@ pub fn owner(schema: &Schema, buffer: usize) -> String {
     owner.map_or_else(String::new, |field| field.name().clone())
 }
 
-fn buffers(data_type: &DataType) -> usize {
+/// How many buffers an array of the type has, those of its children included.
+pub(super) fn buffers(data_type: &DataType) -> usize {
     match Layout::of(data_type) {
         Layout::Null | Layout::Unknown => 0,
         Layout::Bits | Layout::Fixed(_) => 2,

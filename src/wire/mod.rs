@@ -13,6 +13,7 @@ mod ipc_message;
 mod layout;
 mod nullable;
 mod offsets;
+mod plain_columns;
 mod soundness;
 mod unwrap;
 
@@ -22,6 +23,7 @@ pub use inflate::inflate;
 pub use ipc_message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
 pub use layout::owner;
 pub use nullable::{nullable, nullable_inside, text_as_bytes};
+pub use plain_columns::{is_plain, plain_columns};
 pub use soundness::{Found, Soundness, check};
 pub use unwrap::unwrap_struct;
 

@@ -19,8 +19,8 @@ use super::offsets::Offsets;
 pub enum Soundness {
     /// By everybody.
     Sound,
-    /// By pyarrow alone. A null count is left open, which arrow-rs takes for none; or a buffer of
-    /// offsets ends inside one, which arrow-rs panics about.
+    /// By pyarrow alone. A null count is left open, which arrow-rs takes for none; a buffer of
+    /// offsets ends inside one, which arrow-rs panics about; or buffers of views are counted where there are none.
     Unusual,
     /// A column has a type that Spark never sends (views, unions, dictionaries, run ends, maps of
     /// something else than pairs); neither it nor what follows it was looked at.
@@ -53,7 +53,9 @@ pub fn check(
         nodes: batch.nodes().into_iter().flatten(),
         buffers: batch.buffers().into_iter().flatten().enumerate(),
         body,
-        unusual: false,
+        unusual: batch
+            .variadicBufferCounts()
+            .is_some_and(|counts| !counts.is_empty()),
     };
     for field in schema.fields() {
         match walk.field(field, Some(rows)) {

@@ -5,17 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{RecordBatch, UInt32Array};
+use arrow_array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, FieldRef, Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 use bytes::BufMut;
 
 use super::group_reader::GroupReader;
 use crate::wire::{
     CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
-    owner,
+    is_plain, owner, plain_columns,
 };
 
 /// The schema of a task's groups, in both languages that need it.
@@ -34,6 +34,44 @@ pub struct InputSchema {
     /// PARITY: Spark marks fields that have nulls all the same, where the user's schema says so,
     /// and pyarrow does not look.
     pub(super) decoded: SchemaRef,
+    /// The projected fields of `decoded`, if [`plain_columns`] makes their arrays.
+    pub(super) plain: Option<SchemaRef>,
+}
+
+impl InputSchema {
+    /// Looks once at what every batch of a task has.
+    pub(super) fn new(
+        schema: Schema,
+        decoded: Vec<FieldRef>,
+        projection: Vec<usize>,
+        message: Vec<u8>,
+        in_struct: bool,
+    ) -> Self {
+        let decoded = Arc::new(Schema::new(decoded));
+        let plain = is_plain(&decoded.fields) && projection.is_sorted_by(|one, next| one < next);
+        let plain = plain.then(|| decoded.project(&projection).ok().map(Arc::new));
+        Self {
+            schema: Arc::new(schema),
+            projection,
+            message,
+            in_struct,
+            plain: plain.flatten(),
+            decoded,
+        }
+    }
+
+    /// The projected columns of a sound batch, if they are plain.
+    fn plain_columns(
+        &self,
+        batch: arrow_ipc::RecordBatch<'_>,
+        body: &Buffer,
+    ) -> Option<RecordBatch> {
+        let schema = Arc::clone(self.plain.as_ref()?);
+        let columns = plain_columns(&self.decoded.fields, &self.projection, batch, body)?;
+        let rows = usize::try_from(batch.length()).ok()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(schema, columns, &options).ok()
+    }
 }
 
 /// One record batch as it came, but without compression, for the columns that only stock can
@@ -88,7 +126,7 @@ impl EncodedBatch {
         const EXPECTED: &str = "a record batch";
         let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
         match inflate(header.version(), header.record_batch()?, &self.body) {
-            Ok(None) => {}
+            Ok(None) => self.follow(schema, &header),
             Ok(Some((metadata, body))) => {
                 *self = Self {
                     metadata,
@@ -97,16 +135,22 @@ impl EncodedBatch {
                     whole: None,
                     unwrapped: None,
                 };
+                self.follow(schema, &MessageHeader::decode(&self.metadata, EXPECTED)?)
             }
-            Err((buffer, lie)) => {
-                return Ok(Err(Found {
-                    column: owner(&schema.schema, buffer),
-                    row: None,
-                    lie,
-                }));
-            }
+            Err((buffer, lie)) => Ok(Err(Found {
+                column: owner(&schema.schema, buffer),
+                row: None,
+                lie,
+            })),
         }
-        let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
+    }
+
+    /// The same once compression is gone; `header` is that of `metadata`.
+    fn follow(
+        &self,
+        schema: &InputSchema,
+        header: &MessageHeader<'_>,
+    ) -> Result<Result<Decoded, Found>, WireError> {
         let batch = header.record_batch()?;
         let rows = usize::try_from(batch.length()).unwrap_or_default();
         let stock = |why| Ok(Ok(Decoded::Stock { rows, why }));
@@ -115,6 +159,10 @@ impl EncodedBatch {
             Ok(Soundness::Unusual) => return stock(Why::Unusual),
             Ok(Soundness::UnknownLayout) => return stock(Why::UnknownLayout),
             Err(found) => return Ok(Err(*found)),
+        }
+        let plain = guarded(|| Ok(schema.plain_columns(batch, &self.body)));
+        if let Ok(Some(columns)) = plain {
+            return Ok(Ok(Decoded::Columns(columns)));
         }
         let columns = guarded(|| {
             read_record_batch(

@@ -249,15 +249,10 @@ impl GroupReader {
                 (true, _, _) => text_as_bytes(field),
             }
         };
-        let schema = Arc::new(InputSchema {
-            decoded: Arc::new(Schema::new(
-                schema.fields().iter().map(decoded).collect::<Vec<_>>(),
-            )),
-            schema: Arc::new(schema),
-            projection,
-            message: encapsulate(metadata, 0),
-            in_struct: self.in_struct,
-        });
+        let decoded = schema.fields().iter().map(decoded).collect();
+        let message = encapsulate(metadata, 0);
+        let schema = InputSchema::new(schema, decoded, projection, message, self.in_struct);
+        let schema = Arc::new(schema);
         if let Some(known) = self.schemas.get_mut(self.side) {
             *known = Some(schema);
         }
@@ -339,6 +334,8 @@ fn read_batch(input: &mut Input, unwraps: bool) -> Result<Option<EncodedBatch>, 
     };
     let metadata = read_metadata(input, length, EXPECTED)?;
     let header = MessageHeader::decode(&metadata, EXPECTED)?;
+    // What is none is refused before anything behind it is.
+    header.record_batch()?;
     let length = header.body_length()?;
     let unwrapped = unwraps.then(|| unwrap_struct(&header)).flatten();
     let head = encapsulate(unwrapped.as_ref().unwrap_or(&metadata), 0);

@@ -122,27 +122,29 @@ impl Input {
     /// Fails if the socket does.
     pub fn read_full(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.take_buffered(target);
+        // Most of a large body is here already if the peer is the faster one: nothing has to be waited for then.
+        let mut waits = target.len() - filled < LARGE;
         while let Some(rest) = target.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let wanted = rest.len();
-            let waited = self.wait_for(wanted)?;
             // Into its place, and only what comes with it into the buffer, which is empty.
             let (ahead, _) = self.buffer.split_at_mut(self.ahead);
             let mut places = [IoSliceMut::new(rest), IoSliceMut::new(ahead)];
             let outcome = retried(|| {
-                if waited {
-                    receive_now(&self.socket, &mut places)
-                } else {
+                if waits {
                     self.socket.read_vectored(&mut places)
+                } else {
+                    receive_now(&self.socket, &mut places)
                 }
             });
             let count = match outcome {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 Ok(0) => break,
                 outcome => outcome?,
             };
             filled += count.min(wanted);
             self.start = 0;
             self.end = count.saturating_sub(wanted);
+            waits = count < wanted && !self.wait_for(wanted - count)?;
         }
         self.set_low_water_mark(1);
         Ok(filled)
