@@ -11,10 +11,12 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyspark
 from pyspark.sql import DataFrame, SparkSession
@@ -28,6 +30,7 @@ from versions import versions
 CORES = 2
 PARTITIONS = 2 * CORES
 SIDES = ("stock", "bowstring")
+T = TypeVar("T")
 
 
 def start_session() -> SparkSession:
@@ -71,17 +74,38 @@ def fingerprint(result: DataFrame) -> tuple[int, str]:
     return int(row[0]), str(row[1])
 
 
+def read(result: DataFrame, sink: Callable[[DataFrame], T]) -> T:
+    """Gives `sink` all rows of a query; those of a stream come in one micro-batch."""
+    if not result.isStreaming:
+        return sink(result)
+    taken: list[T] = []
+    with tempfile.TemporaryDirectory() as checkpoint:
+        writer = result.writeStream.outputMode("update").option("checkpointLocation", checkpoint)
+        query = writer.foreachBatch(lambda batch, _: taken.append(sink(batch))).trigger(availableNow=True).start()
+        query.awaitTermination()
+    if len(taken) != 1:
+        raise SystemExit(f"a stream came in {len(taken)} micro-batches")
+    return taken[0]
+
+
+def drop(result: DataFrame) -> None:
+    """Computes all rows."""
+    result.write.format("noop").mode("overwrite").save()
+
+
 def run(session: SparkSession, case: Case, executables: dict[str, str], repeat: int, quick: bool) -> dict[str, Any]:
     """Seconds of the query on both sides, who take turns at being first; a warm-up before compares their rows."""
     table, query = make_input(session, case, quick), QUERIES[case.udf]
-    plan = query(table, case)._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
+    asked = query(table, case)
+    # Streams with state have to shuffle, and have no plan before they run.
+    plan = "" if asked.isStreaming else asked._jdf.queryExecution().executedPlan().toString()  # type: ignore[operator]
     if "Exchange" in plan.split("InMemoryTableScan")[0]:
         raise SystemExit(f"{case.id}: the query shuffles, so it does not measure what it should:\n{plan}")
     context = session.sparkContext
     prints = {}
     for side in SIDES:
         context.pythonExec = executables[side]
-        prints[side] = fingerprint(query(table, case))
+        prints[side] = read(query(table, case), fingerprint)
     if prints["stock"] != prints["bowstring"]:
         raise SystemExit(f"{case.id}: the answers differ: {prints}")
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
@@ -91,7 +115,7 @@ def run(session: SparkSession, case: Case, executables: dict[str, str], repeat: 
             context.pythonExec = executables[side]
             measured = query(table, case)
             started = time.perf_counter()
-            measured.write.format("noop").mode("overwrite").save()
+            read(measured, drop)
             seconds[side].append(time.perf_counter() - started)
     table.unpersist(blocking=True)
     return {

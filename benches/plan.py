@@ -355,7 +355,10 @@ CASES = (
     _kind("udtf", "udtf, three rows for each", 100, 200),
     _kind("arrow-udtf", "arrow_udtf, identity", 100, 20_000, since="4.1"),
     _kind("pickled", "pickled udf, x + 1", 100, 20_000),
+    _kind("pickled-udtf", "pickled udtf, three rows for each", 100, 200),
     _kind("rdd-map", "map of an RDD", 100, 20_000),
+    _kind("map-with-state", "applyInPandasWithState, a sum", 10_000, 10),
+    _kind("transform-with-state", "transformWithStateInPandas, a sum", 1_000, 10, since="4.0"),
 )
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 import frames
 import queries_arrow
+import queries_state
 from plan import Case
 
 
@@ -104,13 +105,21 @@ def map_pandas(table: DataFrame, case: Case) -> DataFrame:
 
 def udtf(table: DataFrame, case: Case) -> DataFrame:
     """Three rows for each key."""
+    return _spread(table, arrow=True)
 
+
+def pickled_udtf(table: DataFrame, case: Case) -> DataFrame:
+    """The same over pickle."""
+    return _spread(table, arrow=False)
+
+
+def _spread(table: DataFrame, arrow: bool) -> DataFrame:
     class Spread:
         def eval(self, value: int) -> Iterator[tuple[int, str, float]]:
             for number in range(3):
                 yield value + number, "abc", value / 7
 
-    spread = F.udtf(Spread, returnType="number long, text string, share double", useArrow=True)
+    spread = F.udtf(Spread, returnType="number long, text string, share double", useArrow=arrow)
     table.sparkSession.udtf.register("spread", spread)
     table.createOrReplaceTempView("numbers")
     return table.sparkSession.sql("SELECT rows.* FROM numbers, LATERAL spread(k) AS rows")
@@ -135,7 +144,9 @@ QUERIES: dict[str, Callable[[DataFrame, Case], DataFrame]] = {
     "scalar-pandas-iter": scalar_pandas_iter,
     "map-pandas": map_pandas,
     **queries_arrow.QUERIES,
+    **queries_state.QUERIES,
     "udtf": udtf,
+    "pickled-udtf": pickled_udtf,
     "rdd-map": rdd_map,
 }
 """By the kind that a case names."""
