@@ -5,8 +5,8 @@
 //! imported everything once, and one *worker* ([`worker`]) per connection, forked from the
 //! zygote.
 //!
-//! Direction of knowledge: [`wire`] knows nobody; [`supervisor`] and [`zygote`] talk through
-//! [`control`]; [`frame`] knows Arrow and pandas, not sockets; [`udf`] joins [`frame`] and
+//! Direction of knowledge: all may ask [`memory`]; [`wire`] knows nobody else; [`supervisor`] and
+//! [`zygote`] talk through [`control`]; [`frame`] knows Arrow and pandas, not sockets; [`udf`] joins [`frame`] and
 //! [`worker`]; only [`seam`] knows Spark's versions.
 
 pub mod cli;
@@ -15,6 +15,7 @@ pub mod control;
 pub mod frame;
 pub mod interpreter;
 pub mod log;
+pub mod memory;
 #[cfg(feature = "python")]
 pub mod seam;
 pub mod supervisor;

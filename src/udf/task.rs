@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyRuntimeError};
+use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 
 use super::arrivals::Arrivals;
@@ -244,6 +244,7 @@ fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResu
 pub fn wire_error(error: &WireError) -> PyErr {
     let text = format!("bowstring {}: {error}", env!("CARGO_PKG_VERSION"));
     match error {
+        WireError::OutOfMemory(_) => PyMemoryError::new_err(text),
         WireError::Truncated { .. } => PyEOFError::new_err(text),
         WireError::Io { .. } => PyBrokenPipeError::new_err(text),
         _ => PyRuntimeError::new_err(text),

@@ -2,6 +2,8 @@
 
 use arrow_schema::ArrowError;
 
+use crate::memory::{Failure, OutOfMemory};
+
 /// The peer's bytes are not the protocol, or their Arrow data do not fit their schema.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -65,4 +67,19 @@ pub enum WireError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no memory for what is to be read.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
+    /// Whoever reads has panicked.
+    #[error("read a group: {0}")]
+    Panicked(Failure),
+}
+
+impl From<Failure> for WireError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Memory(error) => Self::OutOfMemory(error),
+            Failure::Bug(_) => Self::Panicked(failure),
+        }
+    }
 }
