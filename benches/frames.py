@@ -22,8 +22,6 @@ from pyspark.sql.types import StructType
 from plan import Case
 
 SEED = 20_240_817
-BATCH_ROWS = 10_000
-"""Rows of one batch at most, as `spark.sql.execution.arrow.maxRecordsPerBatch` has it by default."""
 DISTINCT_BATCHES = 50
 """Where a kind gets batches instead of groups, they come again after so many."""
 NULL_SHARE = 0.1
@@ -53,8 +51,8 @@ def make_groups(case: Case, quick: bool) -> list[list[pa.RecordBatch]]:
     batch = table.combine_chunks().to_batches()[0]
     drawn = [
         [
-            batch.slice(group * case.rows + start, min(BATCH_ROWS, case.rows - start))
-            for start in range(0, case.rows, BATCH_ROWS)
+            batch.slice(group * case.rows + start, min(case.batch_rows, case.rows - start))
+            for start in range(0, case.rows, case.batch_rows)
         ]
         for group in range(groups)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 SPARK_VERSIONS = ("4.3.0", "3.5.9")
@@ -11,13 +11,18 @@ EARLIER_SPARK = 2 / 3
 """Share of a target that holds for Spark before 4.3, whose stock worker does less work for each group."""
 
 
+LARGE_CPU, LARGE_WALL, LARGE_PEAK = 1 / 0.7, 1 / 0.8, 1.0
+"""Stock's CPU, wall time and peak memory divided by ours, at least, in a task of large groups, on every Spark."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One line of the report."""
 
     id: str
     kind: str
-    """`task` (worker alone, CPU per group), `latency`, `memory` or `end-to-end`."""
+    """`task` (worker alone, CPU per group), `large` (worker alone, CPU, wall and peak memory of a whole task),
+    `latency`, `memory` or `end-to-end`."""
     what: str
     unit: str
     digits: int
@@ -33,6 +38,8 @@ class Case:
     rows: int = 0
     """Rows of each group, or of each batch where there are no groups."""
     quick_groups: int = 0
+    batch_rows: int = 10_000
+    """Rows of one batch at most: `spark.sql.execution.arrow.maxRecordsPerBatch`."""
 
     def size(self, quick: bool) -> int:
         """Number of groups."""
@@ -49,7 +56,7 @@ class Case:
         return f"{self.what}, {self.size(quick):,} × {self.rows:,} rows"
 
     def target_for(self, spark: str) -> float | None:
-        if self.target is None or spark == SPARK_VERSIONS[0]:
+        if self.target is None or self.kind == "large" or spark == SPARK_VERSIONS[0]:
             return self.target
         return max(1.0, self.target * EARLIER_SPARK)
 
@@ -75,6 +82,27 @@ def _rows(id: str, what: str, batches: int, quick_batches: int, **more: object) 
         quick_groups=quick_batches,
         **more,  # type: ignore[arg-type]
     )
+
+
+def _large(id: str, what: str, groups: int, rows: int, **more: object) -> Case:
+    """A task of large groups, or of large batches: what a user loses a job to."""
+    return Case(
+        f"large/{id}-{groups}x{rows}",
+        "large",
+        f"worker alone, {what}",
+        "CPU s",
+        2,
+        groups=groups,
+        rows=rows,
+        quick_groups=1,
+        target=LARGE_CPU,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _size(groups: int, rows: int) -> Case:
+    """Groups of one size, for the chart over all sizes: nowhere above stock."""
+    return replace(_large("size", "5 numbers, identity", groups, rows), id=f"size/{rows}", target=1.0)
 
 
 def _kind(udf: str, what: str, groups: int, rows: int, since: str = "3.5") -> Case:
@@ -327,6 +355,59 @@ CASES = (
     ),
     _rows("worker/pickled-long", "worker alone, pickled udf, x + 1", 100, 5, udf="pickled", target=1.0),
     _rows("worker/rdd-map", "worker alone, map of an RDD", 100, 5, udf="rdd-map", target=1.0),
+    _large("identity", "5 numbers, identity", 2, 2_000_000),
+    _large("znorm", "5 numbers, z-norm", 2, 2_000_000, function="znorm"),
+    _large("strings", "4 strings, identity", 2, 500_000, layout="strings"),
+    _large("mixed", "20 mixed columns, identity", 2, 200_000, layout="mixed"),
+    _large("identity", "5 numbers, identity", 8, 500_000),
+    _large("identity", "5 numbers, identity", 20, 100_000),
+    _large("grouped-map-arrow", "applyInArrow, identity", 2, 2_000_000, udf="grouped-map-arrow", since="4.0"),
+    _large("cogrouped-map", "cogroup, its left side", 2, 1_000_000, udf="cogrouped-map"),
+    _large("cogrouped-map-arrow", "applyInArrow of a cogroup", 2, 1_000_000, udf="cogrouped-map-arrow", since="4.0"),
+    _large("grouped-agg", "two means", 2, 2_000_000, udf="grouped-agg"),
+    _large("grouped-agg-arrow", "two means of arrays", 2, 2_000_000, udf="grouped-agg-arrow", since="4.1"),
+    _large("window-agg", "unbounded window, mean", 2, 2_000_000, udf="window-agg"),
+    _large("window-agg-arrow", "unbounded window of arrays", 2, 2_000_000, udf="window-agg-arrow", since="4.1"),
+    _large("map-pandas", "mapInPandas", 4, 1_000_000, udf="map-pandas", batch_rows=1_000_000),
+    _large("map-arrow", "mapInArrow", 4, 1_000_000, udf="map-arrow", batch_rows=1_000_000),
+    _large(
+        "map-pandas-mixed",
+        "mapInPandas, 20 mixed columns",
+        4,
+        200_000,
+        udf="map-pandas",
+        layout="mixed",
+        batch_rows=200_000,
+    ),
+    _large(
+        "scalar-pandas",
+        "pandas_udf, x + 1",
+        4,
+        1_000_000,
+        udf="scalar-pandas",
+        function="plus one",
+        batch_rows=1_000_000,
+    ),
+    _large(
+        "scalar-pandas-string",
+        "pandas_udf, str.upper",
+        4,
+        500_000,
+        udf="scalar-pandas",
+        function="upper",
+        layout="strings",
+        batch_rows=500_000,
+    ),
+    _large("scalar-arrow", "arrow_udf, x + 1", 4, 1_000_000, udf="scalar-arrow", since="4.1", batch_rows=1_000_000),
+    _large("arrow-batched", "Arrow-optimised udf, x + 1", 2, 200_000, udf="arrow-batched", batch_rows=200_000),
+    _size(20_000, 1),
+    _size(20_000, 10),
+    _size(20_000, 100),
+    _size(2_000, 1_000),
+    _size(200, 10_000),
+    _size(20, 100_000),
+    _size(2, 1_000_000),
+    _size(1, 10_000_000),
     Case("worker/cold", "latency", "cold worker: connect to end of a tiny task", "ms", 1, target=8.0),
     Case("worker/warm", "latency", "warm worker: one tiny task", "ms", 2, target=4.0),
     Case("worker/memory", "memory", "memory of a daemon with 8 workers (PSS)", "MiB", 0, target=2.0),

@@ -52,6 +52,24 @@ def pss_bytes(root: int) -> int:
     return total
 
 
+def reset_peaks(root: int) -> None:
+    """Has each process of the tree count its peak from here on."""
+    for process in members(root):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+
+
+def peak_bytes(root: int) -> int:
+    """Peak resident memory of the largest process of the tree, since [`reset_peaks`]."""
+    largest = 0
+    for process in members(root):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    largest = max(largest, int(line.split()[1]) * 1024)
+    return largest
+
+
 def _read(entry: Path) -> Process | None:
     """None if the process is gone."""
     try:

@@ -102,6 +102,34 @@ class Bench:
             "checksum": sums["stock"][1],
         }
 
+    def run_large(self, case: Case) -> Result:
+        """CPU and wall seconds of a whole task, and the peak memory of the largest process, on warm workers in turn."""
+        work = workload(case, self.quick)
+        task = work.encode(self.dialect)
+        samples: dict[str, dict[str, list[float]]] = {
+            figure: {side: [] for side in SIDES} for figure in ("cpu", "wall", "peak")
+        }
+        sums: dict[str, tuple[int, str]] = {}
+        with ExitStack() as stack:
+            workers = {side: stack.enter_context(self.daemons[side].connect()) for side in SIDES}
+            tasks = dict.fromkeys(SIDES, 1)
+            for side in SIDES:
+                used, _, reply = self.sample(side, workers[side], task, 1)
+                sums[side] = checksum(reply)
+                tasks[side] = min(MOST_TASKS, math.ceil(SAMPLE_SECONDS / max(used, 0.01)))
+            check_equal(case, sums, work.rows)
+            for _ in range(self.repeat):
+                for side in SIDES:
+                    process_tree.reset_peaks(self.daemons[side].pid)
+                    used, elapsed, _ = self.sample(side, workers[side], task, tasks[side])
+                    peak = process_tree.peak_bytes(self.daemons[side].pid) / 2**20
+                    for figure, value in (("cpu", used), ("wall", elapsed), ("peak", peak)):
+                        samples[figure][side].append(value)
+        for side in SIDES:
+            workers[side].wait_for_exit()
+        figures = {figure: medians(of_sides) for figure, of_sides in samples.items()}
+        return {**figures["cpu"], "wall": figures["wall"], "peak": figures["peak"], "checksum": sums["stock"][1]}
+
     def run_cold(self) -> Result:
         """Milliseconds from connecting to the end of a tiny task, on a new worker each time."""
         times: dict[str, list[float]] = {side: [] for side in SIDES}
@@ -195,14 +223,20 @@ def main() -> None:
         }
         bench = Bench(daemons, dialect, options.repeat, options.quick)
         special = {"worker/cold": bench.run_cold, "worker/warm": bench.run_warm, "worker/memory": bench.run_memory}
-        for case in chosen(options.only, "task", "latency", "memory"):
+        for case in chosen(options.only, "task", "large", "latency", "memory"):
             if case.since > dialect.checked_against:
                 continue
             started = time.monotonic()
             print(f"  {case.title(options.quick)} …", end="", flush=True)
-            result = special[case.id]() if case.id in special else bench.run_task(case)
+            run = {"task": bench.run_task, "large": bench.run_large}.get(case.kind)
+            result = run(case) if run else special[case.id]()
             results[case.id] = result
             figures = " / ".join(f"{result[side]:.{case.digits}f}" for side in SIDES)
+            if case.kind == "large":
+                figures += "".join(
+                    f", {name} {result[name]['stock']:.{digits}f} / {result[name]['bowstring']:.{digits}f}"
+                    for name, digits in (("wall", 2), ("peak", 0))
+                )
             print(f" {figures} {case.unit} ({time.monotonic() - started:.0f} s)", flush=True)
     options.output.write_text(json.dumps({"versions": versions(), "results": results}))
 
