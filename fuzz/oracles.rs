@@ -24,7 +24,7 @@ use arrow_ipc::reader::read_record_batch;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use bowstring::wire::{CONTINUATION, MessageHeader, WireError};
 use bowstring::worker::group::{Columns, Group, Why};
-use bowstring::worker::group_reader::{Framing, GroupReader};
+use bowstring::worker::group_reader::{Framing, GroupReader, Join};
 use bowstring::worker::input::Input;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -197,6 +197,7 @@ pub(crate) fn group_splitter(data: &[u8]) {
     }
     if framing == Framing::StreamPerGroup {
         in_parts(section, &read, &split(Framing::Parts, send(section)));
+        joined(section);
         if section.len() <= TRICKLED {
             in_parts(section, &read, &split(Framing::Parts, trickle(section)));
         }
@@ -220,6 +221,37 @@ fn in_parts(section: &[u8], whole: &Read, parts: &Read) {
         // Some of a group that has no end may be there.
         assert!(parts.groups == whole.groups && parts.rows >= whole.rows);
         assert!(!parts.as_sent || section.starts_with(&parts.reassembled));
+    }
+}
+
+/// Columns that were put together are those of the batches, and become the same batches again.
+fn joined(section: &[u8]) {
+    let reader = |join| {
+        let reader = GroupReader::new(Framing::StreamPerGroup, Box::new(native_columns));
+        (
+            reader.text_as_bytes().joining(join),
+            Input::new(send(section)),
+        )
+    };
+    let ((mut plain, mut input), (mut joining, mut again)) =
+        (reader(Join::Never), reader(Join::Always));
+    while let (Ok(Some(plain)), Ok(Some(group))) =
+        (plain.next_group(&mut input), joining.next_group(&mut again))
+    {
+        assert_eq!((plain.rows, plain.batches()), (group.rows, group.batches()));
+        let Columns::Decoded(expected) = &plain.columns else {
+            assert!(group.joined.is_empty());
+            continue;
+        };
+        let messages = group.messages().expect("what was decoded can be encoded");
+        let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+        let (decoder, _) = reader(Join::Never);
+        let decoded = Group::decode(&group.schema.message, &messages, decoder);
+        match decoded.expect("messages of ours").columns {
+            Columns::Decoded(decoded) => assert_eq!(&decoded, expected),
+            other => panic!("decoded once, not twice: {other:?}"),
+        }
+        assert!(group.rows == 0 || group.first_row(&[]).is_ok());
     }
 }
 

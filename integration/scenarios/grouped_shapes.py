@@ -33,6 +33,51 @@ def groups_of_many_batches(spark: Any) -> Any:
     return rows.groupBy("k").applyInPandas(lambda pdf: pdf[::-1], PAIRS)
 
 
+@scenario(variants={"usual": {}, "small_batches": {"spark.sql.execution.arrow.maxRecordsPerBatch": "997"}})
+def columns_of_many_batches(spark: Any) -> Any:
+    """Every sort of column in one piece, as values, memory flags and all; the second group has one with lists."""
+
+    def facts(pdf: pd.DataFrame) -> pd.DataFrame:
+        rows = []
+        for name, column in pdf.items():
+            flags = column.to_numpy().flags
+            seen = (column.dtype, flags.writeable, pd.util.hash_pandas_object(column.astype(str)).sum(), len(column))
+            rows.append([name, str(seen)])
+        return pd.DataFrame(rows, columns=["k", "s"])
+
+    rows = spark.range(9_000).selectExpr(
+        "id % 2 as k",
+        "id / 3 as plain",
+        "if(id % 11 = 0, null, id / 7) as nullable",
+        "cast(id as int) as number",
+        "cast(if(id % 13 = 0, null, id % 100) as tinyint) as small",
+        "id % 3 = 0 as flag",
+        "if(id % 5 = 0, null, id % 2 = 0) as maybe",
+        "if(id % 5 = 0, null, repeat('é', id % 9)) as text",
+        "cast(cast(id as string) as binary) as bytes",
+        "cast(id / 100 as decimal(12, 2)) as amount",
+        "date_add(date'2020-01-01', cast(id % 3000 as int)) as day",
+        "timestamp_seconds(id * 1000003) as moment",
+    )
+    return rows.groupBy("k").applyInPandas(facts, "k string, s string")
+
+
+@scenario()
+def results_in_memory_that_is_written_to_again(spark: Any) -> Any:
+    kept: dict[str, Any] = {}
+
+    def fill(pdf: pd.DataFrame) -> pd.DataFrame:
+        values = kept.setdefault("values", np.empty((40_000, 1)))
+        values[:] = pdf["v"].iloc[0]
+        if pdf["v"].iloc[0] == 3.0:
+            values[::7] = np.nan
+        return pd.DataFrame(values, columns=["v"], copy=False)
+
+    rows = spark.range(8).selectExpr("id as k", "cast(id as double) as v").coalesce(1)
+    filled = rows.groupBy("k").applyInPandas(fill, "v double")
+    return filled.groupBy("v").count()
+
+
 @scenario()
 def hundreds_of_tiny_groups(spark: Any) -> Any:
     rows = spark.range(2_400).selectExpr("id % 800 as k", "id * 1.5D as v", "cast(id as string) as s")

@@ -58,7 +58,8 @@ pub fn to_pyarrow<'py>(
     )
 }
 
-/// A `pyarrow.LargeStringArray` of these bytes, which need not be UTF-8. Their memory is shared, the offsets are copied.
+/// A `pyarrow.LargeStringArray` of these bytes, which need not be UTF-8. Their memory is shared; offsets are copied if they
+/// have 32 bits.
 ///
 /// # Errors
 ///
@@ -73,15 +74,22 @@ pub fn to_large_string<'py, O: OffsetSizeTrait>(
         let data_type = py.import("pyarrow")?.call_method0("large_string")?;
         PyResult::Ok(data_type.unbind())
     })?;
-    let offsets: Vec<i64> = (text.value_offsets().iter())
-        .map(|offset| i64::usize_as(offset.as_usize()))
-        .collect();
+    let offsets = text.offsets().inner().inner();
+    let offsets = if O::IS_LARGE {
+        offsets.clone()
+    } else {
+        let wide = text.value_offsets().iter();
+        let wide: Vec<i64> = wide
+            .map(|offset| i64::usize_as(offset.as_usize()))
+            .collect();
+        Buffer::from_vec(wide)
+    };
     let long = ArrayDataBuilder::new(DataType::LargeBinary)
         .len(text.len())
         .nulls(text.nulls().cloned())
-        .add_buffer(Buffer::from_vec(offsets))
+        .add_buffer(offsets)
         .add_buffer(text.values().clone());
-    // SAFETY: the offsets are those of `text` in another width, so they do not fall and end in its bytes. arrow-rs would look
+    // SAFETY: the offsets are those of `text`, be it in another width, so they do not fall and end in its bytes. arrow-rs would look
     // at each again, one after another, an eighth of what it takes to build a long column.
     let mut array = FFI_ArrowArray::new(&unsafe { long.build_unchecked() });
     CLASS.import(py, "pyarrow", "Array")?.call_method1(

@@ -38,8 +38,15 @@ impl<'a> Column<'a> {
             .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
             .collect();
         let nulls = arrays.iter().map(|array| array.null_count()).sum();
+        let has_wide_offsets = arrays
+            .first()
+            .is_some_and(|array| array.as_binary_opt::<i64>().is_some());
         Self {
-            kind,
+            kind: if has_wide_offsets {
+                kind.with_wide_offsets()
+            } else {
+                kind
+            },
             arrays,
             nulls,
             offsets: None,

@@ -88,6 +88,16 @@ pub enum InputKind {
 }
 
 impl InputKind {
+    /// The same values with 64-bit offsets, which columns have that were put together of several batches.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others have no offsets")]
+    pub(super) fn with_wide_offsets(self) -> Self {
+        match self {
+            Self::String => Self::LargeString,
+            Self::Binary => Self::LargeBinary,
+            other => other,
+        }
+    }
+
     /// The kind of a column, or `None` if only stock may convert it.
     ///
     /// `session_zone` must equal the zone in the Arrow type: 3.5 to 4.1 convert with the former,

@@ -18,6 +18,7 @@ pub mod leaf_builder;
 mod masked;
 pub mod nested;
 pub mod nested_output;
+pub mod number_piece;
 mod numbers;
 pub mod objects;
 pub mod output;

@@ -19,6 +19,7 @@ use crate::wire::{nullable, text_as_bytes};
 use super::c_data;
 use super::field_builder::FieldBuilder;
 use super::from_pandas::{Rules, is_nan, room};
+use super::number_piece::number_piece;
 use super::scalars::Scalar;
 use super::text::{arrow_chunk, text_piece};
 
@@ -168,6 +169,14 @@ impl FieldOutput {
         Ok(Some(bytes))
     }
 
+    /// A long column of exactly the declared type of numbers, where it lies.
+    fn number_piece(&self, values: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
+        if matches!(self.builder, FieldBuilder::Stock) {
+            return Ok(None);
+        }
+        number_piece(values, &self.declared)
+    }
+
     /// Appends a finished array behind what the builder holds.
     fn push(&mut self, array: ArrayRef) -> PyResult<()> {
         self.finish_piece().map_err(|error| {
@@ -208,6 +217,10 @@ pub struct Output {
     started: bool,
     /// Bytes of the pieces that no builder has made.
     piece_bytes: usize,
+    /// Whether whoever writes asks whether it [borrows](Self::borrows).
+    may_borrow: bool,
+    /// Whether a piece lies in memory that the user's function may write to when it is called again.
+    borrows: bool,
 }
 
 impl Output {
@@ -243,7 +256,16 @@ impl Output {
             groups: 0,
             started: false,
             piece_bytes: 0,
+            may_borrow: false,
+            borrows: false,
         }
+    }
+
+    /// For kinds that write everything before the function is called again if it [borrows](Self::borrows).
+    #[must_use]
+    pub fn borrowing(mut self) -> Self {
+        self.may_borrow = true;
+        self
     }
 
     /// The declared schema: a struct column `_0`.
@@ -274,6 +296,16 @@ impl Output {
             self.piece_bytes += bytes;
             return Ok(true);
         }
+        if self.may_borrow
+            && let Some(numbers) = field.number_piece(values)?
+        {
+            self.borrows = true;
+            self.append_array(index, numbers)?;
+            return Ok(true);
+        }
+        let Some(field) = self.fields.get_mut(index) else {
+            return Ok(false);
+        };
         field.builder.append(values, names, &self.rules)
     }
 
@@ -356,7 +388,9 @@ impl Output {
             )));
         };
         let opaque: Vec<usize> = (0..fields.len()).collect();
+        let may_borrow = self.may_borrow;
         *self = Self::new(fields.clone(), self.rules.clone(), &[], &opaque);
+        self.may_borrow = may_borrow;
         Ok(())
     }
 
@@ -393,7 +427,12 @@ impl Output {
             .iter()
             .map(|field| field.builder.variable_bytes())
             .sum();
-        self.rows >= MAX_ROWS || fixed + variable + self.piece_bytes >= MAX_BYTES
+        self.borrows || self.rows >= MAX_ROWS || fixed + variable + self.piece_bytes >= MAX_BYTES
+    }
+
+    /// Whether what waits lies in memory that the user's function may write to: it has to be written before the next call.
+    pub fn borrows(&self) -> bool {
+        self.borrows
     }
 
     /// Whether groups wait to be written, be they without rows.
@@ -442,6 +481,7 @@ impl Output {
         self.rows = 0;
         self.groups = 0;
         self.piece_bytes = 0;
+        self.borrows = false;
         RecordBatch::try_from_iter_with_nullable([("_0", Arc::new(column) as ArrayRef, true)])
     }
 

@@ -7,10 +7,11 @@ use arrow_array::types::{
     TimestampMicrosecondType,
 };
 use arrow_array::{Array, GenericBinaryArray, LargeBinaryArray, OffsetSizeTrait};
-use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, NullBuffer, OffsetBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer};
+use arrow_pyarrow::ToPyArrow;
 use arrow_schema::ArrowError;
 use numpy::datetime::{Datetime, Timedelta, units};
-use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -18,6 +19,12 @@ use super::c_data;
 use super::column::{Column, local_time};
 use super::kind::{Dtype, InputKind, Traits, Unit};
 use super::objects;
+
+/// Bytes of a column from which on it is not copied if it need not be.
+const VIEWED_BYTES: usize = 64 << 10;
+
+/// Bytes from which on NumPy asks for huge pages.
+const HUGE: usize = 4 << 20;
 
 /// Builds blocks.
 #[expect(
@@ -118,6 +125,36 @@ impl<'py> Builder<'_, 'py> {
         Ok(array)
     }
 
+    /// The block of a column of which stock shows Arrow's memory, too: a view of it, of one row, that cannot be written to.
+    /// `None` if the column is not in one piece, if its values have to be converted, or if they are few: then a copy costs
+    /// less, and holds no batch in memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if pyarrow does.
+    pub fn view(&self, dtype: Dtype, column: &Column<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let [array] = column.arrays.as_slice() else {
+            return Ok(None);
+        };
+        let as_it_is = match dtype {
+            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => column.is_integer(),
+            Dtype::Float32 => column.kind == InputKind::Float,
+            Dtype::Float64 => column.kind == InputKind::Double,
+            Dtype::Bool
+            | Dtype::Object
+            | Dtype::Datetime(_)
+            | Dtype::Timedelta(_)
+            | Dtype::String => false,
+        };
+        let data = array.to_data();
+        let bytes: usize = data.buffers().iter().map(Buffer::len).sum();
+        if !as_it_is || array.null_count() > 0 || bytes < VIEWED_BYTES {
+            return Ok(None);
+        }
+        let values = data.to_pyarrow(self.py)?.call_method0("to_numpy")?;
+        values.call_method1("reshape", (1, self.rows)).map(Some)
+    }
+
     /// Values and mask of one of pandas' own arrays of integers; `None` if the column has other values.
     ///
     /// # Errors
@@ -166,7 +203,7 @@ impl<'py> Builder<'_, 'py> {
         columns: &[Option<&Column<'_>>],
         fill: impl Fn(&Column<'_>, &mut [T]) -> PyResult<()>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let array = PyArray2::<T>::zeros(self.py, (columns.len(), self.rows), false);
+        let array = self.memory::<T>(columns.len(), columns.iter().all(Option::is_some))?;
         if self.rows > 0 {
             let mut target = array.readwrite();
             let rows = target.as_slice_mut()?.chunks_exact_mut(self.rows);
@@ -177,6 +214,25 @@ impl<'py> Builder<'_, 'py> {
             }
         }
         Ok(array.into_any())
+    }
+
+    /// An array of shape (`height`, rows), zeroed unless it `is_filled` afterwards. NumPy has the kernel use huge pages for
+    /// large memory if it is not zeroed.
+    fn memory<T: Element>(
+        &self,
+        height: usize,
+        is_filled: bool,
+    ) -> PyResult<Bound<'py, PyArray2<T>>> {
+        let dtype = T::get_dtype(self.py);
+        let bytes = height * self.rows * dtype.itemsize();
+        if bytes < HUGE || !is_filled || dtype.has_object() {
+            return Ok(PyArray2::zeros(self.py, (height, self.rows), false));
+        }
+        let empty = self
+            .py
+            .import("numpy")?
+            .call_method1("empty", ((height, self.rows), dtype))?;
+        Ok(empty.cast_into()?)
     }
 
     pub(super) fn fill_objects(
@@ -272,7 +328,9 @@ impl<'py> Builder<'_, 'py> {
         arrays: &[GenericBinaryArray<O>],
         shared: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let ([array], true) = (arrays, shared) {
+        if let [array] = arrays
+            && (shared || array.value_data().len() >= VIEWED_BYTES)
+        {
             return c_data::to_large_string(self.py, array);
         }
         let array = joined(arrays).map_err(|error| {

@@ -120,8 +120,7 @@ impl Source {
     fn finish(self) -> Option<Input> {
         match self {
             Self::Here(here) => {
-                let (mut input, _) = *here;
-                input.let_go();
+                let (input, _) = *here;
                 Some(input)
             }
             Self::Ahead(groups) => groups.finish(),

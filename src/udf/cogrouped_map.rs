@@ -14,7 +14,7 @@ use super::task::{self, Answer, Pairs, Step};
 use super::verifier::Verifier;
 use crate::frame::output::Output;
 use crate::worker::group::Group;
-use crate::worker::group_reader::Framing;
+use crate::worker::group_reader::{Framing, Join};
 use crate::worker::python_files::{InputFile, OutputFile};
 
 /// One task.
@@ -63,7 +63,11 @@ impl CogroupedMap {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = self.conversions.reader(Framing::Cogrouped);
+        let reader = self
+            .conversions
+            .reader(Framing::Cogrouped)
+            // Of text pandas 3 has a chunk for each batch.
+            .joining(Join::UnlessText);
         let run = Run {
             py,
             task: self,
@@ -71,7 +75,7 @@ impl CogroupedMap {
             left: GroupFrames::new(&self.conversions, &self.left).uncombined(),
             right: GroupFrames::new(&self.conversions, &self.right).uncombined(),
             results: Results::new(py, &self.conversions)?,
-            output: self.conversions.output(),
+            output: self.conversions.output().borrowing(),
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
         task::run(py, infile.get(), outfile.get(), reader, &mut Pairs::of(run))

@@ -11,9 +11,10 @@ use crate::frame::calendar::is_offset;
 use crate::frame::field_builder::FieldBuilder;
 use crate::frame::from_pandas::Rules;
 use crate::frame::kind::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
+use crate::frame::number_piece::number_piece;
 use crate::frame::output::{Names, Output};
 use crate::frame::zone::Zone;
-use crate::worker::group_reader::{Framing, GroupReader, Projection};
+use crate::worker::group_reader::{Framing, GroupReader, Join, Projection};
 
 /// One task's conversions, both native and stock.
 #[derive(Debug)]
@@ -134,7 +135,9 @@ impl Conversions {
 
     /// A reader that decodes the columns with a native path, and leaves the others encoded.
     pub fn reader(&self, framing: Framing) -> GroupReader {
-        GroupReader::new(framing, self.projection()).text_as_bytes()
+        GroupReader::new(framing, self.projection())
+            .text_as_bytes()
+            .joining(Join::Always)
     }
 
     fn projection(&self) -> Box<Projection> {
@@ -174,8 +177,14 @@ impl Conversions {
             .unproven_output
             .iter()
             .any(|name| name == builder.name())
-            || !builder.append(values, &self.names, &self.rules)?
         {
+            return Ok(None);
+        }
+        // As in stock, where pyarrow makes an array of NumPy's memory.
+        if let Some(numbers) = number_piece(values, data_type)? {
+            return Ok(Some(numbers));
+        }
+        if !builder.append(values, &self.names, &self.rules)? {
             return Ok(None);
         }
         let array = builder.finish().map_err(|error| internal(&error))?;

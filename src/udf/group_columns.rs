@@ -14,7 +14,7 @@ use crate::frame::column::Column;
 use crate::frame::kind::{Dtype, InputKind};
 use crate::frame::zone::Zone;
 use crate::wire::Fault;
-use crate::worker::group::{Columns, EncodedBatch, Group, InputSchema};
+use crate::worker::group::{Columns, Group, InputSchema};
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
 pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
@@ -172,7 +172,7 @@ pub fn messages<'py>(
     group: &Group,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
     let schema = PyBytes::new(py, &group.schema.message);
-    let messages = group.encoded.iter().map(EncodedBatch::message);
-    let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
+    let messages = group.messages().map_err(|error| task::internal(&error))?;
+    let messages = PyList::new(py, messages.iter().map(|message| PyBytes::new(py, message)))?;
     Ok((schema, messages))
 }

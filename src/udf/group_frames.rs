@@ -162,7 +162,7 @@ impl GroupFrames {
             // PARITY: text has as many chunks as there are batches then, and none or one without rows.
             for column in &mut native {
                 *column = column.take().filter(|(column, dtype)| {
-                    *dtype != Dtype::String || (group.encoded.len() == 1 && column.rows() > 0)
+                    *dtype != Dtype::String || (group.batches() == 1 && column.rows() > 0)
                 });
             }
         }
@@ -173,7 +173,7 @@ impl GroupFrames {
         } else {
             self.stock_columns(py, group, &native)?
         };
-        let one_chunk = self.combines || group.encoded.len() <= 1;
+        let one_chunk = self.combines || group.batches() <= 1;
         if let Some(frame) = self.build(py, group.rows, &native, &stock, one_chunk)? {
             // Not before: with other options stock refuses text that is not UTF-8 before it looks at the key.
             let key = if wants_key {
@@ -392,6 +392,17 @@ impl GroupFrames {
                     PyRuntimeError::new_err("bowstring: a string column is missing")
                 })?;
                 return builder.string_array(column, false);
+            }
+            Slot::Native {
+                dtype,
+                zero_copy_in_stock: true,
+            } => {
+                if let [Some(column)] = natives.as_slice()
+                    && let Some(view) = builder.view(*dtype, column)?
+                {
+                    return Ok(view);
+                }
+                *dtype
             }
             Slot::Native { dtype, .. } => *dtype,
             Slot::Stock { .. } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyModule};
+use pyo3::types::{PyBytes, PyList, PyModule};
 
 use super::blocks::dtype_maker;
 use super::conversions::Conversions;
@@ -15,6 +15,7 @@ use crate::frame::column::Column;
 use crate::frame::kind::Dtype;
 use crate::frame::to_pandas::Builder;
 use crate::worker::group::{Group, InputSchema};
+use crate::worker::group_reader::Join;
 
 /// Builds the Series of one task's groups.
 #[derive(Debug)]
@@ -60,6 +61,15 @@ impl GroupSeries {
         })
     }
 
+    /// Whether the batches of a group may be put together before they come here.
+    pub fn join(&self) -> Join {
+        if self.joins_series {
+            Join::Never
+        } else {
+            Join::Always
+        }
+    }
+
     /// The Series of a group's columns, in order.
     ///
     /// # Errors
@@ -76,7 +86,7 @@ impl GroupSeries {
         let native = self.columns.native(py, group, |_| false)?;
         let all: Vec<usize> = (0..native.len()).collect();
         // Of several Series pandas finds a common dtype; of no batch stock makes what it can.
-        if group.encoded.is_empty() || self.joins_series && group.encoded.len() > 1 {
+        if group.batches() == 0 || self.joins_series && group.batches() > 1 {
             return self.ask_stock(py, group, &all);
         }
         // Stock first, as it would raise before any function is called.
@@ -174,11 +184,20 @@ impl GroupSeries {
             rows: group.rows,
         };
         let arrays = PyList::empty(py);
-        for (column, dtype) in native.iter().flatten() {
+        let columns = native.iter().flatten();
+        for ((column, dtype), (_, maker)) in columns.zip(&self.makers) {
             arrays.append(if *dtype == Dtype::String {
                 builder.string_array(column, true)?
             } else {
-                builder.block(*dtype, &[Some(column)])?
+                let view = if maker.ends_with("read-only") {
+                    builder.view(*dtype, column)?
+                } else {
+                    None
+                };
+                match view {
+                    Some(view) => view,
+                    None => builder.block(*dtype, &[Some(column)])?,
+                }
             })?;
         }
         let made = self
@@ -207,10 +226,10 @@ impl GroupSeries {
         if !column.is_zero_copy_in_stock(dtype) {
             return Ok(dtype_maker(dtype));
         }
-        let chunked = group.encoded.len() > 1;
+        let chunked = group.batches() > 1;
         let key = (index, chunked);
         if !self.read_only.contains_key(&key) {
-            let (schema, _) = messages(py, group)?;
+            let schema = PyBytes::new(py, &group.schema.message);
             let batches = if chunked { 2 } else { 1 };
             let stock = self.conversions.stock.bind(py);
             let read_only = stock.call_method1("is_read_only", (schema, index, batches))?;

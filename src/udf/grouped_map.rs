@@ -72,7 +72,7 @@ impl GroupedMap {
             with_key: self.offsets.with_key,
             frames: GroupFrames::new(&self.conversions, &self.offsets),
             results: Results::new(py, &self.conversions)?,
-            output: self.conversions.output(),
+            output: self.conversions.output().borrowing(),
             verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
         task::run(py, infile.get(), outfile.get(), reader, &mut run)

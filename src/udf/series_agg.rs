@@ -60,11 +60,13 @@ impl SeriesAgg {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
+        let frames = GroupSeries::new(py, &self.conversions)?;
         let reader = self.conversions.reader(self.framing);
+        let reader = reader.joining(frames.join());
         let mut run = Run {
             py,
             task: self,
-            frames: GroupSeries::new(py, &self.conversions)?,
+            frames,
             calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
             output: self.conversions.output(),
         };
@@ -88,7 +90,7 @@ impl Step for Run<'_, '_> {
     }
 
     fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
-        if self.task.skips_empty && group.encoded.is_empty() {
+        if self.task.skips_empty && group.batches() == 0 {
             return Ok(false);
         }
         let series = self.frames.series(self.py, &group)?;

@@ -135,8 +135,10 @@ impl Answer {
         if !output.has_groups() {
             return Ok(());
         }
+        let borrows = output.borrows();
         let batch = output.take().map_err(|error| internal(&error))?;
-        self.write(py, output.schema(), batch)
+        self.write(py, output.schema(), batch)?;
+        self.settle(py, borrows)
     }
 
     /// The same with a column for each field.
@@ -148,8 +150,18 @@ impl Answer {
         if !output.has_groups() {
             return Ok(());
         }
+        let borrows = output.borrows();
         let batch = output.take_flat().map_err(|error| internal(&error))?;
-        self.write(py, output.flat_schema(), batch)
+        self.write(py, output.flat_schema(), batch)?;
+        self.settle(py, borrows)
+    }
+
+    /// Waits until everything is written, if it is in memory of the user's function.
+    fn settle(&mut self, py: Python<'_>, borrows: bool) -> PyResult<()> {
+        match &mut self.writer {
+            Some(writer) if borrows => py.detach(|| writer.settle()).map_err(PyErr::from),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

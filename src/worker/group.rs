@@ -5,14 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow_buffer::Buffer;
+use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer};
 use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{ArrowError, FieldRef, Schema, SchemaRef};
+use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 use bytes::BufMut;
 
 use super::group_reader::GroupReader;
+use super::whole_columns::can_join;
 use crate::wire::{
     CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
     is_plain, owner, plain_columns,
@@ -36,6 +38,10 @@ pub struct InputSchema {
     pub(super) decoded: SchemaRef,
     /// The projected fields of `decoded`, if [`plain_columns`] makes their arrays.
     pub(super) plain: Option<SchemaRef>,
+    /// Whether all columns are wanted and those of several batches can be put together.
+    pub(super) joins: bool,
+    /// Whether there is a column of text.
+    pub(super) has_text: bool,
 }
 
 impl InputSchema {
@@ -50,12 +56,16 @@ impl InputSchema {
         let decoded = Arc::new(Schema::new(decoded));
         let plain = is_plain(&decoded.fields) && projection.is_sorted_by(|one, next| one < next);
         let plain = plain.then(|| decoded.project(&projection).ok().map(Arc::new));
+        let is_text =
+            |field: &FieldRef| matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
         Self {
-            schema: Arc::new(schema),
-            projection,
             message,
             in_struct,
             plain: plain.flatten(),
+            joins: projection.len() == decoded.fields().len() && can_join(&decoded),
+            has_text: schema.fields().iter().any(is_text),
+            schema: Arc::new(schema),
+            projection,
             decoded,
         }
     }
@@ -211,8 +221,10 @@ pub struct Group {
     pub schema: Arc<InputSchema>,
     /// The projected columns of each batch.
     pub columns: Columns,
-    /// Every batch as it came.
+    /// Every batch as it came, unless their columns were put together.
     pub encoded: Vec<EncodedBatch>,
+    /// The rows of each batch whose columns were put together, so that there is one in `columns`.
+    pub joined: Vec<usize>,
     /// Number of rows in all batches.
     pub rows: usize,
     /// Nothing more of it comes, as is always so but for [`Parts`](super::group_reader::Framing::Parts).
@@ -262,9 +274,40 @@ impl Group {
             schema,
             columns,
             encoded,
+            joined: Vec::new(),
             rows,
             ends: true,
         })
+    }
+
+    /// How many batches have come.
+    pub fn batches(&self) -> usize {
+        self.encoded.len().max(self.joined.len())
+    }
+
+    /// The batches as whole encapsulated messages, for stock. Those that were put together are taken apart again, which
+    /// only groups with something unusual in them need.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they cannot be encoded, which is a bug.
+    pub fn messages(&self) -> Result<Vec<Vec<u8>>, ArrowError> {
+        match &self.columns {
+            Columns::Decoded(columns) if !self.joined.is_empty() => {
+                let columns = columns
+                    .iter()
+                    .map(|columns| encode(&self.schema, columns, &self.joined));
+                let encoded = columns.collect::<Result<Vec<_>, _>>()?;
+                Ok(encoded
+                    .iter()
+                    .flatten()
+                    .map(EncodedBatch::message)
+                    .collect())
+            }
+            Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_) => {
+                Ok(self.encoded.iter().map(EncodedBatch::message).collect())
+            }
+        }
     }
 
     /// The first row of the columns at these positions in the schema, or in the struct that holds
@@ -274,7 +317,15 @@ impl Group {
     ///
     /// Any [`WireError`] that decoding the columns gives. A group without rows has no first one.
     pub fn first_row(&self, columns: &[usize]) -> Result<RecordBatch, WireError> {
-        for EncodedBatch { metadata, body, .. } in &self.encoded {
+        let first = match (&self.columns, self.rows) {
+            (Columns::Decoded(whole), 1..) if !self.joined.is_empty() => {
+                let whole = whole.first().map(|whole| encode(&self.schema, whole, &[1]));
+                whole.and_then(Result::ok)
+            }
+            _ => None,
+        };
+        for EncodedBatch { metadata, body, .. } in self.encoded.iter().chain(first.iter().flatten())
+        {
             let header = MessageHeader::decode(metadata, "a record batch")?;
             let batch = header.record_batch()?;
             if batch.length() < 1 {
@@ -311,11 +362,81 @@ impl Group {
 
     /// Memory that the group keeps, in bytes.
     pub fn bytes(&self) -> usize {
-        self.encoded
-            .iter()
-            .map(|batch| batch.metadata.len() + batch.body.len())
-            .sum()
+        let encoded = self.encoded.iter();
+        let encoded: usize = encoded.map(|it| it.metadata.len() + it.body.len()).sum();
+        match &self.columns {
+            Columns::Decoded(columns) if !self.joined.is_empty() => {
+                let bytes = columns.iter().map(RecordBatch::get_array_memory_size);
+                encoded + bytes.sum::<usize>()
+            }
+            Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_) => encoded,
+        }
     }
+}
+
+/// Columns that were [put together](super::whole_columns) as batches of so many rows each, as they came.
+pub(super) fn encode(
+    schema: &InputSchema,
+    columns: &RecordBatch,
+    lengths: &[usize],
+) -> Result<Vec<EncodedBatch>, ArrowError> {
+    let mut first = 0;
+    let mut encoded = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        encoded.push(encode_one(schema, &columns.slice(first, *length))?);
+        first += length;
+    }
+    Ok(encoded)
+}
+
+fn encode_one(schema: &InputSchema, columns: &RecordBatch) -> Result<EncodedBatch, ArrowError> {
+    let sent = schema.schema.fields().iter().zip(columns.columns());
+    let arrays =
+        sent.map(
+            |(field, array)| match (field.data_type(), array.as_binary_opt::<i64>()) {
+                (DataType::Utf8 | DataType::Binary, Some(bytes)) => {
+                    let lengths = bytes.offsets().lengths();
+                    let range = bytes.value_offsets();
+                    let range = range.first().zip(range.last());
+                    let (first, last) =
+                        range.map_or((0, 0), |(first, last)| (first.as_usize(), last.as_usize()));
+                    let values = bytes.values().slice_with_length(first, last - first);
+                    let narrow = BinaryArray::try_new(
+                        OffsetBuffer::from_lengths(lengths),
+                        values,
+                        bytes.nulls().cloned(),
+                    );
+                    narrow.map(|array| Arc::new(array) as ArrayRef)
+                }
+                _ => Ok(Arc::clone(array)),
+            },
+        );
+    let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+    let fields = columns.schema();
+    let fields = fields.fields().iter().zip(&arrays);
+    let fields =
+        fields.map(|(field, array)| Field::clone(field).with_data_type(array.data_type().clone()));
+    let options = RecordBatchOptions::new().with_row_count(Some(columns.num_rows()));
+    let batch = RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        arrays,
+        &options,
+    )?;
+    let (_, encoded) = IpcDataGenerator::default().encode(
+        &batch,
+        &mut DictionaryTracker::new(false),
+        &IpcWriteOptions::default(),
+        &mut IpcWriteContext::default(),
+    )?;
+    let mut metadata = encoded.ipc_message;
+    metadata.resize(metadata.len().next_multiple_of(8), 0);
+    Ok(EncodedBatch {
+        metadata,
+        body: Buffer::from_vec(encoded.arrow_data),
+        compressed: false,
+        whole: None,
+        unwrapped: None,
+    })
 }
 
 /// What became of one batch.

@@ -3,11 +3,16 @@
 use std::io;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use byteorder::{BigEndian, ByteOrder};
 
-use super::group::{Columns, Decoded, EncodedBatch, Group, InputSchema, encapsulate, guarded};
+use super::group::{
+    Columns, Decoded, EncodedBatch, Group, InputSchema, encapsulate, encode, guarded,
+};
 use super::input::Input;
+use super::whole_columns::WholeColumns;
+use crate::memory::Failure;
 use crate::wire::{
     Fault, Found, MessageHeader, MessagePrefix, WireError, nullable, text_as_bytes, unwrap_struct,
 };
@@ -46,6 +51,17 @@ impl Framing {
     }
 }
 
+/// Whether a reader puts the columns of a group's batches together, see [`WholeColumns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// Batches stay as they came.
+    Never,
+    /// Unless there is text: who converts it looks at the batches.
+    UnlessText,
+    /// Where all columns are wanted and can be put together.
+    Always,
+}
+
 /// The last eight bytes of an Arrow stream.
 const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
@@ -63,6 +79,7 @@ pub struct GroupReader {
     in_stream: bool,
     in_struct: bool,
     text_as_bytes: bool,
+    join: Join,
     groups: u64,
     /// Rows of the group that were handed over.
     rows_before: usize,
@@ -89,6 +106,7 @@ impl GroupReader {
             in_stream: false,
             in_struct: false,
             text_as_bytes: false,
+            join: Join::Never,
             groups: 0,
             rows_before: 0,
         }
@@ -109,24 +127,39 @@ impl GroupReader {
         self
     }
 
+    /// Puts the columns of a group of several batches together, for whoever would do it afterwards. The columns of
+    /// text have to be decoded [as bytes](Self::text_as_bytes).
+    #[must_use]
+    pub fn joining(mut self, join: Join) -> Self {
+        self.join = join;
+        self
+    }
+
     /// The next group, or `None` at the end of the data section. Blocks on the socket.
     ///
     /// # Errors
     ///
     /// Any [`WireError`]; the stream is out of step afterwards.
     pub fn next_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
-        let encoded = match self.framing {
+        let arrived = match self.framing {
             Framing::BatchPerGroup | Framing::Unread | Framing::Unwrapped => {
-                self.next_batch_of_task(input)?.map(|batch| vec![batch])
+                let batch = self.next_batch_of_task(input)?;
+                batch.map(|batch| Arrived::of(vec![batch]))
             }
             Framing::StreamPerGroup => self.next_stream(input)?,
-            Framing::Parts => self.next_part(input)?,
+            Framing::Parts => self.next_part(input)?.map(Arrived::of),
             Framing::Cogrouped => self.next_side(input)?,
         };
-        let (Some(mut encoded), Some(schema)) = (encoded, self.schema()) else {
+        let (Some(Arrived { mut encoded, whole }), Some(schema)) = (arrived, self.schema()) else {
             return Ok(None);
         };
-        let (columns, rows) = if self.framing == Framing::Unread {
+        let mut joined = Vec::new();
+        let (columns, rows) = if let Some(whole) = whole {
+            let (batch, lengths) = finish(whole, input)?;
+            joined = lengths;
+            let rows = batch.num_rows();
+            (Columns::Decoded(vec![batch]), rows)
+        } else if self.framing == Framing::Unread {
             (Columns::Decoded(Vec::new()), 0)
         } else {
             self.decode(&schema, &mut encoded)?
@@ -145,6 +178,7 @@ impl GroupReader {
             schema,
             columns,
             encoded,
+            joined,
             rows,
             ends,
         }))
@@ -166,7 +200,7 @@ impl GroupReader {
         read_batch(input, unwraps)
     }
 
-    fn next_stream(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+    fn next_stream(&mut self, input: &mut Input) -> Result<Option<Arrived>, WireError> {
         match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
             0 => Ok(None),
             1 => self.read_stream(input).map(Some),
@@ -192,7 +226,7 @@ impl GroupReader {
         Ok(Some(batch.into_iter().collect()))
     }
 
-    fn next_side(&mut self, input: &mut Input) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+    fn next_side(&mut self, input: &mut Input) -> Result<Option<Arrived>, WireError> {
         if self.side == 1 {
             return self.read_stream(input).map(Some);
         }
@@ -203,13 +237,28 @@ impl GroupReader {
         }
     }
 
-    fn read_stream(&mut self, input: &mut Input) -> Result<Vec<EncodedBatch>, WireError> {
+    fn read_stream(&mut self, input: &mut Input) -> Result<Arrived, WireError> {
         self.read_schema(input)?;
-        let mut batches = Vec::with_capacity(1);
+        let mut arrived = Arrived::of(Vec::with_capacity(1));
+        let schema = self.schema().filter(|schema| self.joins(schema));
+        let mut joins = true;
         while let Some(batch) = read_batch(input, false)? {
-            batches.push(batch);
+            arrived.encoded.push(batch);
+            // A group of one batch is in one piece already.
+            let several = arrived.whole.is_some() || arrived.encoded.len() > 1;
+            if let (Some(schema), true) = (&schema, joins && several) {
+                joins = arrived.join(schema, input)?;
+            }
         }
-        Ok(batches)
+        Ok(arrived)
+    }
+
+    fn joins(&self, schema: &InputSchema) -> bool {
+        match self.join {
+            Join::Never => false,
+            Join::UnlessText => schema.joins && !schema.has_text,
+            Join::Always => schema.joins,
+        }
     }
 
     /// Reads a schema message. Within a task they repeat byte for byte, so all but the first are
@@ -294,6 +343,57 @@ impl GroupReader {
             rows,
         ))
     }
+}
+
+/// What has come of a group.
+struct Arrived {
+    /// The batches; those that are not yet in `whole`.
+    encoded: Vec<EncodedBatch>,
+    whole: Option<WholeColumns>,
+}
+
+impl Arrived {
+    fn of(encoded: Vec<EncodedBatch>) -> Self {
+        Self {
+            encoded,
+            whole: None,
+        }
+    }
+
+    /// Puts the batches together with those before. `false` if one of them cannot be; then all are as they came.
+    fn join(&mut self, schema: &InputSchema, input: &mut Input) -> Result<bool, WireError> {
+        let mut batches = std::mem::take(&mut self.encoded).into_iter();
+        while let Some(mut batch) = batches.next() {
+            let decoded = batch.decode(schema)?;
+            if let Ok(Decoded::Columns(columns)) = decoded {
+                let whole = self
+                    .whole
+                    .get_or_insert_with(|| WholeColumns::new(&columns.schema()));
+                if whole.has_room(&columns) {
+                    whole.append(&columns, input.spare())?;
+                    continue;
+                }
+            }
+            if let Some(whole) = self.whole.take() {
+                let (columns, lengths) = finish(whole, input)?;
+                self.encoded = encode(schema, &columns, &lengths).map_err(bug)?;
+            }
+            self.encoded.push(batch);
+            self.encoded.extend(batches);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+fn finish(whole: WholeColumns, input: &mut Input) -> Result<(RecordBatch, Vec<usize>), WireError> {
+    whole.finish(input.spare()).map_err(bug)
+}
+
+/// Columns that were put together wrongly.
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
+fn bug(error: ArrowError) -> WireError {
+    WireError::Panicked(Failure::Bug(error.to_string()))
 }
 
 /// The schema at the beginning of a stream, which stays there to be read. `None` if it is not as it should be.

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags};
 
 use super::spare::Spare;
+use crate::memory::OutOfMemory;
 use crate::wire::WireError;
 
 /// Bytes that are read ahead of what is asked for, at most.
@@ -28,6 +29,12 @@ const PAUSE: Timespec = Timespec {
     tv_nsec: 10_000_000,
 };
 
+/// How long a worker waits for a task before it is idle.
+const IDLE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 500_000_000,
+};
+
 /// Bytes of a large body.
 const LARGE: usize = 64 << 10;
 
@@ -35,8 +42,14 @@ const LARGE: usize = 64 << 10;
 /// however large, allocates little.
 const MAX_STEP: usize = 16 << 20;
 
-/// Of the largest values that Arrow has, and of its buffers on the wire.
-const ALIGNMENT: usize = 64;
+/// Bytes that are asked for at once: memory that is new is zeroed before, and should be in the cache still when it is filled.
+const FILLED_AT_ONCE: usize = 1 << 20;
+
+/// Bytes of large buffers that are kept for later ones, as long as there is work.
+const KEPT_BYTES: usize = 512 << 20;
+
+/// Of the largest values that Spark sends, decimals. Large memory of an allocator has it, too.
+const ALIGNMENT: usize = 16;
 
 /// Buffered reader that never asks the socket for more than one read at a time.
 #[derive(Debug)]
@@ -63,7 +76,7 @@ impl Input {
             end: 0,
             ahead: CHUNK,
             low_water_mark: 1,
-            spare: Spare::default(),
+            spare: Spare::new(KEPT_BYTES),
         }
     }
 
@@ -88,6 +101,22 @@ impl Input {
             self.end = retried(|| self.socket.read(&mut self.buffer))?;
         }
         Ok(self.start < self.end)
+    }
+
+    /// As [`Self::wait`]. A worker that has nothing to do for a while keeps no memory for what is read next.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does.
+    pub fn wait_for_task(&mut self) -> io::Result<bool> {
+        if self.start == self.end && !self.spare.is_empty() {
+            let mut waiting = [PollFd::new(&self.socket, PollFlags::IN)];
+            let poll = || rustix::event::poll(&mut waiting, Some(&IDLE));
+            if rustix::io::retry_on_intr(poll)? == 0 {
+                self.let_go();
+            }
+        }
+        self.wait()
     }
 
     /// Waits for `length` bytes without taking them. `None` if they are more than the buffer holds, or
@@ -214,31 +243,49 @@ impl Input {
         expected: &'static str,
     ) -> Result<Buffer, WireError> {
         let start = head.len().next_multiple_of(ALIGNMENT);
-        let mut memory = self.spare.take(start + length.min(MAX_STEP));
-        memory.resize(memory.len().max(start), 0);
-        if let Some(target) = memory.as_slice_mut().get_mut(start - head.len()..start) {
+        let out_of_memory = |_| OutOfMemory {
+            what: expected,
+            bytes: length,
+        };
+        let first = start + length.min(MAX_STEP);
+        let mut memory = self.spare.take(first).map_err(out_of_memory)?;
+        if memory.len() < start {
+            memory.resize(start, 0);
+        }
+        if let Some(target) = memory.get_mut(start - head.len()..start) {
             target.copy_from_slice(head);
         }
-        let (mut filled, length) = (start, start.saturating_add(length));
-        while filled < length {
-            // Doubling keeps the copies of growing below twice the length.
-            let end = filled + (length - filled).min(MAX_STEP.max(filled));
-            memory.resize(memory.len().max(end), 0);
-            let target = memory.as_slice_mut().get_mut(filled..end);
+        let (mut filled, end) = (start, start.saturating_add(length));
+        while filled < end {
+            // Doubling keeps the copies of growing below twice the length, where there are any: the kernel can move pages.
+            if filled == memory.capacity() {
+                let more = (end - filled).min(MAX_STEP.max(filled));
+                memory.try_reserve_exact(more).map_err(out_of_memory)?;
+            }
+            let next = end.min(memory.capacity()).min(filled + FILLED_AT_ONCE);
+            if memory.len() < next {
+                memory.resize(next, 0);
+            }
+            let target = memory.get_mut(filled..next);
             let count = self
                 .read_full(target.unwrap_or_default())
                 .map_err(|source| WireError::Io { expected, source })?;
             filled += count;
-            if filled < end {
+            if filled < next {
                 return Err(WireError::Truncated { expected });
             }
         }
-        memory.truncate(length);
+        memory.truncate(end);
         self.ahead = if length >= LARGE { LITTLE } else { CHUNK };
         Ok(self.spare.lend(memory))
     }
 
-    /// Keeps no memory for what is read next.
+    /// Memory of earlier batches and columns, for later ones.
+    pub fn spare(&mut self) -> &mut Spare {
+        &mut self.spare
+    }
+
+    /// Keeps no memory for what is read next: there may be nothing for long.
     pub fn let_go(&mut self) {
         self.spare.clear();
     }

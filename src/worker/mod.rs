@@ -15,6 +15,7 @@ pub mod read_ahead;
 #[cfg(feature = "python")]
 mod serve;
 pub mod spare;
+mod whole_columns;
 pub mod write_behind;
 
 #[cfg(feature = "python")]

@@ -97,13 +97,13 @@ impl SharedInput {
         self.with(py, peek_schema)
     }
 
-    /// Waits for the next byte. `false` at the end of the stream.
+    /// Waits for the next task. `false` at the end of the stream.
     ///
     /// # Errors
     ///
     /// Fails if the socket does.
     pub fn wait(&self, py: Python<'_>) -> PyResult<bool> {
-        self.with(py, Input::wait)
+        self.with(py, Input::wait_for_task)
     }
 }
 

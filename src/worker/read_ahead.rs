@@ -75,7 +75,6 @@ impl ReadAhead {
             .name("bowstring-read".to_owned())
             .spawn(move || {
                 theirs.fill(&mut input, &mut reader);
-                input.let_go();
                 input
             })?;
         Ok(Self {
@@ -197,6 +196,13 @@ impl Shared {
         state.bytes += bytes;
         state.end = end;
         self.filled.notify_one();
-        true
+        // A group that is larger than the limit is the only one that waits: no other is read meanwhile.
+        while state.bytes > self.limit && state.end.is_none() && !state.abandoned {
+            state = self
+                .drained
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        !state.abandoned
     }
 }

@@ -1,61 +1,106 @@
-//! Memory of batches that were read and let go, for those that are read next.
+//! Memory of batches and columns that were read and let go, for those that are read next.
 //!
-//! A batch of some megabytes is more than the allocator keeps for itself: it would come fresh from the kernel each time,
-//! page by page, which costs as much as reading it.
+//! A buffer of some megabytes is more than the allocator keeps for itself: it would come fresh from the kernel each time,
+//! page by page, which costs as much as reading it. All of it is given back when the worker has nothing to do.
 
-use std::collections::VecDeque;
-use std::ops::RangeInclusive;
+use std::collections::{TryReserveError, VecDeque};
 
-use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_buffer::Buffer;
 
-/// Bytes of buffers that are kept. Smaller ones the allocator has at hand, larger ones are given back at once.
-const SIZES: RangeInclusive<usize> = 64 << 10..=4 << 20;
+/// Bytes from which on a buffer is kept. Smaller ones the allocator has at hand.
+const LARGE: usize = 64 << 10;
 
-/// Bytes that are remembered in all, those that are still in use too: what is read ahead, and some batches more.
-const MOST_BYTES: usize = 16 << 20;
+/// How many are asked whether they are free.
+const ASKED: usize = 64;
 
-/// How many are asked whether they are free: they become so in the order in which they were lent.
-const ASKED: usize = 3;
+/// What a buffer of a batch may have in excess: a larger one may be wanted for a column.
+const TIMES_TOO_LARGE: usize = 8;
 
 /// Buffers that were lent, oldest first; some of them are still in use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Spare {
     lent: VecDeque<Buffer>,
     bytes: usize,
+    /// Bytes that are remembered in all, those that are still in use too.
+    most_bytes: usize,
 }
 
 impl Spare {
-    /// Memory for `length` bytes. What is in it, if anything, means nothing.
-    pub fn take(&mut self, length: usize) -> MutableBuffer {
-        if !SIZES.contains(&length) {
-            return MutableBuffer::with_capacity(length);
+    /// Remembers at most so many bytes.
+    pub fn new(most_bytes: usize) -> Self {
+        Self {
+            lent: VecDeque::new(),
+            bytes: 0,
+            most_bytes,
         }
-        for _ in 0..self.lent.len().min(ASKED) {
-            match self.pop().map(Buffer::into_mutable) {
-                Some(Ok(memory)) if memory.capacity() >= length => return memory,
-                Some(Err(in_use)) => self.push(in_use),
-                Some(Ok(_)) | None => {}
+    }
+
+    /// Memory with room for `length` bytes. What is in it, if anything, means nothing.
+    ///
+    /// # Errors
+    ///
+    /// There is no such memory.
+    pub fn take(&mut self, length: usize) -> Result<Vec<u8>, TryReserveError> {
+        if length >= LARGE {
+            let fits = length..length.saturating_mul(TIMES_TOO_LARGE);
+            if let Some(memory) = self.free(|capacity| fits.contains(&capacity)) {
+                return Ok(memory);
             }
         }
-        // The next batch may be somewhat larger. What nobody writes to costs no memory, and the kernel's zeros no time.
-        MutableBuffer::from_len_zeroed(length + length / 8)
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(length)?;
+        Ok(memory)
+    }
+
+    /// Memory for what may become large: the largest that is free, or none yet.
+    pub fn take_largest(&mut self) -> Vec<u8> {
+        self.free(|_| true).unwrap_or_default()
+    }
+
+    /// The largest free one that fits.
+    fn free(&mut self, fits: impl Fn(usize) -> bool) -> Option<Vec<u8>> {
+        let mut largest: Option<Vec<u8>> = None;
+        for _ in 0..self.lent.len().min(ASKED) {
+            let buffer = self.pop()?;
+            let least = largest.as_ref().map_or(0, Vec::capacity);
+            if !fits(buffer.capacity()) || buffer.capacity() <= least {
+                self.push(buffer);
+                continue;
+            }
+            match buffer.into_vec::<u8>() {
+                Ok(memory) => {
+                    if let Some(other) = largest.replace(memory) {
+                        self.push(Buffer::from_vec(other));
+                    }
+                }
+                Err(in_use) => self.push(in_use),
+            }
+        }
+        largest
     }
 
     /// Makes a buffer of memory, to have it back when nobody else has it any more.
-    pub fn lend(&mut self, memory: MutableBuffer) -> Buffer {
-        let buffer = Buffer::from(memory);
-        if SIZES.contains(&buffer.capacity()) {
+    pub fn lend(&mut self, memory: Vec<u8>) -> Buffer {
+        let keeps = (LARGE..=self.most_bytes).contains(&memory.capacity());
+        let buffer = Buffer::from_vec(memory);
+        if keeps {
             self.push(buffer.clone());
-            while self.bytes > MOST_BYTES {
+            while self.bytes > self.most_bytes {
                 self.pop();
             }
         }
         buffer
     }
 
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.lent.is_empty()
+    }
+
     /// Gives back what is free, and forgets what is in use.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.lent.clear();
+        self.bytes = 0;
     }
 
     fn push(&mut self, buffer: Buffer) {
@@ -74,52 +119,62 @@ impl Spare {
 mod tests {
     use super::*;
 
-    fn filled(spare: &mut Spare, length: usize) -> MutableBuffer {
-        let mut memory = spare.take(length);
-        memory.resize(length, 0);
-        memory.as_slice_mut().fill(7);
+    fn filled(spare: &mut Spare, length: usize) -> Vec<u8> {
+        let mut memory = spare.take(length).unwrap();
+        memory.clear();
+        memory.resize(length, 7);
         memory
     }
 
     #[test]
     fn memory_comes_back_when_nobody_has_it() {
-        let mut spare = Spare::default();
+        let mut spare = Spare::new(16 << 20);
         let memory = filled(&mut spare, 100_000);
         let first = spare.lend(memory);
         let address = first.as_ptr();
-        assert_ne!(spare.take(100_000).as_ptr(), address, "still in use");
+        let other = spare.take(90_000).unwrap();
+        assert_ne!(other.as_ptr(), address, "in use");
         drop(first);
-        assert_eq!(
-            spare.take(110_000).as_ptr(),
-            address,
-            "the next may be larger"
-        );
+        let again = spare.take(90_000).unwrap();
+        assert_eq!(again.as_ptr(), address);
         assert_eq!(spare.bytes, 0);
     }
 
     #[test]
     fn a_part_that_is_kept_keeps_the_whole() {
-        let mut spare = Spare::default();
+        let mut spare = Spare::new(16 << 20);
         let memory = filled(&mut spare, 100_000);
         let part = spare.lend(memory).slice(99_999);
-        let other = spare.take(100_000);
+        let other = spare.take(100_000).unwrap();
         drop(other);
         assert_eq!(part.as_slice(), [7]);
     }
 
     #[test]
-    fn little_is_kept() {
-        let mut spare = Spare::default();
-        for length in [10, 1 << 20, 100 << 20] {
-            let memory = spare.take(length);
+    fn a_column_gets_the_largest_and_a_batch_what_is_not_much_too_large() {
+        let mut spare = Spare::new(64 << 20);
+        for length in [1 << 20, 16 << 20, 2 << 20] {
+            let memory = filled(&mut spare, length);
             spare.lend(memory);
         }
+        assert_eq!(spare.take(100 << 10).unwrap().capacity(), 100 << 10);
+        assert_eq!(spare.take_largest().capacity(), 16 << 20);
+        assert!((1 << 20..=2 << 20).contains(&spare.take(1 << 20).unwrap().capacity()));
         assert_eq!(spare.lent.len(), 1);
-        for _ in 0..100 {
-            let memory = MutableBuffer::with_capacity(1 << 20);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_was_allowed() {
+        let mut spare = Spare::new(16 << 20);
+        for length in [10, 17 << 20] {
+            let memory = spare.take(length).unwrap();
             spare.lend(memory);
         }
-        assert!(spare.bytes <= MOST_BYTES);
+        assert_eq!(spare.bytes, 0);
+        for _ in 0..100 {
+            spare.lend(Vec::with_capacity(1 << 20));
+        }
+        assert!(spare.bytes <= 16 << 20);
         spare.clear();
         assert_eq!(spare.bytes, 0);
     }

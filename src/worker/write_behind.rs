@@ -26,10 +26,18 @@ const COPIED_BYTES: usize = 64 << 10;
 /// Bytes of copied messages that are written at once.
 const WRITTEN_BYTES: usize = 256 << 10;
 
+/// What the writer gets.
+#[derive(Debug)]
+enum Item {
+    Batch(RecordBatch),
+    /// Everything before is written when this is dropped.
+    Settled(SyncSender<()>),
+}
+
 /// The sending half, held by the main thread.
 #[derive(Debug)]
 pub struct WriteBehind {
-    batches: Option<SyncSender<RecordBatch>>,
+    batches: Option<SyncSender<Item>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -61,8 +69,24 @@ impl WriteBehind {
         let sent = self
             .batches
             .as_ref()
-            .is_some_and(|batches| batches.send(batch).is_ok());
+            .is_some_and(|batches| batches.send(Item::Batch(batch)).is_ok());
         if sent { Ok(()) } else { self.finish() }
+    }
+
+    /// Waits until all batches are written and let go of. Must be called without the GIL, which letting go may need.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn settle(&mut self) -> io::Result<()> {
+        let (settled, wait) = sync_channel(1);
+        let batches = self.batches.as_ref();
+        let sent = batches.is_some_and(|batches| batches.send(Item::Settled(settled)).is_ok());
+        if sent && wait.recv().is_ok() {
+            Ok(())
+        } else {
+            self.finish()
+        }
     }
 
     /// Ends the stream and waits until everything is written. Must be called without the GIL.
@@ -81,13 +105,8 @@ impl WriteBehind {
     }
 }
 
-fn write_all(
-    socket: File,
-    schema: &Schema,
-    rows: usize,
-    queue: &Receiver<RecordBatch>,
-) -> io::Result<()> {
-    let Ok(first) = queue.recv() else {
+fn write_all(socket: File, schema: &Schema, rows: usize, queue: &Receiver<Item>) -> io::Result<()> {
+    let Ok(Item::Batch(first)) = queue.recv() else {
         return Ok(());
     };
     let mut output = Output {
@@ -102,10 +121,23 @@ fn write_all(
             output.append(&encoder.encode(&batch.slice(first, length)).map_err(to_io)?)?;
         }
         output.flush()?;
-        next = queue.recv().ok();
+        drop(batch);
+        next = next_batch(queue);
     }
     output.append(&encoder.finish().map_err(to_io)?)?;
     output.flush()
+}
+
+/// `None` when there will be no more.
+fn next_batch(queue: &Receiver<Item>) -> Option<RecordBatch> {
+    loop {
+        match queue.recv() {
+            Ok(Item::Batch(batch)) => return Some(batch),
+            // Nobody waits any more if it cannot be sent.
+            Ok(Item::Settled(settled)) => drop(settled.send(())),
+            Err(_) => return None,
+        }
+    }
 }
 
 /// The socket, and small messages on their way to it.
