@@ -172,7 +172,10 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Runs a Python source as a module, visible to the others and to `pickle`.
+/// Runs a Python source as a module, visible to the others as `_bowstring_{name}`.
+///
+/// For itself and for `pickle` it is a module of PySpark, as its file is: who looks for the user's function on
+/// the stack passes over it (`context_provider` of `pyspark/logger/worker_io.py`, Spark 4.1 to 4.3).
 fn load<'py>(py: Python<'py>, name: &str, source: &str) -> PyResult<Bound<'py, PyModule>> {
     let path = py
         .import("pyspark")?
@@ -185,10 +188,10 @@ fn load<'py>(py: Python<'py>, name: &str, source: &str) -> PyResult<Bound<'py, P
         .getattr("cache")?
         .set_item(&file, (source.len(), py.None(), lines, &file))?;
     let (source, file) = (CString::new(source)?, CString::new(file)?);
-    PyModule::from_code(
-        py,
-        &source,
-        &file,
-        &CString::new(format!("_bowstring_{name}"))?,
-    )
+    let full_name = CString::new(format!("pyspark.bowstring.{name}"))?;
+    let module = PyModule::from_code(py, &source, &file, &full_name)?;
+    py.import("sys")?
+        .getattr("modules")?
+        .set_item(format!("_bowstring_{name}"), &module)?;
+    Ok(module)
 }
