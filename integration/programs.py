@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
 
 from canonical import error_of
 from runner import prove_worker, start_session
@@ -68,6 +69,58 @@ def rows_with_variables(spark: SparkSession) -> dict[str, list[Any]]:
         for name in variables:
             del spark.sparkContext.environment[name]
     return answers
+
+
+def pipelined_mode(spark: SparkSession) -> dict[str, Any]:
+    """What functions of several kinds see of the mode, one after another, with this worker and with stock."""
+
+    def seen() -> str:
+        import subprocess
+
+        name = "SPARK_PIPELINED_UDF"
+        inherited = subprocess.run(["printenv", name], capture_output=True, text=True, check=False)
+        return f"{os.environ.get(name)} {os.getenv(name)} {inherited.stdout.strip()}"
+
+    class Unpickled:
+        def __init__(self) -> None:
+            self.found = ""
+
+        def __setstate__(self, state: Any) -> None:
+            self.found = seen()
+
+        def __getstate__(self) -> Any:
+            return {"found": ""}
+
+    early = Unpickled()
+
+    def frames(taken: Any) -> Any:
+        for pdf in taken:
+            yield pdf.assign(seen=f"{seen()} {early.found}")
+
+    def frame(pdf: pd.DataFrame) -> pd.DataFrame:
+        return pdf.assign(seen=f"{seen()} {early.found}")
+
+    def outcome() -> Any:
+        ddl, table = "id long, seen string", spark.range(1).coalesce(1)
+        found = {
+            "grouped": table.groupBy("id").applyInPandas(frame, ddl),
+            "plain": table.select(udf(lambda _: seen(), "string")("id")),
+            "mapped": table.mapInPandas(frames, ddl),
+            "optimised": table.select(udf(lambda _: seen(), "string", useArrow=True)("id")),
+            "grouped again": table.groupBy("id").applyInPandas(frame, ddl),
+        }
+        return {name: [list(row) for row in rows.collect()] for name, rows in found.items()}
+
+    def threads(pdf: pd.DataFrame) -> pd.DataFrame:
+        return pdf.assign(threads=str([thread.name for thread in threading.enumerate()]))
+
+    worker = spark.sparkContext.pythonExec
+    ours = outcome()
+    found = spark.range(1).groupBy("id").applyInPandas(threads, "id long, threads string").collect()
+    spark.sparkContext.pythonExec = os.environ["BOWSTRING_PYTHON"]
+    stock = outcome()
+    spark.sparkContext.pythonExec = worker
+    return {"ours": ours, "stock": stock, "our threads": found[0].threads}
 
 
 def worker_pids(spark: SparkSession) -> list[list[tuple[int, int]]]:
@@ -203,6 +256,7 @@ PROGRAMS: dict[str, Callable[[SparkSession], Any]] = {
     for program in (
         rows,
         rows_with_variables,
+        pipelined_mode,
         worker_pids,
         dies_by_exit,
         dies_by_signal,

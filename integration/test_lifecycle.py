@@ -109,10 +109,6 @@ def test_bowstring_variables_do_not_change_the_answer(everyday: Finished) -> Non
 SETTINGS = {
     "simple_workers": ("3.5", {"spark.python.use.daemon": "false"}),
     "unix_sockets": ("4.1", {"spark.python.unix.domain.socket.enabled": "true"}),
-    "unix_sockets_and_pipelining": (
-        "4.3",
-        {"spark.python.unix.domain.socket.enabled": "true", "spark.python.udf.pipelined.enabled": "true"},
-    ),
 }
 """Since when, and Spark configuration that only a new application can have."""
 
@@ -123,6 +119,20 @@ def test_spark_settings_do_not_change_the_answer(lifecycle: Environment, setting
     if tuple(map(int, since.split("."))) > tuple(map(int, lifecycle.spark.split("."))):
         pytest.skip(f"since Spark {since}")
     finished = run_programs(lifecycle, ["rows"], tmp_path, conf=conf)
+    assert finished.answers["rows"] == ROWS
+    assert finished.left == {}
+
+
+def test_a_function_sees_pipelined_mode_as_in_stock(lifecycle: Environment, tmp_path: Path) -> None:
+    if tuple(map(int, lifecycle.spark.split("."))) < (4, 3):
+        pytest.skip("since Spark 4.3")
+    conf = {"spark.python.unix.domain.socket.enabled": "true", "spark.python.udf.pipelined.enabled": "true"}
+    finished = run_programs(lifecycle, ["rows", "pipelined_mode"], tmp_path, conf=conf)
+    answer = finished.answers["pipelined_mode"]
+    assert answer["ours"] == answer["stock"]
+    assert answer["ours"]["grouped"] == [[0, "1 1 1 1 1 1"]]
+    if not is_stand_in(lifecycle):
+        assert answer["our threads"] == "['MainThread']"
     assert finished.answers["rows"] == ROWS
     assert finished.left == {}
 

@@ -23,6 +23,8 @@ _KINDS = {number: kind for family in _FAMILIES for number, kind in family.KINDS.
 _WRAPS = [name for family in _FAMILIES for name in getattr(family, "WRAPS", ())]
 _AROUND = {number: around for family in _FAMILIES for number, around in getattr(family, "AROUND", {}).items()}
 
+_PIPELINED = "SPARK_PIPELINED_UDF"
+
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
 
@@ -39,11 +41,22 @@ def install(native, stock_classes, self_test):
     return proven
 
 
+class _Unhidden:
+    """A deserializer that gives the variable back, which PySpark has looked for by then and the user's function may."""
+
+    def __init__(self, streams, pipelined):
+        self._streams = streams
+        self._pipelined = pipelined
+
+    def load_stream(self, infile):
+        os.environ[_PIPELINED] = self._pipelined
+        return self._streams.load_stream(infile)
+
+
 def _hook(native, line, stock_classes, proven):
     original_single = worker.read_single_udf
     wrapped, singles = [], []
     around = None
-    pipelined = os.environ.get("SPARK_PIPELINED_UDF")
 
     def read_single_udf(*args, **kwargs):
         nonlocal around
@@ -71,15 +84,13 @@ def _hook(native, line, stock_classes, proven):
             # They hold the user's function, which must not outlive its task.
             wrapped.clear()
             singles.clear()
-            if pipelined is not None:
-                # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
-                if ours is None or ours[1] is result[3]:
-                    os.environ["SPARK_PIPELINED_UDF"] = pipelined
-                else:
-                    os.environ.pop("SPARK_PIPELINED_UDF", None)
             if ours is None:
                 return result
             func, streams = ours
+            # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
+            pipelined = None if streams is result[3] else os.environ.pop(_PIPELINED, None)
+            if pipelined is not None:
+                return func, result[1], _Unhidden(streams, pipelined), streams
             return func, result[1], streams, streams
 
         return read
