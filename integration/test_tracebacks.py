@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,8 @@ LINES = [
 
 
 @pytest.fixture(scope="module", params=LINES)
-def answers(request: pytest.FixtureRequest) -> Answers:
-    """The error texts of every case, under every setting, of both sides."""
+def found(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """What the program says of every case under every setting, and of crashes."""
     chosen = request.config.getoption("--environments").split(",")
     if chosen != [""] and request.param not in chosen:
         pytest.skip("not an environment of this run")
@@ -55,8 +56,13 @@ def answers(request: pytest.FixtureRequest) -> Answers:
     command = [make(environment), PROGRAM, build_bowstring(environment.python)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WHOLE_RUN, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return {(line.pop("case"), line.pop("setting")): line for line in lines}
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def answers(found: list[dict[str, Any]]) -> Answers:
+    """The error texts of every case, under every setting, of both sides."""
+    return {(line["case"], line["setting"]): line for line in found if "case" in line}
 
 
 def shown(text: str, without_locals: str) -> list[str]:
@@ -119,6 +125,31 @@ def test_switched_off_the_text_is_stocks(answers: Answers) -> None:
     stock = list(tracebacks(answers, "stock", settings))
     assert len(stock) > 100
     assert list(tracebacks(answers, "without notes", settings)) == stock
+
+
+def crash_frames(report: str) -> list[tuple[str, str]]:
+    """File, from PySpark's folder on, and function of each frame of the thread that crashed, outermost last."""
+    stack = re.search(r"^Current thread .*\n((?:  File .*\n)+)", report, re.M)
+    assert stack is not None, report
+    frames = re.findall(r'  File "(.+)", line \d+ in (.+)', stack[1])
+    return [(path.rpartition("/pyspark/")[2], function) for path, function in frames]
+
+
+@pytest.mark.parametrize("kind", ["groups", "stream"])
+def test_a_crash_is_reported_with_stocks_frames(found: list[dict[str, Any]], kind: str) -> None:
+    """From the function to `main`, without those that do not run here, and nothing beneath."""
+    (reports,) = (line["crashes"] for line in found if "crashes" in line)
+    stock, bowstring = (crash_frames(reports[side][kind]) for side in ("stock", "bowstring"))
+    daemon = next(place for place, (path, _) in enumerate(stock) if path == "daemon.py")
+    above = stock[:daemon]
+    shared = [frame for frame in bowstring if not frame[0].startswith("bowstring/")]
+    rest = iter(above)
+    assert all(frame in rest for frame in shared), (above, shared)
+    assert shared[0] == above[0]
+    main = above.index(("worker.py", "main"))
+    assert shared[-len(above[main:]) :] == above[main:]
+    if kind == "stream":
+        assert ("worker.py", "process") in shared
 
 
 def without_notes(lines: list[str]) -> list[str]:

@@ -12,7 +12,10 @@ import builtins
 import datetime
 import decimal
 import json
+import os
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,8 +30,18 @@ import pyarrow as pa
 import pyspark
 from pyspark.sql import types as T
 
-from jvm_client import Daemon, spark_environment
-from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from jvm_client import ConnectionLost, Daemon, spark_environment
+from task_bytes import (
+    DIALECTS,
+    SCALAR_PANDAS_ITER,
+    Task,
+    Udf,
+    encode_data,
+    encode_groups,
+    encode_preamble,
+    grouped_offsets,
+    pickle_command,
+)
 
 # A worker that fails ends, so each task gets a new one; this daemon's need not import everything again.
 STOCK = """
@@ -49,6 +62,9 @@ SETTINGS = {
 
 WITHOUT_NOTES = ("simplified", "full")
 """Settings under which the notes are switched off as well."""
+
+WITH_CRASHES = "full"
+"""The setting under which workers crash, too."""
 
 PAIRS = T.StructType([T.StructField("s", T.StringType()), T.StructField("v", T.DoubleType())])
 DAYS = [datetime.date(2020, 1, 2)] * 3
@@ -345,6 +361,37 @@ def encode(case: Case) -> tuple[bytes, bytes]:
     return encode_preamble(dialect, task), encode_groups(dialect, groups)
 
 
+def crashes(pdf):
+    """Dies as a function of compiled code does that reads where nothing is."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def crashes_in_its_loop(batches):
+    """The same, for an iterator."""
+    for batch in batches:
+        yield crashes(batch)
+
+
+def crash_reports(daemon: Daemon, folder: str) -> dict[str, str]:
+    """What the fault handler writes of a worker that crashes: in a task with groups, and in one that is a stream."""
+    dialect = DIALECTS[pyspark.__version__]
+    batch = pa.record_batch({"v": pa.array([1, 2, 3])})
+    stream = Task(Udf(pickle_command(crashes_in_its_loop, T.LongType()), [0]), SCALAR_PANDAS_ITER)
+    tasks = {
+        "groups": encode(Case(crashes)),
+        "stream": (encode_preamble(dialect, stream), encode_data(dialect, SCALAR_PANDAS_ITER, [batch])),
+    }
+    reports = {}
+    for name, parts in tasks.items():
+        with daemon.connect() as worker:
+            try:
+                worker.run(*parts, timing_longs=dialect.timing_longs)
+            except ConnectionLost:
+                worker.wait_for_exit()
+            reports[name] = (Path(folder) / str(worker.pid)).read_text()
+    return reports
+
+
 def main(bowstring: str) -> None:
     """Sends every case to a stock daemon, to bowstring's, and to one without notes, for each setting."""
     dialect = DIALECTS[pyspark.__version__]
@@ -359,6 +406,9 @@ def main(bowstring: str) -> None:
         if setting in WITHOUT_NOTES:
             commands["without notes"] = (native, {**environment, "BOWSTRING_ERROR_NOTES": "off"})
         with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            if setting == WITH_CRASHES:
+                environment["PYTHON_FAULTHANDLER_DIR"] = folder
             daemons = {side: stack.enter_context(Daemon(*how)) for side, how in commands.items()}
             for name, parts in tasks.items():
                 texts = {}
@@ -366,6 +416,9 @@ def main(bowstring: str) -> None:
                     with daemon.connect() as worker:
                         texts[side] = worker.run(*parts, timing_longs=dialect.timing_longs).traceback
                 print(json.dumps({"case": name, "setting": setting, **texts}), flush=True)
+            if setting == WITH_CRASHES:
+                reports = {side: crash_reports(daemons[side], folder) for side in ("stock", "bowstring")}
+                print(json.dumps({"crashes": reports}), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ use crate::interpreter::embed;
 
 mod child;
 mod fork;
+mod frameless;
 mod imports;
 mod nursery;
 mod program;
@@ -44,7 +45,7 @@ pub fn run(launch: Launch) -> anyhow::Result<ExitCode> {
     let control = take_control().context("take the control socket off standard input")?;
     *START.lock().unwrap_or_else(PoisonError::into_inner) = Some(Start { launch, control });
     pyo3::append_to_inittab!(_bowstring_zygote);
-    let code = interpret(&program)?;
+    let code = frameless::exit_code(interpret(&program)?);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
@@ -63,12 +64,17 @@ fn take_control() -> std::io::Result<OwnedFd> {
 /// Built in under a name that only [`PROGRAM`] knows.
 #[pymodule(gil_used = true)]
 fn _bowstring_zygote(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(serve, module)?)
+    module.add_function(wrap_pyfunction!(begin, module)?)
 }
 
-/// Runs the zygote; returns only with an exception.
+/// Has [`serve`] run when this program is off the stack.
 #[pyfunction]
 #[pyo3(name = "run")]
+fn begin(py: Python<'_>) -> PyResult<()> {
+    frameless::unwind_to(py, serve)
+}
+
+/// Runs the zygote.
 fn serve(py: Python<'_>) -> PyResult<()> {
     let start = START.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(Start { launch, control }) = start else {
