@@ -190,6 +190,66 @@ def takes_much_memory(spark: SparkSession) -> dict[str, Any]:
     return {"ours": ours, "stock": stock}
 
 
+SCRIPT = """#!/bin/sh
+export BY_SCRIPT=yes PYTHONPATH="{folder}/more:$PYTHONPATH" OPENBLAS_NUM_THREADS="${{OPENBLAS_NUM_THREADS:-3}}"
+ulimit -n 777
+umask 077
+exec '{python}' -s -X dev_of_nobody "$@"
+"""
+"""Stands where the Python is expected, and starts it."""
+
+
+def started_by_a_script(spark: SparkSession) -> dict[str, Any]:
+    """What functions see of a script in the Python's place; with stock and with this worker."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "more").mkdir()
+    (folder / "more" / "only_by_script.py").write_text("answer = 42\n")
+    script = folder / "python-by-script"
+    script.write_text(SCRIPT.format(folder=folder, python=os.environ["BOWSTRING_PYTHON"]))
+    script.chmod(0o755)
+
+    def facts() -> dict[str, Any]:
+        import resource
+        import sys
+
+        try:
+            import only_by_script
+
+            module = only_by_script.answer
+        except ImportError as error:
+            module = type(error).__name__
+        mask = os.umask(0)
+        os.umask(mask)
+        names = ("BY_SCRIPT", "PYTHONPATH", "OPENBLAS_NUM_THREADS", "JE_ARROW_MALLOC_CONF")
+        return {
+            **{name: os.environ.get(name) for name in names},
+            "module": module,
+            "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "mask": mask,
+            "directory": os.getcwd(),
+            "executable": sys.executable,
+            "prefix": sys.prefix,
+            "flags": repr(sys.flags),
+            "options": repr(sys._xoptions),
+            "path": [entry for entry in sys.path if "userFiles" not in entry],
+        }
+
+    def outcome() -> Any:
+        table = spark.range(1).groupBy()
+        table = table.applyInPandas(lambda pdf: pdf.assign(s=json.dumps(facts())), "id long, s string")
+        rdd = spark.sparkContext.parallelize([0], 1).map(lambda _: facts())
+        return {"grouped": json.loads(table.collect()[0].s), "rdd": rdd.collect()[0]}
+
+    worker = spark.sparkContext.pythonExec
+    spark.sparkContext.environment["BOWSTRING_PYTHON"] = str(script)
+    ours = outcome()
+    del spark.sparkContext.environment["BOWSTRING_PYTHON"]
+    spark.sparkContext.pythonExec = str(script)
+    stock = outcome()
+    spark.sparkContext.pythonExec = worker
+    return {"ours": ours, "stock": stock}
+
+
 def cancelled(spark: SparkSession, function: Callable[[Path], Callable[[pd.DataFrame], pd.DataFrame]]) -> Any:
     """Cancels a job whose workers would never end. How long they live on, and what a job after them answers."""
     directory = Path(tempfile.mkdtemp())
@@ -257,6 +317,7 @@ PROGRAMS: dict[str, Callable[[SparkSession], Any]] = {
         rows,
         rows_with_variables,
         pipelined_mode,
+        started_by_a_script,
         worker_pids,
         dies_by_exit,
         dies_by_signal,

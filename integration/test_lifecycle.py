@@ -24,7 +24,7 @@ KILLED_WITHIN = 15.0
 def everyday(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """One session with defaults: jobs one after another, settings, cancelled jobs, the end."""
     cancelled = ["cancelled_while_sleeping", "cancelled_while_busy"]
-    names = ["worker_pids", "rows_with_variables", *cancelled, "left_after_stop"]
+    names = ["worker_pids", "rows_with_variables", "started_by_a_script", *cancelled, "left_after_stop"]
     return run_programs(lifecycle, names, tmp_path_factory.mktemp("everyday"))
 
 
@@ -104,6 +104,13 @@ def test_bowstring_variables_do_not_change_the_answer(everyday: Finished) -> Non
     answers = everyday.answers["rows_with_variables"]
     assert answers == dict.fromkeys(answers, ROWS)
     assert len(answers) == 3
+
+
+def test_what_a_script_in_the_pythons_place_sets_reaches_functions(everyday: Finished) -> None:
+    answer = everyday.answers["started_by_a_script"]
+    facts = answer["stock"]["grouped"]
+    assert (facts["BY_SCRIPT"], facts["module"], facts["files"], facts["mask"]) == ("yes", 42, 777, 0o077)
+    assert answer["ours"] == answer["stock"]
 
 
 SETTINGS = {

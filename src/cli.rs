@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::control::{Launch, ZYGOTE_NAME};
+use crate::control::{Launch, ZYGOTE_NAME, variables};
 
 /// The jobs of this one binary.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub enum Role {
 
 /// Decides from the arguments, `argv[0]` included, and from `BOWSTRING_DISABLE`.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Role {
-    let disabled = std::env::var_os("BOWSTRING_DISABLE").is_some_and(|value| value == "1");
-    choose(arguments, disabled)
+    // The supervisor says what is wrong with a value that is neither.
+    choose(arguments, variables::disabled().unwrap_or_default())
 }
 
 /// Prints a text that was asked for on standard output.
@@ -99,6 +99,8 @@ Which Python
 
 Environment (for executors: spark.executorEnv.NAME)
   BOWSTRING_PYTHON            interpreter whose packages are used, such as /venv/bin/python
+                              or a script that starts one, as stock may be given
+  BOWSTRING_PYTHON_TIMEOUT    seconds that such a script may take to start it (default 120)
   BOWSTRING_PREIMPORT         modules to import once for all workers, separated by commas; replaces
                               the default (numpy, pandas, pyarrow and parts of PySpark); empty: none
   BOWSTRING_SPARE_WORKERS     workers kept ready for the next task (default 2)
@@ -158,6 +160,7 @@ mod tests {
             arguments: vec![],
             warm_up: WarmUp::Never,
             restore: vec![],
+            predecessor: None,
         };
         let words = |name: &str| [vec![name.into()], launch.to_arguments()].concat();
         assert_eq!(

@@ -2,22 +2,20 @@
 
 use std::io::{IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use crate::control::variables;
 
 /// Starts logging as `BOWSTRING_LOG` and `BOWSTRING_LOG_FORMAT` say.
 ///
+/// The daemon refuses what they cannot be; until then, and for other roles, it counts as not said.
+///
 /// Writes happen on the thread that logs, so no thread is in the way of a fork.
 pub fn init() {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .with_env_var("BOWSTRING_LOG")
-        .from_env_lossy();
+    let filter = variables::log_filter().unwrap_or_else(|_| variables::default_filter());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let json = std::env::var_os("BOWSTRING_LOG_FORMAT").is_some_and(|format| format == "json");
+    let json = variables::logs_json().unwrap_or_default();
     // A second call changes nothing: whoever embeds us may have a subscriber already.
     let started = if json {
         builder.json().try_init()

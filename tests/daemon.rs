@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 mod jvm;
+mod launchers;
 
 use jvm::{
     Connection, Daemon, EVALUATOR, SECRET, Scratch, bowstring, daemon, group_members, lives,
@@ -81,11 +82,18 @@ fn refuses_to_start_with_a_setting_that_makes_no_sense() {
         ("BOWSTRING_NATIVE", "verify:2"),
         ("BOWSTRING_ERROR_NOTES", "maybe"),
         ("BOWSTRING_SPARE_WORKERS", "many"),
+        ("BOWSTRING_READ_AHEAD_BYTES", "many"),
+        ("BOWSTRING_PYTHON_TIMEOUT", "0"),
+        ("BOWSTRING_PREIMPORT", "numpy pandas"),
+        ("BOWSTRING_LOG", "loud"),
+        ("BOWSTRING_LOG_FORMAT", "xml"),
+        ("BOWSTRING_DISABLE", "yes"),
     ] {
         let output = daemon(WORKER).env(name, value).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(&format!("{name}={value}")), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(&format!("{name}={value} is not ")), "{said}");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsStr;
 
-use anyhow::{Context, bail};
+use super::variables::{Nonsense, parse};
 
 /// `BOWSTRING_ERROR_NOTES`: whether an error says which group it was raised for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,19 +22,24 @@ impl ErrorNotes {
     /// # Errors
     ///
     /// Names the values that it may have.
-    pub fn from_environment() -> anyhow::Result<Self> {
+    pub fn from_environment() -> Result<Self, Nonsense> {
         Self::parse(env::var_os("BOWSTRING_ERROR_NOTES").as_deref())
     }
 
-    fn parse(text: Option<&OsStr>) -> anyhow::Result<Self> {
-        match text.map(OsStr::to_str) {
-            None | Some(Some("on")) => Ok(Self::On),
-            Some(Some("off")) => Ok(Self::Off),
-            Some(_) => {
-                let text = text.unwrap_or_default().display();
-                bail!("BOWSTRING_ERROR_NOTES={text} is neither on nor off")
-            }
-        }
+    fn parse(value: Option<&OsStr>) -> Result<Self, Nonsense> {
+        let Some(value) = value else {
+            return Ok(Self::On);
+        };
+        parse(
+            "BOWSTRING_ERROR_NOTES",
+            value,
+            "on or off",
+            |text| match text {
+                "on" => Some(Self::On),
+                "off" => Some(Self::Off),
+                _ => None,
+            },
+        )
     }
 }
 
@@ -56,31 +61,25 @@ impl Native {
     /// # Errors
     ///
     /// Names the values that it may have.
-    pub fn from_environment() -> anyhow::Result<Self> {
+    pub fn from_environment() -> Result<Self, Nonsense> {
         Self::parse(env::var_os("BOWSTRING_NATIVE").as_deref())
     }
 
-    fn parse(text: Option<&OsStr>) -> anyhow::Result<Self> {
-        let Some(text) = text else {
+    fn parse(value: Option<&OsStr>) -> Result<Self, Nonsense> {
+        let Some(value) = value else {
             return Ok(Self::On);
         };
-        match text.to_str() {
-            Some("on") => Some(Self::On),
-            Some("off") => Some(Self::Off),
-            Some("verify") => Some(Self::Verify(1.0)),
-            Some(other) => other
+        let allowed = "on, off, verify, or verify: and a share of the groups above 0 and up to 1, such \
+                       as verify:0.01";
+        parse("BOWSTRING_NATIVE", value, allowed, |text| match text {
+            "on" => Some(Self::On),
+            "off" => Some(Self::Off),
+            "verify" => Some(Self::Verify(1.0)),
+            other => other
                 .strip_prefix("verify:")
                 .and_then(|share| share.parse().ok())
                 .filter(|share| *share > 0.0 && *share <= 1.0)
                 .map(Self::Verify),
-            None => None,
-        }
-        .with_context(|| {
-            let text = text.display();
-            format!(
-                "BOWSTRING_NATIVE={text} is not on, off, verify, or verify: and a share of the groups \
-                 above 0 and up to 1, such as verify:0.01"
-            )
         })
     }
 }
@@ -89,7 +88,7 @@ impl Native {
 mod tests {
     use super::*;
 
-    fn native(text: &str) -> anyhow::Result<Native> {
+    fn native(text: &str) -> Result<Native, Nonsense> {
         Native::parse(Some(OsStr::new(text)))
     }
 

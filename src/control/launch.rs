@@ -22,6 +22,23 @@ pub enum WarmUp {
     Never,
 }
 
+impl WarmUp {
+    /// How it is said on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ThenFork => "then-fork",
+            Self::WhileForking => "while-forking",
+            Self::Never => "never",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        [Self::ThenFork, Self::WhileForking, Self::Never]
+            .into_iter()
+            .find(|known| known.word() == word)
+    }
+}
+
 /// Everything a zygote is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
@@ -33,17 +50,41 @@ pub struct Launch {
     pub warm_up: WarmUp,
     /// Variables that were set for the zygote alone, with what Spark gave; workers get that back.
     pub restore: Vec<(OsString, Option<OsString>)>,
+    /// The Python whose process the zygote has taken, if a launcher has started one.
+    pub predecessor: Option<Predecessor>,
+}
+
+/// What a Python knew beyond what its process has, and keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Its version, such as `3.11`.
+    pub version: OsString,
+    /// The options on its command line, such as `-s` or `-X` and `dev`.
+    pub options: Vec<OsString>,
+    /// Its `sys.path`, if a program inside it may have changed that; otherwise empty.
+    pub path: Vec<OsString>,
 }
 
 impl Launch {
-    /// `warm-up` ‖ `program` ‖ (`NAME` | `NAME=VALUE`)… ‖ `--` ‖ `arguments`…
+    /// \[`version` ‖ `option`… ‖ `--` ‖ (`=` `entry of sys.path`)… ‖ `--`\] ‖ `warm-up` ‖ `program` ‖
+    /// (`NAME` | `NAME=VALUE`)… ‖ `--` ‖ `arguments`…
+    ///
+    /// The part in brackets is a predecessor's; `hand_over.py` writes the same.
     pub fn to_arguments(&self) -> Vec<OsString> {
-        let warm_up = match self.warm_up {
-            WarmUp::ThenFork => "then-fork",
-            WarmUp::WhileForking => "while-forking",
-            WarmUp::Never => "never",
-        };
-        let mut all = vec![warm_up.into(), self.program.clone().into_os_string()];
+        let mut all = Vec::new();
+        if let Some(predecessor) = &self.predecessor {
+            all.push(predecessor.version.clone());
+            all.extend(predecessor.options.iter().cloned());
+            all.push("--".into());
+            all.extend(predecessor.path.iter().map(|entry| {
+                let mut item = OsString::from("=");
+                item.push(entry);
+                item
+            }));
+            all.push("--".into());
+        }
+        all.push(self.warm_up.word().into());
+        all.push(self.program.clone().into_os_string());
         for (name, value) in &self.restore {
             let mut item = name.clone();
             if let Some(value) = value {
@@ -61,26 +102,33 @@ impl Launch {
     /// runs the internal role by hand.
     pub fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut arguments = arguments.into_iter();
-        let warm_up = match arguments.next()?.to_str()? {
-            "then-fork" => WarmUp::ThenFork,
-            "while-forking" => WarmUp::WhileForking,
-            "never" => WarmUp::Never,
-            _ => return None,
+        let mut first = arguments.next()?;
+        let predecessor = if first.as_bytes().first()?.is_ascii_digit() {
+            let version = first;
+            let options = until_dashes(&mut arguments)?;
+            let path = until_dashes(&mut arguments)?;
+            first = arguments.next()?;
+            Some(Predecessor {
+                version,
+                options,
+                path: path
+                    .iter()
+                    .map(|item| item.as_bytes().strip_prefix(b"="))
+                    .map(|entry| Some(OsString::from_vec(entry?.to_vec())))
+                    .collect::<Option<_>>()?,
+            })
+        } else {
+            None
         };
+        let warm_up = WarmUp::of_word(first.to_str()?)?;
         let program = arguments.next()?.into();
-        let mut restore = Vec::new();
-        loop {
-            let item = arguments.next()?;
-            if item == "--" {
-                break;
-            }
-            restore.push(split(&item));
-        }
+        let restore = until_dashes(&mut arguments)?;
         Some(Self {
             program,
             arguments: arguments.collect(),
             warm_up,
-            restore,
+            restore: restore.iter().map(|item| split(item)).collect(),
+            predecessor,
         })
     }
 
@@ -105,6 +153,17 @@ impl Launch {
 
 /// The module that serves connections unless Spark names another.
 const DEFAULT_WORKER_MODULE: &str = "pyspark.worker";
+
+/// The arguments up to `--`, which is taken too; `None` if there is none.
+fn until_dashes(arguments: &mut impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    let mut before = Vec::new();
+    loop {
+        match arguments.next()? {
+            end if end == "--" => return Some(before),
+            item => before.push(item),
+        }
+    }
+}
 
 /// Splits `NAME=VALUE`; a name alone stands for a variable that was not set.
 fn split(item: &OsStr) -> (OsString, Option<OsString>) {
@@ -132,6 +191,7 @@ mod tests {
                 ("EMPTY".into(), Some("".into())),
                 ("SET".into(), Some("a=b".into())),
             ],
+            predecessor: None,
         }
     }
 
@@ -139,6 +199,22 @@ mod tests {
     fn survives_the_command_line() {
         for arguments in [&[][..], &["pyspark.worker"], &["--", "x"]] {
             let launch = launch(arguments);
+            assert_eq!(Launch::from_arguments(launch.to_arguments()), Some(launch));
+        }
+    }
+
+    #[test]
+    fn a_predecessor_survives_the_command_line() {
+        for (options, path) in [
+            (&[][..], &[][..]),
+            (&["-sE", "-W", "error"][..], &["", "--", "/a"][..]),
+        ] {
+            let mut launch = launch(&["pyspark.worker"]);
+            launch.predecessor = Some(Predecessor {
+                version: "3.11".into(),
+                options: options.iter().map(Into::into).collect(),
+                path: path.iter().map(Into::into).collect(),
+            });
             assert_eq!(Launch::from_arguments(launch.to_arguments()), Some(launch));
         }
     }

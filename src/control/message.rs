@@ -26,9 +26,13 @@ pub enum Ending {
 /// Zygote → supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromZygote {
+    /// The first word of a zygote that a launcher has led to: its process, which need not be the
+    /// launcher's.
+    Here(NonZeroI32),
     /// The worker module can be imported: the port may be published.
     Ready,
-    /// It cannot. The text says why, in one line; the zygote exits after it.
+    /// It cannot, or a launcher has led to a Python that cannot be embedded. The text says why, in one
+    /// line; the zygote exits after it.
     Unusable(String),
     /// There are this many threads where only one may be, so nothing can be forked; the zygote exits
     /// after it.
@@ -60,6 +64,7 @@ impl FromZygote {
     /// `tag: u8` ‖ the fields, native byte order: both ends are the same binary on the same machine.
     pub fn encode(&self) -> Vec<u8> {
         match self {
+            Self::Here(pid) => [&b"H"[..], &pid.get().to_ne_bytes()].concat(),
             Self::Ready => b"R".to_vec(),
             Self::Unusable(text) => {
                 let mut end = text.len().min(PACKET_LIMIT - 1);
@@ -106,6 +111,7 @@ impl FromZygote {
     fn parse(packet: &[u8]) -> Option<Self> {
         let (tag, body) = packet.split_first()?;
         Some(match tag {
+            b'H' => Self::Here(pid(body)?),
             b'R' if body.is_empty() => Self::Ready,
             b'U' => Self::Unusable(String::from_utf8(body.to_vec()).ok()?),
             b'C' => Self::Crowded(u32::from_ne_bytes(body.try_into().ok()?)),
@@ -147,6 +153,7 @@ mod tests {
             peak_kib: 1 << 40,
         };
         vec![
+            FromZygote::Here(pid),
             FromZygote::Ready,
             FromZygote::Unusable("no module named pyspark".to_owned()),
             FromZygote::Crowded(3),

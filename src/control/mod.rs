@@ -9,8 +9,9 @@ mod channel;
 mod conversions;
 mod launch;
 mod message;
+pub mod variables;
 
 pub use channel::{Packet, pair, receive, send};
 pub use conversions::{ErrorNotes, Native};
-pub use launch::{Launch, WarmUp, ZYGOTE_NAME};
+pub use launch::{Launch, Predecessor, WarmUp, ZYGOTE_NAME};
 pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, Unreadable};

@@ -1,6 +1,6 @@
 //! Starts the embedded CPython as if the environment's own executable had been run.
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CString, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -8,20 +8,23 @@ use anyhow::Context;
 
 /// Runs the whole life of an interpreter whose program is `code`; returns its exit code.
 ///
-/// This is what `program -c code` does, by CPython's own entry point: environment variables, `site`,
+/// This is what `program options… -c code` does, by CPython's own entry point: environment variables, `site`,
 /// the virtual environment and `sys.executable` come out as they do there. Blocks until the code ends.
 ///
 /// # Errors
 ///
-/// Before the interpreter starts, and only for a path that holds a zero byte.
+/// Before the interpreter starts, and only for a word that holds a zero byte.
 #[expect(
     unsafe_code,
     reason = "there is no safe way into an interpreter that is configured by its command line"
 )]
-pub(crate) fn main(program: &Path, code: &str) -> anyhow::Result<c_int> {
-    let program = CString::new(program.as_os_str().as_bytes()).context("name the interpreter")?;
-    let code = CString::new(code).context("give the interpreter its program")?;
-    let arguments = [program.as_c_str(), c"-c", code.as_c_str()];
+pub(crate) fn main(program: &Path, options: &[OsString], code: &str) -> anyhow::Result<c_int> {
+    let arguments = std::iter::once(program.as_os_str())
+        .chain(options.iter().map(OsString::as_os_str))
+        .chain(["-c", code].map(OsStr::new))
+        .map(|argument| CString::new(argument.as_bytes()))
+        .collect::<Result<Vec<_>, _>>()
+        .context("write the interpreter's command line")?;
     let mut pointers: Vec<*mut c_char> = arguments
         .iter()
         .map(|argument| argument.as_ptr().cast_mut())

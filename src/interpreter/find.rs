@@ -9,43 +9,48 @@ use rustix::fs::Access;
 use super::NoPython;
 use super::probe::{self, Version};
 
-/// A Python that can be embedded: found, and of the right version.
+/// A Python that can be embedded.
 #[derive(Clone, Debug)]
-pub struct Environment {
-    /// The interpreter, by the path that selects its environment: a link in a virtual environment is
-    /// not resolved.
-    pub program: PathBuf,
+pub enum Environment {
+    /// An interpreter of the right version, by the path that selects its environment: a link in a
+    /// virtual environment is not resolved.
+    Plain(PathBuf),
+    /// What starts an interpreter, or may: a script, a shim. Its version is known once it has.
+    Launcher(PathBuf),
 }
 
 impl Environment {
     /// Chooses the environment's Python and compares its version with the embedded one.
     ///
-    /// Runs it only if its files do not tell the version.
+    /// Runs nothing.
     ///
     /// # Errors
     ///
     /// [`NoPython`], which says what to set.
     pub fn choose() -> Result<Self, NoPython> {
         let program = program()?;
-        let Some(built) = embedded() else {
-            return Ok(Self { program });
+        let Some(found) = probe::identify(&program) else {
+            return Ok(Self::Launcher(program));
         };
-        let (program, found) = probe::identify(program)?;
-        if found == built {
-            Ok(Self { program })
-        } else {
-            Err(NoPython::OtherVersion {
-                program,
-                found,
-                built,
-            })
-        }
+        check(&program, found)?;
+        Ok(Self::Plain(program))
     }
 }
 
-/// The version inside this binary; `None` in a build without Python.
-fn embedded() -> Option<Version> {
-    option_env!("BOWSTRING_PYTHON_VERSION").and_then(|text| text.parse().ok())
+/// Compares a Python's version with the one inside this binary. In a build without Python, any will do.
+///
+/// # Errors
+///
+/// [`NoPython::OtherVersion`].
+pub fn check(program: &Path, found: Version) -> Result<(), NoPython> {
+    match option_env!("BOWSTRING_PYTHON_VERSION").and_then(|text| text.parse().ok()) {
+        Some(built) if built != found => Err(NoPython::OtherVersion {
+            program: program.to_owned(),
+            found,
+            built,
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The environment's Python: named, beside us, active, on the `PATH`, or the one we were built with.

@@ -2,10 +2,10 @@
 //!
 //! [`Environment::choose`] finds the interpreter of an environment and checks that it is of the
 //! version we embed. Arguments that are not for us run that very executable; the zygote embeds the
-//! same version under the same name (`embed`), so both see the same packages.
+//! same version under the same name (`embed`), so both see the same packages. What only starts an
+//! interpreter is run, down to that interpreter, which gives its process to the zygote ([`launcher`]).
 
 use std::ffi::OsString;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -16,9 +16,10 @@ use thiserror::Error;
 #[cfg(feature = "python")]
 pub(crate) mod embed;
 mod find;
+pub(crate) mod launcher;
 mod probe;
 
-pub use find::Environment;
+pub use find::{Environment, check};
 pub use probe::{NoVersion, Version};
 
 /// Why no Python could be chosen. All of these are for whoever configured the executor.
@@ -35,14 +36,6 @@ pub enum NoPython {
     /// The one that was named is bowstring, which would start itself for ever.
     #[error("BOWSTRING_PYTHON={} is bowstring itself; name a Python", .0.display())]
     Ourselves(PathBuf),
-    /// It did not say its version.
-    #[error("{} does not run as a Python", program.display())]
-    Mute {
-        /// The interpreter that was asked.
-        program: PathBuf,
-        /// What came of it.
-        source: io::Error,
-    },
     /// It is another version than the one inside this binary.
     #[error(
         "{} is Python {found}, but this bowstring is built for Python {built}; install the \

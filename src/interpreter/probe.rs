@@ -1,17 +1,14 @@
-//! Which version a Python is, if possible without running it.
+//! Which version a Python is, without running it.
 //!
 //! Starting an interpreter costs some 20 ms, more on a network file system, and an executor starts a
-//! daemon for every set of environment variables.
+//! daemon for every set of environment variables. Only what is not plainly a Python has to be run, and
+//! then once, in the zygote's place: see [`launcher`](super::launcher).
 
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::str::FromStr;
-
-use super::NoPython;
 
 /// Major and minor: what must agree for compiled packages to load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +40,12 @@ impl FromStr for Version {
     }
 }
 
-/// Finds the version of an interpreter, and the interpreter behind a script that only starts one.
-///
-/// # Errors
-///
-/// [`NoPython::Mute`] when it had to be run and did not answer.
-pub(super) fn identify(program: PathBuf) -> Result<(PathBuf, Version), NoPython> {
+/// The version of an interpreter, by the files around it; `None` where they do not tell.
+pub(super) fn identify(program: &Path) -> Option<Version> {
     // A script (pyenv's shims, a wrapper) says nothing about the files around it.
-    if is_binary(&program)
-        && let Some(version) = from_configuration(&program).or_else(|| from_name(&program))
-    {
-        return Ok((program, version));
-    }
-    ask(&program).map_err(|source| NoPython::Mute { program, source })
+    is_binary(program)
+        .then(|| from_configuration(program).or_else(|| from_name(program)))
+        .flatten()
 }
 
 fn is_binary(program: &Path) -> bool {
@@ -91,30 +81,6 @@ fn from_name(program: &Path) -> Option<Version> {
         .join("lib/python".to_owned() + version);
     library.is_dir().then(|| version.parse().ok()).flatten()
 }
-
-/// Runs the interpreter.
-fn ask(program: &Path) -> io::Result<(PathBuf, Version)> {
-    let output = Command::new(program)
-        .args(["-c", QUESTION])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
-    // The answer is the last line: a sitecustomize may print before it.
-    let answer = output.stdout.rsplit(|&byte| byte == b'\n').nth(1);
-    let parse = |answer: &[u8]| {
-        let at = answer.iter().position(|&byte| byte == b' ')?;
-        let version = std::str::from_utf8(&answer[..at]).ok()?.parse().ok()?;
-        let executable = Path::new(std::ffi::OsStr::from_bytes(&answer[at + 1..]));
-        Some((executable.to_owned(), version))
-    };
-    answer
-        .and_then(parse)
-        .ok_or_else(|| io::Error::other(format!("it ended with {}", output.status)))
-}
-
-/// Version and true path, through the bytes of standard output so that no encoding interferes.
-const QUESTION: &str = "import os, sys; sys.stdout.flush(); \
-     os.write(1, b'\\n%d.%d ' % sys.version_info[:2] + os.fsencode(sys.executable) + b'\\n')";
 
 #[cfg(test)]
 mod tests {

@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::obituary::{Obituary, Told};
 use super::settings::Settings;
-use super::zygote::{News, Zygote};
+use super::zygote::{Dead, News, Zygote};
 use crate::control::{Ending, FromZygote, Launch, WarmUp};
+use crate::interpreter::launcher;
 
 /// Zygotes that may die one after another without having forked.
 const STILLBIRTHS_LIMIT: u32 = 3;
@@ -69,6 +70,8 @@ pub(super) struct Crew {
     ready: Option<oneshot::Sender<()>>,
     launch: Launch,
     zygote: Option<Zygote>,
+    /// A launcher has made zygotes in process groups of their own.
+    strays: bool,
     /// Zygotes that have been started since one has last forked.
     stillbirths: u32,
     spares: VecDeque<Spare>,
@@ -97,7 +100,8 @@ impl Crew {
             .context("adopt orphans")?;
         let launch = settings.launch.clone();
         Ok(Self {
-            zygote: Some(Zygote::spawn(&launch)?),
+            zygote: Some(Zygote::spawn(&launch, settings.launcher_patience)?),
+            strays: false,
             settings,
             inbox,
             ready: Some(ready),
@@ -127,6 +131,8 @@ impl Crew {
                 news = news(self.zygote.as_ref()) => self.take_news(news)?,
                 _ = children.recv() => self.reap()?,
                 () = until(self.pause) => self.pause = None,
+                () = ended_apart(self.zygote.as_ref()) => self.zygote_left()?,
+                () = until(self.zygote.as_ref().and_then(|zygote| zygote.due)) => self.overdue()?,
             }
         }
     }
@@ -140,7 +146,10 @@ impl Crew {
             Some(zygote) => zygote,
             none => {
                 self.stillbirths += 1;
-                none.insert(Zygote::spawn(&self.launch)?)
+                none.insert(Zygote::spawn(
+                    &self.launch,
+                    self.settings.launcher_patience,
+                )?)
             }
         };
         self.waiting.retain(|answer| !answer.is_closed());
@@ -224,6 +233,7 @@ impl Crew {
 
     fn hear(&mut self, (message, descriptor): News) -> anyhow::Result<()> {
         match message {
+            FromZygote::Here(pid) => self.welcome(pid),
             FromZygote::Ready => {
                 if let Some(ready) = self.ready.take() {
                     // Nobody waits for it if the daemon is ending.
@@ -231,6 +241,10 @@ impl Crew {
                 }
             }
             FromZygote::Unusable(why) => {
+                let why = match self.settings.launcher_patience {
+                    Some(_) => format!("{}: {why}", self.launch.program.display()),
+                    None => why,
+                };
                 if self.ready.is_some() {
                     bail!(why);
                 }
@@ -255,6 +269,54 @@ impl Crew {
             } => self.dismiss(pid, ending, Some(peak_kib)),
         }
         Ok(())
+    }
+
+    /// The launcher has done its part.
+    fn welcome(&mut self, pid: NonZeroI32) {
+        let (Some(zygote), Some(pid)) = (&mut self.zygote, Pid::from_raw(pid.get())) else {
+            return;
+        };
+        zygote.arrived(pid);
+        self.strays |= zygote.other_group().is_some();
+        let launcher = self.launch.program.display();
+        tracing::info!(
+            "{launcher} has led to the zygote, process {}",
+            pid.as_raw_nonzero()
+        );
+    }
+
+    /// The launcher takes too long.
+    fn overdue(&mut self) -> anyhow::Result<()> {
+        let launcher = self.launch.program.display();
+        let seconds = self
+            .settings
+            .launcher_patience
+            .unwrap_or_default()
+            .as_secs();
+        let why = format!(
+            "{launcher} has not started a Python within {seconds} s (BOWSTRING_PYTHON_TIMEOUT); {}",
+            launcher::ADVICE
+        );
+        // Killed.
+        drop(self.zygote.take());
+        self.launcher_failed(why)
+    }
+
+    fn launcher_failed(&mut self, why: String) -> anyhow::Result<()> {
+        if self.ready.is_some() || self.stillbirths >= STILLBIRTHS_LIMIT {
+            bail!(why);
+        }
+        tracing::error!("{why}");
+        self.pause = Some(Instant::now() + REBIRTH_PAUSE * 2_u32.pow(self.stillbirths));
+        Ok(())
+    }
+
+    /// The zygote has ended, and its launcher may go on.
+    fn zygote_left(&mut self) -> anyhow::Result<()> {
+        match self.zygote.take() {
+            Some(zygote) => self.zygote_died(zygote, None),
+            None => Ok(()),
+        }
     }
 
     fn enlist(&mut self, pid: NonZeroI32, pidfd: Option<OwnedFd>) {
@@ -321,18 +383,22 @@ impl Crew {
                 Err(error) => return Err(error).context("reap children"),
             };
             let ending = ending(status);
-            match self.zygote.take_if(|zygote| zygote.is(pid)) {
-                Some(mut zygote) => {
-                    zygote.buried();
-                    self.zygote_died(zygote, ending)?;
+            let dead = self
+                .zygote
+                .as_mut()
+                .map_or(Dead::Other, |zygote| zygote.bury(pid));
+            match (dead, self.zygote.take_if(|_| dead == Dead::Zygote)) {
+                (_, Some(zygote)) => self.zygote_died(zygote, Some(ending))?,
+                (Dead::Launcher, None) => tracing::debug!("the zygote's launcher {}", Told(ending)),
+                (Dead::Zygote | Dead::Other, None) => {
+                    self.dismiss(pid.as_raw_nonzero(), ending, None);
                 }
-                None => self.dismiss(pid.as_raw_nonzero(), ending, None),
             }
         }
     }
 
-    /// Decides whether to start another.
-    fn zygote_died(&mut self, zygote: Zygote, ending: Ending) -> anyhow::Result<()> {
+    /// Decides whether to start another. `ending` is `None` where only a launcher could tell.
+    fn zygote_died(&mut self, zygote: Zygote, ending: Option<Ending>) -> anyhow::Result<()> {
         // Its last messages say why it left, and of whom it had still taken leave.
         let zygote = self.zygote.insert(zygote);
         let mut last = Vec::new();
@@ -342,10 +408,17 @@ impl Crew {
         for news in last {
             self.hear(news)?;
         }
-        if self.zygote.take().is_some_and(|zygote| zygote.excused) {
+        let zygote = self.zygote.take();
+        if zygote.as_ref().is_some_and(|zygote| zygote.excused) {
             return Ok(());
         }
-        let told = Told(ending);
+        let told = ending.map_or("has ended".to_owned(), |ending| Told(ending).to_string());
+        if zygote.is_some_and(|zygote| zygote.due.is_some()) {
+            let launcher = self.launch.program.display();
+            let advice = launcher::ADVICE;
+            let why = format!("{launcher} {told} and has not run `-c` in a Python; {advice}");
+            return self.launcher_failed(why);
+        }
         if self.stillbirths >= STILLBIRTHS_LIMIT {
             bail!("the zygote {told}, as did others before it, without having forked a worker");
         }
@@ -356,6 +429,34 @@ impl Crew {
         }
         self.pause = Some(Instant::now() + REBIRTH_PAUSE * 2_u32.pow(self.stillbirths));
         Ok(())
+    }
+}
+
+impl Drop for Crew {
+    /// Hangs up on those that are in no process group of ours.
+    fn drop(&mut self) {
+        if !self.strays {
+            return;
+        }
+        // All of these may have ended.
+        if let Some(group) = self.zygote.as_ref().and_then(Zygote::other_group) {
+            let _ = rustix::process::kill_process_group(group, Signal::HUP);
+        }
+        for pidfd in self
+            .workers
+            .values()
+            .filter_map(|worker| worker.pidfd.as_ref())
+        {
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::HUP);
+        }
+    }
+}
+
+/// The end of a zygote that is not our child.
+async fn ended_apart(zygote: Option<&Zygote>) {
+    match zygote {
+        Some(zygote) => zygote.ended_apart().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,28 +1,24 @@
 //! What Spark and the user asked for, read once from the environment.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use subtle::ConstantTimeEq;
 
-use crate::control::{ErrorNotes, Launch, Native, WarmUp};
+use crate::control::{Launch, WarmUp, variables};
 use crate::interpreter::Environment;
-
-/// Spare workers unless `BOWSTRING_SPARE_WORKERS` says otherwise: the JVM creates workers one by one,
-/// so one may be taken while the next is made.
-const SPARE_WORKERS: usize = 2;
-
-/// Most spare workers: each is a process.
-const SPARE_WORKERS_LIMIT: usize = 256;
 
 /// Everything that is fixed for the life of a daemon. Spark starts another daemon for other values.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// How a zygote is to be started the first time.
     pub(super) launch: Launch,
+    /// How long a launcher may take to lead to the zygote, if one has to.
+    pub(super) launcher_patience: Option<Duration>,
     /// Workers to keep ready.
     pub(super) spare_workers: usize,
     /// Where to listen.
@@ -67,10 +63,12 @@ impl Settings {
     ///
     /// Names the variable that is missing or makes no sense.
     pub(super) fn from_environment(arguments: Vec<OsString>) -> anyhow::Result<Self> {
-        let program = Environment::choose()?.program;
-        // Workers read these for themselves, too late for an error that says what is wrong.
-        Native::from_environment()?;
-        ErrorNotes::from_environment()?;
+        variables::check()?;
+        let (program, is_launcher) = match Environment::choose()? {
+            Environment::Plain(program) => (program, false),
+            Environment::Launcher(program) => (program, true),
+        };
+        let patience = variables::python_timeout()?;
         // SQL runners set it, RDD runners do not. The former will need pandas and pyarrow, the latter
         // hardly ever.
         let sql = env::var_os("SPARK_SIMPLIFIED_TRACEBACK").is_some_and(|value| !value.is_empty());
@@ -85,8 +83,10 @@ impl Settings {
                 arguments,
                 warm_up,
                 restore: Vec::new(),
+                predecessor: None,
             },
-            spare_workers: spare_workers(env::var_os("BOWSTRING_SPARE_WORKERS").as_deref())?,
+            launcher_patience: is_launcher.then_some(patience),
+            spare_workers: variables::spare_workers()?,
             transport: transport()?,
             memory_limit_mib: env::var("PYSPARK_EXECUTOR_MEMORY_MB")
                 .ok()
@@ -94,19 +94,6 @@ impl Settings {
             worker_logging: env::var_os("PYSPARK_SPARK_SESSION_UUID").is_some(),
         })
     }
-}
-
-fn spare_workers(text: Option<&OsStr>) -> anyhow::Result<usize> {
-    let Some(text) = text else {
-        return Ok(SPARE_WORKERS);
-    };
-    text.to_str()
-        .and_then(|text| text.trim().parse().ok())
-        .filter(|count| *count <= SPARE_WORKERS_LIMIT)
-        .with_context(|| {
-            let text = text.display();
-            format!("BOWSTRING_SPARE_WORKERS={text} is not a number up to {SPARE_WORKERS_LIMIT}")
-        })
 }
 
 fn transport() -> anyhow::Result<Transport> {
@@ -146,16 +133,5 @@ mod tests {
         assert!(!secret.matches(b"open"));
         assert!(!secret.matches(b""));
         assert!(!format!("{secret:?}").contains("sesame"));
-    }
-
-    #[test]
-    fn spare_workers_are_a_small_number() {
-        let count = |text: &str| spare_workers(Some(OsStr::new(text)));
-        assert_eq!(spare_workers(None).unwrap(), SPARE_WORKERS);
-        assert_eq!(count("0").unwrap(), 0);
-        for text in ["", "-1", "many", "1000000"] {
-            let error = count(text).unwrap_err().to_string();
-            assert!(error.contains("BOWSTRING_SPARE_WORKERS"), "{error}");
-        }
     }
 }

@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::map_frames::MapFrames;
-use super::task::{malformed, read_ahead_bytes, wire_error};
+use super::task::{malformed, wire_error};
+use crate::control::variables;
 use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::input::Input;
@@ -94,7 +95,7 @@ enum Source {
 
 impl Source {
     fn ahead(input: Input, reader: GroupReader) -> PyResult<Self> {
-        let groups = ReadAhead::start(input, reader, read_ahead_bytes())?;
+        let groups = ReadAhead::start(input, reader, variables::read_ahead_bytes())?;
         Ok(Self::Ahead(groups))
     }
 

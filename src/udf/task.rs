@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyMemoryError, PyRuntimeEr
 use pyo3::prelude::*;
 
 use super::arrivals::Arrivals;
+use crate::control::variables;
 use crate::frame::output::Output;
 use crate::wire::{Fault, WireError};
 use crate::worker::group::Group;
@@ -20,9 +21,6 @@ use crate::worker::write_behind::WriteBehind;
 /// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
 /// serialise some hundred small groups, short enough for nobody to notice.
 const PATIENCE: Duration = Duration::from_millis(10);
-
-/// Default of `BOWSTRING_READ_AHEAD_BYTES`.
-const READ_AHEAD_BYTES: usize = 8 << 20;
 
 /// What a kind does with what arrives: a group, or both sides of a key.
 pub trait Step<Input = Group> {
@@ -203,7 +201,7 @@ pub fn converse(
             "bowstring: the connection's input is in use",
         ));
     };
-    let arrivals = Arrivals::start(input, reader, read_ahead_bytes())?;
+    let arrivals = Arrivals::start(input, reader, variables::read_ahead_bytes())?;
     let mut answer = Answer {
         arrivals: arrivals.clone(),
         socket,
@@ -274,12 +272,4 @@ pub fn internal(error: &dyn std::error::Error) -> PyErr {
         "bowstring {}: build record batch: {error}. This is a bug in bowstring.",
         env!("CARGO_PKG_VERSION")
     ))
-}
-
-/// `BOWSTRING_READ_AHEAD_BYTES`.
-pub fn read_ahead_bytes() -> usize {
-    std::env::var("BOWSTRING_READ_AHEAD_BYTES")
-        .ok()
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(READ_AHEAD_BYTES)
 }

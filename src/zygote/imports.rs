@@ -1,12 +1,11 @@
 //! What is imported in advance.
 
 use std::collections::VecDeque;
-use std::env;
 use std::ffi::CString;
 
 use pyo3::prelude::*;
 
-use crate::control::{Launch, WarmUp};
+use crate::control::{Launch, WarmUp, variables};
 
 /// Everything that a pandas UDF of any supported Spark imports. Some of it exists in some only.
 const DEFAULT: [&str; 9] = [
@@ -28,10 +27,10 @@ pub(super) fn planned(launch: &Launch) -> VecDeque<String> {
     if launch.warm_up == WarmUp::Never {
         return VecDeque::new();
     }
-    match env::var("BOWSTRING_PREIMPORT") {
-        Ok(list) => listed(&list),
-        Err(_) if launch.serves_tasks() => DEFAULT.map(str::to_owned).into(),
-        Err(_) => VecDeque::new(),
+    match variables::preimport() {
+        Ok(Some(modules)) => modules.into(),
+        Ok(None) | Err(_) if launch.serves_tasks() => DEFAULT.map(str::to_owned).into(),
+        Ok(None) | Err(_) => VecDeque::new(),
     }
 }
 
@@ -80,23 +79,4 @@ pub(super) fn freeze(py: Python<'_>) -> PyResult<()> {
     gc.call_method0("collect")?;
     gc.call_method0("freeze")?;
     Ok(())
-}
-
-fn listed(list: &str) -> VecDeque<String> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|module| !module.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_list_imports_nothing() {
-        assert_eq!(listed(""), VecDeque::<String>::new());
-        assert_eq!(listed(" numpy,,my.module "), ["numpy", "my.module"]);
-    }
 }

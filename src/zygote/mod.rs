@@ -4,16 +4,16 @@
 //! one thread, always: a fork copies only the thread that forks, and a lock that another one held stays
 //! locked in the child for ever (SPARK-54456). It serves no tasks and never sees a connection.
 
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::num::NonZeroI32;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use pyo3::prelude::*;
 
-use crate::control::Launch;
-use crate::interpreter::embed;
+use crate::control::{self, FromZygote, Launch, Predecessor, variables};
+use crate::interpreter::{self, embed};
 
 mod child;
 mod fork;
@@ -42,15 +42,50 @@ const PROGRAM: &str = "__import__('_bowstring_zygote').run()";
 /// When the interpreter cannot be started; the supervisor hears of what comes later.
 pub fn run(launch: Launch) -> anyhow::Result<ExitCode> {
     let program = launch.program.clone();
+    let mut options = Vec::new();
     let control = take_control().context("take the control socket off standard input")?;
+    if let Some(predecessor) = &launch.predecessor {
+        options.clone_from(&predecessor.options);
+        if !succeeds(&launch, predecessor, &control).context("speak to the supervisor")? {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     *START.lock().unwrap_or_else(PoisonError::into_inner) = Some(Start { launch, control });
     pyo3::append_to_inittab!(_bowstring_zygote);
-    let code = frameless::exit_code(interpret(&program)?);
+    let code = embed::main(&program, &options, PROGRAM).context("start the interpreter")?;
+    let code = frameless::exit_code(code);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-fn interpret(program: &Path) -> anyhow::Result<i32> {
-    embed::main(program, PROGRAM).context("start the interpreter")
+/// Tells the supervisor where a launcher has led to, and whether that Python can be embedded.
+fn succeeds(
+    launch: &Launch,
+    predecessor: &Predecessor,
+    control: &OwnedFd,
+) -> std::io::Result<bool> {
+    let pid = i32::try_from(std::process::id()).map(NonZeroI32::new);
+    if let Ok(Some(pid)) = pid {
+        control::send(control.as_fd(), &FromZygote::Here(pid).encode(), &[])?;
+    }
+    let version = predecessor
+        .version
+        .to_str()
+        .and_then(|text| text.parse().ok());
+    let refusal = match version.map(|version| interpreter::check(&launch.program, version)) {
+        // The launcher may have set some of ours.
+        Some(Ok(())) => match variables::check() {
+            Ok(()) => return Ok(true),
+            Err(error) => error.to_string(),
+        },
+        Some(Err(error)) => error.to_string(),
+        None => format!("{} does not tell its version", launch.program.display()),
+    };
+    control::send(
+        control.as_fd(),
+        &FromZygote::Unusable(refusal).encode(),
+        &[],
+    )?;
+    Ok(false)
 }
 
 /// Moves the control socket to a descriptor that no child of ours inherits, and leaves nothing to read

@@ -5,7 +5,8 @@ use pyo3::types::PyList;
 
 use crate::control::Launch;
 
-/// Sets `sys.argv`, `sys.path[0]` and the attributes of `__main__`.
+/// Sets `sys.argv`, `sys.path[0]`, or all of that path where a predecessor had another, and the attributes
+/// of `__main__`.
 ///
 /// User code sees these: tracebacks and usage texts name `sys.argv[0]`, and `multiprocessing` starts
 /// its children from `__main__.__spec__`.
@@ -20,7 +21,12 @@ pub(super) fn pose_as_daemon(py: Python<'_>, launch: &Launch) -> PyResult<()> {
     // First, because PySpark may be in the directory. `-c` leaves an empty string there, `-m` the
     // directory's path, and `-P` or PYTHONSAFEPATH nothing.
     let path = sys.getattr("path")?.cast_into::<PyList>()?;
-    if path
+    if let Some(predecessor) = &launch.predecessor
+        && !predecessor.path.is_empty()
+    {
+        let entries = PyList::new(py, &predecessor.path)?;
+        path.set_slice(0, path.len(), &entries)?;
+    } else if path
         .get_item(0)
         .is_ok_and(|first| first.eq("").unwrap_or(false))
     {
