@@ -22,6 +22,7 @@ pub mod supervisor;
 #[cfg(feature = "python")]
 pub mod udf;
 pub mod wire;
+pub mod words;
 pub mod worker;
 #[cfg(feature = "python")]
 pub mod zygote;

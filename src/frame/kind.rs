@@ -1,11 +1,13 @@
 //! Which Arrow columns are converted natively.
 
 use std::collections::HashSet;
+use std::str::FromStr;
 
 use arrow_schema::{DataType, Field, TimeUnit};
 
 use super::calendar::{fixed_offset, is_offset};
 use super::nested;
+use crate::words::{UnknownWord, choose};
 
 /// Unit of a pandas datetime or timedelta column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +16,19 @@ pub enum Unit {
     Micro,
     /// `datetime64[ns]`, `timedelta64[ns]`.
     Nano,
+}
+
+impl FromStr for Unit {
+    type Err = UnknownWord;
+
+    /// As NumPy names it.
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        choose(
+            "unit of time",
+            word,
+            &[("us", Self::Micro), ("ns", Self::Nano)],
+        )
+    }
 }
 
 /// What the installed Spark, pandas and pyarrow do where they differ, as the self-test observed it.

@@ -31,14 +31,14 @@ pub struct ArrayAgg {
 impl ArrayAgg {
     /// `task`: an `ArrayTask` of `kinds_arrow.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: &str, windows: bool) -> PyResult<Self> {
+    fn new(task: &Bound<'_, PyAny>, framing: Framing, windows: bool) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
         // Raises now, while stock can still take the task.
         ArrayCalls::new(&stock, &udfs, windows)?;
         Ok(Self {
             udfs,
             windows,
-            framing: Framing::of_groups(framing),
+            framing,
             stock: stock.unbind(),
         })
     }

@@ -36,13 +36,11 @@ impl Columns {
     fn new(
         stock: &Bound<'_, PyAny>,
         proven: &Bound<'_, PyAny>,
-        unit: Option<&str>,
+        unit: Option<Unit>,
     ) -> PyResult<Self> {
         let mut conversions = Conversions::new(stock, proven)?;
-        match unit {
-            Some("us") => conversions.traits.timestamp_unit = Unit::Micro,
-            Some(_) => conversions.traits.timestamp_unit = Unit::Nano,
-            None => {}
+        if let Some(unit) = unit {
+            conversions.traits.timestamp_unit = unit;
         }
         Ok(Self {
             conversions,

@@ -3,7 +3,6 @@
 use arrow_array::{ArrayRef, new_empty_array};
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::{DataType, Fields, Schema};
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::task::internal;
@@ -52,13 +51,7 @@ impl Conversions {
     /// Fails if one of them is not what its file says.
     pub fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = stock.py();
-        let unit = |name: &str| match proven.getattr(name)?.extract::<String>()?.as_str() {
-            "us" => Ok(Unit::Micro),
-            "ns" => Ok(Unit::Nano),
-            other => Err(PyTypeError::new_err(format!(
-                "bowstring: stock's {name} is {other}"
-            ))),
-        };
+        let unit = |name: &str| proven.getattr(name)?.extract::<Unit>();
         let unproven = |name: &str| -> PyResult<Vec<String>> {
             proven
                 .getattr(name)?

@@ -48,11 +48,11 @@ struct Run<'a, 'py> {
 #[pymethods]
 impl GroupedMap {
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: &str, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn new(task: &Bound<'_, PyAny>, framing: Framing, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
             function: task.getattr("function")?.unbind(),
             offsets: Offsets::of(task)?,
-            framing: Framing::of_groups(framing),
+            framing,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }

@@ -31,14 +31,14 @@ pub struct GroupedMapArrow {
 impl GroupedMapArrow {
     /// `task`: a `GroupedMap` of `kinds.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: &str) -> PyResult<Self> {
+    fn new(task: &Bound<'_, PyAny>, framing: Framing) -> PyResult<Self> {
         let stock = task.getattr("stock")?;
         // Raises now, while stock can still take the task.
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
             offsets: Offsets::of(task)?,
-            framing: Framing::of_groups(framing),
+            framing,
             stock: stock.unbind(),
         })
     }

@@ -77,7 +77,7 @@ impl MapFrames {
     fn new(
         stock: &Bound<'_, PyAny>,
         proven: &Bound<'_, PyAny>,
-        older: Option<(Bound<'_, PyAny>, Option<String>)>,
+        older: Option<(Bound<'_, PyAny>, Option<Unit>)>,
         replace: Py<PyAny>,
     ) -> PyResult<Self> {
         let older = match older {
@@ -85,11 +85,7 @@ impl MapFrames {
             Some((_, None)) => Older::Unproven,
             Some((stock, Some(unit))) => {
                 let mut conversions = Conversions::new(&stock, proven)?;
-                conversions.traits.timestamp_unit = if unit == "us" {
-                    Unit::Micro
-                } else {
-                    Unit::Nano
-                };
+                conversions.traits.timestamp_unit = unit;
                 Older::Known(Arc::new(conversions))
             }
         };

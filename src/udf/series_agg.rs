@@ -38,7 +38,7 @@ impl SeriesAgg {
     #[new]
     fn new(
         task: &Bound<'_, PyAny>,
-        framing: &str,
+        framing: Framing,
         windows: bool,
         proven: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
@@ -47,7 +47,7 @@ impl SeriesAgg {
             windows,
             eager: task.getattr("eager")?.extract()?,
             skips_empty: task.getattr("skips_empty")?.extract()?,
-            framing: Framing::of_groups(framing),
+            framing,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }

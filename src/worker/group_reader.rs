@@ -1,6 +1,7 @@
 //! Cuts the data section of a grouped task into groups and decodes their Arrow data.
 
 use std::io;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -16,6 +17,7 @@ use crate::memory::Failure;
 use crate::wire::{
     Fault, Found, MessageHeader, MessagePrefix, WireError, nullable, text_as_bytes, unwrap_struct,
 };
+use crate::words::{UnknownWord, choose};
 
 /// How groups lie in the data section.
 ///
@@ -40,14 +42,16 @@ pub enum Framing {
     Cogrouped,
 }
 
-impl Framing {
-    /// That of groups where it is named `batch` or `stream`, see `lines.py`, or `parts`.
-    pub fn of_groups(name: &str) -> Self {
-        match name {
-            "batch" => Self::BatchPerGroup,
-            "parts" => Self::Parts,
-            _ => Self::StreamPerGroup,
-        }
+impl FromStr for Framing {
+    type Err = UnknownWord;
+
+    /// That of groups as `lines.py` names it.
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let known = [
+            ("batch", Self::BatchPerGroup),
+            ("stream", Self::StreamPerGroup),
+        ];
+        choose("framing of groups", word, &known)
     }
 }
 
