@@ -190,6 +190,36 @@ def takes_much_memory(spark: SparkSession) -> dict[str, Any]:
     return {"ours": ours, "stock": stock}
 
 
+def declines(spark: SparkSession) -> dict[str, Any]:
+    """What becomes of a kind that raises an exception, and of one that raises something else."""
+
+    def attempts(pdf: pd.DataFrame) -> pd.DataFrame:
+        import sys
+        from types import SimpleNamespace
+
+        install = sys.modules["_bowstring_install"]
+        native, _, _ = install.INSTALLED
+
+        def kind_that_fails(seen: Any) -> Any:
+            raise TypeError("of no importance")
+
+        def kind_that_leaves(seen: Any) -> Any:
+            raise SystemExit(3)
+
+        seen = SimpleNamespace(native=native)
+        answers = [install.attempt(kind_that_fails, seen) for _ in range(2)]
+        try:
+            install.attempt(kind_that_leaves, seen)
+        except SystemExit as error:
+            answers.append(error.code)
+        return pd.DataFrame({"s": [json.dumps([*answers, dict(install.DECLINED)])]})
+
+    spark.sparkContext.environment["BOWSTRING_LOG"] = "debug"
+    found = spark.range(1).groupBy().applyInPandas(attempts, "s string").collect()
+    del spark.sparkContext.environment["BOWSTRING_LOG"]
+    return json.loads(found[0].s)
+
+
 SCRIPT = """#!/bin/sh
 export BY_SCRIPT=yes PYTHONPATH="{folder}/more:$PYTHONPATH" OPENBLAS_NUM_THREADS="${{OPENBLAS_NUM_THREADS:-3}}"
 ulimit -n 777
@@ -318,6 +348,7 @@ PROGRAMS: dict[str, Callable[[SparkSession], Any]] = {
         rows_with_variables,
         pipelined_mode,
         started_by_a_script,
+        declines,
         worker_pids,
         dies_by_exit,
         dies_by_signal,

@@ -24,7 +24,7 @@ KILLED_WITHIN = 15.0
 def everyday(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """One session with defaults: jobs one after another, settings, cancelled jobs, the end."""
     cancelled = ["cancelled_while_sleeping", "cancelled_while_busy"]
-    names = ["worker_pids", "rows_with_variables", "started_by_a_script", *cancelled, "left_after_stop"]
+    names = ["worker_pids", "rows_with_variables", "started_by_a_script", "declines", *cancelled, "left_after_stop"]
     return run_programs(lifecycle, names, tmp_path_factory.mktemp("everyday"))
 
 
@@ -111,6 +111,15 @@ def test_what_a_script_in_the_pythons_place_sets_reaches_functions(everyday: Fin
     facts = answer["stock"]["grouped"]
     assert (facts["BY_SCRIPT"], facts["module"], facts["files"], facts["mask"]) == ("yes", 42, 777, 0o077)
     assert answer["ours"] == answer["stock"]
+
+
+def test_the_log_says_which_kind_was_left_to_stock_and_why(lifecycle: Environment, everyday: Finished) -> None:
+    if is_stand_in(lifecycle):
+        pytest.skip("stock has no such thing")
+    assert everyday.answers["declines"] == [None, None, 3, {"kind_that_fails": 2}]
+    lines = [line for line in everyday.log.splitlines() if "a task of kind_that_fails" in line]
+    assert len(lines) == 2
+    assert all("TypeError: of no importance" in line and "in kind_that_fails" in line for line in lines)
 
 
 SETTINGS = {

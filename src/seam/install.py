@@ -6,6 +6,7 @@ replaced by native objects with the same three methods.
 """
 
 import os
+from collections import Counter
 
 import _bowstring_columns
 import _bowstring_kinds as kinds
@@ -27,6 +28,9 @@ _PIPELINED = "SPARK_PIPELINED_UDF"
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
 INSTALLED = None
+
+# How many tasks of a kind were left to PySpark, in this worker, because ours raised an exception.
+DECLINED = Counter()
 
 
 def install(native, stock_classes, self_test):
@@ -53,6 +57,19 @@ class _Unhidden:
         return self._streams.load_stream(infile)
 
 
+def attempt(kind, seen):
+    """What a kind answers; `None` after an exception, so that the task is stock's.
+
+    Such as for a declared type that Arrow refuses: stock says so when the first result needs it.
+    """
+    try:
+        return kind(seen)
+    except Exception as error:
+        DECLINED[kind.__name__] += 1
+        seen.native.log_declined(kind.__name__, DECLINED[kind.__name__], error)
+        return None
+
+
 def _hook(native, line, stock_classes, proven):
     original_single = worker.read_single_udf
     wrapped, singles = [], []
@@ -76,11 +93,7 @@ def _hook(native, line, stock_classes, proven):
             if kind is not None:
                 seen = kinds.Seen(line, stock_classes, proven, native, args, result)
                 seen.singles, seen.wrapped = singles[:], wrapped[:]
-                try:
-                    ours = kind(seen)
-                except Exception:
-                    # Such as a declared type that Arrow refuses: stock says so when the first result needs it.
-                    ours = None
+                ours = attempt(kind, seen)
             # They hold the user's function, which must not outlive its task.
             wrapped.clear()
             singles.clear()

@@ -50,14 +50,25 @@ pub fn install(py: Python<'_>) -> PyResult<()> {
             error.to_string()
         };
         tracing::warn!("PySpark's own conversions are used for every task: {reason}");
-        tracing::debug!(
-            traceback = error
-                .traceback(py)
-                .and_then(|traceback| traceback.format().ok()),
-            "the self-test failed"
-        );
+        tracing::debug!(traceback = traceback(py, &error), "the self-test failed");
     }
     Ok(())
+}
+
+fn traceback(py: Python<'_>, error: &PyErr) -> Option<String> {
+    error.traceback(py)?.format().ok()
+}
+
+/// Logs that a task of a kind, the `count`-th of this worker, goes to PySpark because ours raised `error`.
+#[pyfunction]
+fn log_declined(py: Python<'_>, kind: &str, count: u64, error: Bound<'_, PyAny>) {
+    let error = PyErr::from_value(error);
+    let traceback = traceback(py, &error);
+    tracing::debug!(
+        traceback,
+        count,
+        "PySpark's own code runs a task of {kind}: {error}"
+    );
 }
 
 /// Whether the user wants native paths: `BOWSTRING_NATIVE` is not `off`.
@@ -98,6 +109,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
     native.add_function(wrap_pyfunction!(array_calls::array_of_scalars, &native)?)?;
     native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
+    native.add_function(wrap_pyfunction!(log_declined, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<StructBatch>()?;
     native.add_class::<StructStream>()?;
