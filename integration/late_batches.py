@@ -1,5 +1,7 @@
 """Sends data whose second batch comes late, and writes down whether the function had the first one by then.
 
+The same for a function that raises meanwhile, with a thread that waits for the second.
+
 One JSON line for each kind whose functions go through the batches of a group, or of the task. Runs on the interpreter
 of an environment; `test_late_batches.py` starts it and judges the answers. The client that plays the JVM is the
 benchmarks'.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +36,7 @@ from task_bytes import (
     GROUPED_MAP_ITER,
     KINDS,
     SCALAR_PANDAS_ITER,
+    Kind,
     Task,
     Udf,
     encode_data,
@@ -72,6 +76,43 @@ def each(directory: str) -> Callable[[Any], Any]:
     return same
 
 
+def fails_beside_a_thread(kind: Kind) -> Callable[[Any], Any]:
+    """Raises while a thread of the function waits for the next batch."""
+
+    def fail(batches: Any) -> None:
+        iterator = iter(batches)
+        next(iterator)
+        threading.Thread(target=next, args=(iterator, None), daemon=True).start()
+        # For the thread to begin; a worker that answers need not care.
+        time.sleep(0.3)
+        raise RuntimeError("enough")
+
+    def generate(batches: Any) -> Any:
+        yield fail(batches)
+
+    return fail if kind.framing == "groups" and not kind.grouped_offsets else generate
+
+
+def try_failure(daemon: Daemon, eval_type: int) -> dict[str, Any]:
+    """The last line of the error that comes before the second batch, if it does not wait for that."""
+    dialect, kind = DIALECTS[pyspark.__version__], KINDS[eval_type]
+    batch = pa.record_batch({"v": pa.array([1, 2, 3])})
+    with daemon.connect() as worker:
+        function = fails_beside_a_thread(kind)
+        if kind.grouped_offsets:
+            command = pickle_command(function, StructType([StructField("v", LongType())]))
+            udf = Udf(command, grouped_offsets(1, [0]))
+        else:
+            udf = Udf(pickle_command(function, LongType()), [0])
+        data = [[batch]] if kind.framing == "groups" else [batch]
+        one = encode_data(dialect, eval_type, data)
+        first = len(one) - AFTER_THE_BATCHES[kind.framing]
+        worker.send(encode_preamble(dialect, Task(udf, eval_type)) + one[:first])
+        reply = worker.read_reply(dialect.timing_longs)
+        lines = [line for line in (reply.traceback or "").splitlines() if "Error" in line]
+        return {"kind": kind.name, "error": lines[-1:]}
+
+
 def try_kind(daemon: Daemon, eval_type: int) -> dict[str, Any]:
     """Whether the function had the first batch before the second was sent, and how many rows were answered."""
     dialect, kind = DIALECTS[pyspark.__version__], KINDS[eval_type]
@@ -104,7 +145,7 @@ def main(command: str) -> None:
     with Daemon([command, *dialect.daemon], environment) as daemon:
         for eval_type in TRIED:
             if KINDS[eval_type].known_to(dialect):
-                print(json.dumps(try_kind(daemon, eval_type)), flush=True)
+                print(json.dumps(try_kind(daemon, eval_type) | try_failure(daemon, eval_type)), flush=True)
 
 
 if __name__ == "__main__":

@@ -34,3 +34,4 @@ def test_functions_have_a_batch_before_the_next_has_come(name: str, request: pyt
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer for answer in answers if not answer["early"] or answer["traceback"]] == []
     assert {answer["kind"]: answer["rows"] for answer in answers} == ROWS
+    assert {answer["kind"]: answer["error"] for answer in answers} == dict.fromkeys(ROWS, ["RuntimeError: enough"])

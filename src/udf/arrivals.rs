@@ -2,20 +2,27 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::task::wire_error;
 use crate::worker::group::Group;
 use crate::worker::group_reader::GroupReader;
 use crate::worker::input::Input;
-use crate::worker::read_ahead::{Next, ReadAhead};
+use crate::worker::read_ahead::{Next, ReadAhead, Stopper};
 
-/// The reading thread of a task, shared with the iterators that its functions get.
+/// The reading thread of a task, shared with the iterators that its functions get, and these with threads of
+/// the functions.
+///
+/// Who waits for what arrives holds the lock, without the interpreter. So nobody waits for the lock with it.
 #[derive(Clone, Debug)]
-pub struct Arrivals(Arc<Mutex<Option<ReadAhead>>>);
+pub struct Arrivals {
+    thread: Arc<Mutex<Option<ReadAhead>>>,
+    stopper: Stopper,
+}
 
 impl Arrivals {
     /// Starts to read, see [`ReadAhead::start`].
@@ -25,16 +32,22 @@ impl Arrivals {
     /// Fails if the operating system gives no thread.
     pub fn start(input: Input, reader: GroupReader, limit: usize) -> io::Result<Self> {
         let thread = ReadAhead::start(input, reader, limit)?;
-        Ok(Self(Arc::new(Mutex::new(Some(thread)))))
+        Ok(Self {
+            stopper: thread.stopper(),
+            thread: Arc::new(Mutex::new(Some(thread))),
+        })
     }
 
+    /// Waits until nobody else waits. Not to be called with the interpreter.
     fn lock(&self) -> MutexGuard<'_, Option<ReadAhead>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What comes next. Blocks, for at most `patience` if there is one.
     pub fn next(&self, py: Python<'_>, patience: Option<Duration>) -> Next {
-        if let Some(group) = self.lock().as_mut().and_then(ReadAhead::ready) {
+        if let Ok(mut thread) = self.thread.try_lock()
+            && let Some(group) = thread.as_mut().and_then(ReadAhead::ready)
+        {
             return Next::Group(group);
         }
         // The lock is released before the interpreter is asked for.
@@ -44,9 +57,16 @@ impl Arrivals {
         })
     }
 
-    /// The thread; nothing arrives afterwards, whoever asks.
-    pub fn stop(&self) -> Option<ReadAhead> {
-        self.lock().take()
+    /// Gives the connection's input back after [`Next::End`]; nothing arrives afterwards, whoever asks. `None`
+    /// if the thread panicked.
+    pub fn finish(&self, py: Python<'_>) -> Option<Input> {
+        py.detach(|| self.lock().take().and_then(ReadAhead::finish))
+    }
+
+    /// As [`ReadAhead::abandon`]; whoever waits for what arrives, or asks later, finds the end.
+    pub fn abandon(&self, py: Python<'_>) {
+        self.stopper.stop();
+        py.detach(|| drop(self.lock().take()));
     }
 }
 
@@ -87,13 +107,19 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// The stream is out of step.
+    /// The stream is out of step, or another thread is waiting for the next batch.
     pub fn next(&self, py: Python<'_>) -> PyResult<Option<Group>> {
-        let first = (self.first.lock())
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        // Held to the end, for the next one may be of another group.
+        let mut first = match self.first.try_lock() {
+            Ok(first) => first,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // As two threads that share stock's generator.
+            Err(TryLockError::WouldBlock) => {
+                return Err(PyValueError::new_err("generator already executing"));
+            }
+        };
         if first.is_some() {
-            return Ok(first);
+            return Ok(first.take());
         }
         if self.is_over() {
             return Ok(None);

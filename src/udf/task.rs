@@ -15,7 +15,7 @@ use crate::wire::{Fault, WireError};
 use crate::worker::group::Group;
 use crate::worker::group_reader::GroupReader;
 use crate::worker::python_files::{InputFile, OutputFile};
-use crate::worker::read_ahead::{Next, ReadAhead};
+use crate::worker::read_ahead::Next;
 use crate::worker::write_behind::WriteBehind;
 
 /// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
@@ -214,12 +214,10 @@ pub fn converse(
         .writer
         .map_or(Ok(()), |mut writer| py.detach(|| writer.finish()));
     if let Err(error) = outcome {
-        if let Some(thread) = arrivals.stop() {
-            thread.abandon();
-        }
+        arrivals.abandon(py);
         return Err(error);
     }
-    let input = py.detach(|| arrivals.stop().and_then(ReadAhead::finish));
+    let input = arrivals.finish(py);
     input.map(|input| shared.put_back(input)).ok_or_else(|| {
         PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
     })?;

@@ -96,6 +96,9 @@ impl ReadAhead {
         }
         let mut state = self.shared.lock();
         loop {
+            if state.abandoned {
+                return Next::End;
+            }
             if !state.groups.is_empty() {
                 std::mem::swap(&mut state.groups, &mut self.ready);
                 state.bytes = 0;
@@ -140,8 +143,26 @@ impl ReadAhead {
     /// Tells the thread to stop at its next group. It may stay blocked on the socket, which the
     /// caller is about to give up.
     pub fn abandon(self) {
-        self.shared.lock().abandoned = true;
-        self.shared.drained.notify_one();
+        self.stopper().stop();
+    }
+
+    /// What ends a [`next`](Self::next) that waits in another thread, and does as [`abandon`](Self::abandon).
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.shared))
+    }
+}
+
+/// Stops a reading thread that somebody else may be waiting for.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Shared>);
+
+impl Stopper {
+    /// From now on nothing is read, and [`ReadAhead::next`] has nothing more.
+    pub fn stop(&self) {
+        let Self(shared) = self;
+        shared.lock().abandoned = true;
+        shared.drained.notify_all();
+        shared.filled.notify_all();
     }
 }
 
