@@ -298,6 +298,39 @@ fn a_worker_looks_like_stocks() {
 }
 
 #[test]
+fn refuses_to_write_what_stocks_file_refuses() {
+    let mut command = daemon(EVALUATOR);
+    let scratch = with_evaluator(&mut command);
+    scratch.write(
+        "written.py",
+        "def refusal(write, item):\n\
+         \x20   try:\n\
+         \x20       return f'{write(item)} bytes'\n\
+         \x20   except Exception as error:\n\
+         \x20       return repr(error)\n\
+         def second(write_all):\n\
+         \x20   return lambda item: write_all([b'', item])\n\
+         def refusals(write):\n\
+         \x20   gaps = memoryview(b'abcdef')[::2], memoryview(b'')[::2]\n\
+         \x20   return [refusal(write, item) for item in (*gaps, 5, [1], 'text', None)]\n",
+    );
+    let mut daemon = Daemon::start(&mut command);
+    let port = daemon.port();
+    let mut worker = Connection::authenticated((IPV4, port));
+    let stock = worker.say("__import__('written').refusals(open('/dev/null', 'wb').write)");
+    assert!(stock.starts_with("[\"BufferError('memoryview: underlying buffer is not C-contig"));
+    let ours = worker.say("__import__('written').refusals(outfile.write)");
+    assert_eq!(ours, stock);
+    let written = "__import__('written')";
+    let pieces = worker.say(&format!(
+        "{written}.refusals({written}.second(outfile.write_all))"
+    ));
+    assert_eq!(pieces, stock);
+    assert_eq!(worker.say("outfile.write(memoryview(b''))"), "0");
+    daemon.close();
+}
+
+#[test]
 fn tells_which_signal_a_worker_died_of() {
     let mut command = daemon(EVALUATOR);
     let _scratch = with_evaluator(&mut command);

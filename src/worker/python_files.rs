@@ -204,25 +204,35 @@ impl OutputFile {
         self.output.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Without waiting: `None` if another thread is writing, for which the interpreter must be free.
+    fn at_hand(&self) -> Option<MutexGuard<'_, Output>> {
+        self.output.try_lock().ok()
+    }
+
     /// Another handle on the socket, with nothing buffered before what is written to it.
     ///
     /// # Errors
     ///
     /// Fails if the socket cannot be written or duplicated.
     pub fn direct(&self, py: Python<'_>) -> PyResult<File> {
-        self.flush(py)?;
-        Ok(self.lock().socket.try_clone()?)
+        let file = py.detach(|| {
+            let mut output = self.lock();
+            output.flush()?;
+            output.socket.try_clone()
+        });
+        Ok(file?)
     }
 }
 
 #[pymethods]
 impl OutputFile {
-    /// Takes `bytes`, `pyarrow.Buffer` and anything else with contiguous bytes.
+    /// Takes `bytes`, `pyarrow.Buffer` and anything else with contiguous bytes; refuses what stock's file does.
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         if let Ok(bytes) = data.cast::<PyBytes>() {
             return self.write_slice(py, bytes.as_bytes());
         }
-        // `bytes` takes every buffer; PyO3's typed ones refuse pyarrow's, whose format is "b".
+        drop(contiguous(data)?);
+        // Copied, because others may change it while the interpreter is free.
         let bytes = py.get_type::<PyBytes>().call1((data,))?;
         self.write_slice(py, bytes.cast::<PyBytes>()?.as_bytes())
     }
@@ -231,7 +241,7 @@ impl OutputFile {
     fn write_all(&self, py: Python<'_>, pieces: &Bound<'_, PyList>) -> PyResult<()> {
         let buffers: Vec<_> = pieces
             .iter()
-            .map(|piece| PyUntypedBuffer::get(&piece))
+            .map(|piece| contiguous(&piece))
             .collect::<PyResult<_>>()?;
         let slices: Vec<_> = buffers.iter().map(bytes_of).collect();
         self.write_slices(py, &slices)
@@ -273,26 +283,24 @@ impl OutputFile {
 
     fn write_slices(&self, py: Python<'_>, slices: &[&[u8]]) -> PyResult<()> {
         let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        if let Some(mut output) = self.at_hand()
+            && output.buffer.len() + length <= OUTPUT_BUFFER
         {
-            let mut output = self.lock();
-            if output.buffer.len() + length <= OUTPUT_BUFFER {
-                for slice in slices {
-                    output.buffer.extend_from_slice(slice);
-                }
-                return Ok(());
+            for slice in slices {
+                output.buffer.extend_from_slice(slice);
             }
+            return Ok(());
         }
         py.detach(|| self.lock().flush_with(slices))?;
         Ok(())
     }
 
     fn write_slice(&self, py: Python<'_>, bytes: &[u8]) -> PyResult<usize> {
+        if let Some(mut output) = self.at_hand()
+            && output.buffer.len() + bytes.len() <= OUTPUT_BUFFER
         {
-            let mut output = self.lock();
-            if output.buffer.len() + bytes.len() <= OUTPUT_BUFFER {
-                output.buffer.extend_from_slice(bytes);
-                return Ok(bytes.len());
-            }
+            output.buffer.extend_from_slice(bytes);
+            return Ok(bytes.len());
         }
         py.detach(|| {
             let mut output = self.lock();
@@ -303,10 +311,27 @@ impl OutputFile {
     }
 }
 
-/// The bytes of contiguous memory that Python says nobody changes.
+/// The memory of an object whose bytes lie one after another.
+///
+/// # Errors
+///
+/// Those of Python's own files, for what has no bytes or has gaps between them.
+fn contiguous(data: &Bound<'_, PyAny>) -> PyResult<PyUntypedBuffer> {
+    if let Ok(buffer) = PyUntypedBuffer::get(data)
+        && buffer.is_c_contiguous()
+        && buffer.len_bytes() > 0
+    {
+        return Ok(buffer);
+    }
+    let file = data.py().import("io")?.call_method0("BytesIO")?;
+    file.call_method1("write", (data,))?;
+    PyUntypedBuffer::get(data)
+}
+
+/// The bytes of [`contiguous`] memory that Python says nobody changes.
 #[expect(unsafe_code, reason = "memory of a foreign object")]
 fn bytes_of(buffer: &PyUntypedBuffer) -> &[u8] {
-    if buffer.len_bytes() == 0 || !buffer.is_c_contiguous() {
+    if buffer.len_bytes() == 0 {
         return &[];
     }
     // SAFETY: the exporter keeps these bytes where they are until the buffer is released, which the borrow outlives;
