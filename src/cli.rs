@@ -3,13 +3,13 @@
 //! bowstring stands where Spark expects a Python, so whatever is not plainly for bowstring belongs to
 //! that Python, unread.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::control::{Launch, ZYGOTE_NAME, variables};
+use crate::control::{Launch, WORKER_NAME, ZYGOTE_NAME, variables};
 
 /// The jobs of this one binary.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Role {
     Supervisor(Vec<OsString>),
     /// Be the process that workers are forked from. Only the supervisor asks for it.
     Zygote(Launch),
+    /// Be a worker that goes on where the same process has left off. Only a worker asks for it.
+    Worker(Launch),
     /// Be the environment's Python, with these arguments.
     Python(Vec<OsString>),
 }
@@ -48,10 +50,15 @@ fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role
     let mut arguments = arguments.into_iter();
     let name = arguments.next();
     let rest: Vec<OsString> = arguments.collect();
-    if name.is_some_and(|name| name == ZYGOTE_NAME)
+    let internal: Option<fn(Launch) -> Role> = match name.as_deref().and_then(OsStr::to_str) {
+        Some(ZYGOTE_NAME) => Some(Role::Zygote),
+        Some(WORKER_NAME) => Some(Role::Worker),
+        _ => None,
+    };
+    if let Some(role) = internal
         && let Some(launch) = Launch::from_arguments(rest.iter().cloned())
     {
-        return Role::Zygote(launch);
+        return role(launch);
     }
     let words: Vec<&str> = rest.iter().map_while(|word| word.to_str()).collect();
     match words[..] {
@@ -154,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zygote_is_chosen_by_name_alone() {
+    fn internal_roles_are_chosen_by_name_alone() {
         let launch = Launch {
             program: "/venv/bin/python".into(),
             arguments: vec![],
@@ -166,6 +173,10 @@ mod tests {
         assert_eq!(
             choose(words(ZYGOTE_NAME), false),
             Role::Zygote(launch.clone())
+        );
+        assert_eq!(
+            choose(words(WORKER_NAME), false),
+            Role::Worker(launch.clone())
         );
         assert_eq!(
             choose(words("bowstring"), false),

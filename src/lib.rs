@@ -36,11 +36,26 @@ pub fn run_zygote(launch: control::Launch) -> anyhow::Result<std::process::ExitC
     #[cfg(feature = "python")]
     return zygote::run(launch);
     #[cfg(not(feature = "python"))]
-    {
-        let control::Launch { program, .. } = launch;
-        anyhow::bail!(
-            "this bowstring was built without Python and cannot be {}",
-            program.display()
-        )
-    }
+    without_python(launch)
+}
+
+/// Runs the internal role of a worker that has started over.
+///
+/// # Errors
+///
+/// As [`run_zygote`].
+pub fn run_worker(launch: control::Launch) -> anyhow::Result<std::process::ExitCode> {
+    #[cfg(feature = "python")]
+    return zygote::run_worker(launch);
+    #[cfg(not(feature = "python"))]
+    without_python(launch)
+}
+
+#[cfg(not(feature = "python"))]
+fn without_python(launch: control::Launch) -> anyhow::Result<std::process::ExitCode> {
+    let control::Launch { program, .. } = launch;
+    anyhow::bail!(
+        "this bowstring was built without Python and cannot be {}",
+        program.display()
+    )
 }

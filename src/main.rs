@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Role::Tell(text) => cli::tell(&text),
         Role::Supervisor(arguments) => supervisor::run(arguments),
         Role::Zygote(launch) => bowstring::run_zygote(launch),
+        Role::Worker(launch) => bowstring::run_worker(launch),
         Role::Python(arguments) => interpreter::become_python(&arguments),
     };
     match outcome {

@@ -10,6 +10,10 @@ use std::path::PathBuf;
 /// `argv[0]` that makes the binary a zygote. Its standard input is then the control socket.
 pub const ZYGOTE_NAME: &str = "bowstring-zygote";
 
+/// `argv[0]` that makes the binary a worker that has started over. Its standard input is then a socket on which a
+/// [`RESUME`](super::RESUME) waits.
+pub const WORKER_NAME: &str = "bowstring-worker";
+
 /// What the zygote imports before it forks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarmUp {

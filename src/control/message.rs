@@ -14,6 +14,10 @@ pub const FORK: &[u8] = b"F";
 /// workers' standard output, with that.
 pub const ASSIGN: &[u8] = b"A";
 
+/// Worker → itself, started over: go on with this task. Comes with the connection and a file that holds what has been
+/// read from it.
+pub const RESUME: &[u8] = b"G";
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

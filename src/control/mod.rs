@@ -13,5 +13,5 @@ pub mod variables;
 
 pub use channel::{Packet, pair, receive, send};
 pub use conversions::{ErrorNotes, Native};
-pub use launch::{Launch, Predecessor, WarmUp, ZYGOTE_NAME};
-pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, Unreadable};
+pub use launch::{Launch, Predecessor, WORKER_NAME, WarmUp, ZYGOTE_NAME};
+pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, RESUME, Unreadable};

@@ -15,6 +15,7 @@ import _bowstring_kinds_arrow_batched as kinds_arrow_batched
 import _bowstring_kinds_iter as kinds_iter
 import _bowstring_kinds_scalar as kinds_scalar
 import _bowstring_kinds_udtf as kinds_udtf
+import _bowstring_sent_along as sent_along
 import _bowstring_streams
 from _bowstring_lines import find
 from pyspark import worker
@@ -87,6 +88,7 @@ def _hook(native, line, stock_classes, proven):
 
     def hooked(original):
         def read(*args):
+            sent_along.note(args[2])
             result = original(*args)
             kind = _KINDS.get(args[2])
             ours = None

@@ -4,6 +4,7 @@ For daemons that do not import pandas in advance: a worker that only runs RDD fu
 pay for it, and one that gets Arrow data needs it anyway.
 """
 
+import _bowstring_sent_along as sent_along
 from pyspark import worker
 
 _NAMES = ("read_udfs", "read_udtf")
@@ -13,12 +14,17 @@ _TYPES = worker.PythonEvalType
 _WITHOUT_ARROW = (_TYPES.NON_UDF, _TYPES.SQL_BATCHED_UDF, _TYPES.SQL_TABLE_UDF)
 
 
-def hook(install):
-    """Calls `install` when the first task with Arrow data arrives."""
+def hook(install, spared=0):
+    """Calls `install` when a task with Arrow data arrives for which so many before it were spared; never if `None`."""
 
     def hooked(name):
         def read(*args):
-            if args[2] in _WITHOUT_ARROW:
+            nonlocal spared
+            sent_along.note(args[2])
+            if install is None or args[2] in _WITHOUT_ARROW:
+                return _ORIGINALS[name](*args)
+            if spared:
+                spared -= 1
                 return _ORIGINALS[name](*args)
             unhook()
             install()

@@ -4,8 +4,10 @@
 //! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of
 //! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
 //! with ours, and `verify.py` does on the user's data if that is asked for; `zones.py` observes
-//! their time zones. They run under file names below PySpark's own folder, so that tracebacks which
+//! their time zones. `sent_along.py` looks at the files of each task. They run under file names below PySpark's own folder, so that tracebacks which
 //! leave out PySpark's frames leave out these too.
+
+pub mod sent_along;
 
 use std::ffi::CString;
 
@@ -76,15 +78,17 @@ pub fn is_wanted() -> bool {
     Native::from_environment().unwrap_or_default() != Native::Off
 }
 
-/// Puts [`install`] off until the first task that has a native path. Cheap: it needs only
-/// `pyspark.worker`.
+/// Puts [`install`] off until a task comes that has a native path, after `spared` others that have one. Cheap: it
+/// needs only `pyspark.worker`. Where native paths are not wanted, tasks are only noted.
 ///
 /// # Errors
 ///
 /// Fails only if Python itself does.
-pub fn install_lazily(py: Python<'_>) -> PyResult<()> {
-    let hook = wrap_pyfunction!(install_now, py)?;
-    lazy(py)?.call_method1("hook", (hook,)).map(drop)
+pub fn install_lazily(py: Python<'_>, spared: u32) -> PyResult<()> {
+    let hook = is_wanted()
+        .then(|| wrap_pyfunction!(install_now, py))
+        .transpose()?;
+    lazy(py)?.call_method1("hook", (hook, spared)).map(drop)
 }
 
 #[pyfunction]
@@ -96,6 +100,7 @@ fn install_now(py: Python<'_>) -> PyResult<()> {
 fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     static LAZY: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = LAZY.get_or_try_init(py, || {
+        sent_along::module(py)?;
         load(py, "lazy", include_str!("lazy.py")).map(Bound::unbind)
     })?;
     Ok(module.bind(py).clone())

@@ -64,20 +64,48 @@ pub struct Input {
     low_water_mark: usize,
     /// For what [`Input::aligned`] returns.
     spare: Spare,
+    /// What was taken since [`Input::keep`].
+    kept: Option<Vec<u8>>,
 }
 
 impl Input {
     /// Reads from `socket`, which must be in blocking mode.
     pub fn new(socket: File) -> Self {
+        Self::after(socket, Vec::new())
+    }
+
+    /// The same, with bytes in the buffer that have been read from it before.
+    pub fn after(socket: File, here: Vec<u8>) -> Self {
+        let end = here.len();
+        let mut buffer = here;
+        buffer.resize(end.max(CHUNK), 0);
         Self {
             socket,
-            buffer: vec![0; CHUNK].into_boxed_slice(),
+            buffer: buffer.into_boxed_slice(),
             start: 0,
-            end: 0,
+            end,
             ahead: CHUNK,
             low_water_mark: 1,
             spare: Spare::new(KEPT_BYTES),
+            kept: None,
         }
+    }
+
+    /// Keeps a copy of what is taken from now on: the beginning of a task, which is small.
+    pub fn keep(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// Drops the copy, and keeps none.
+    pub fn forget(&mut self) {
+        self.kept = None;
+    }
+
+    /// Everything that was read since [`Input::keep`], taken or not; `None` without.
+    pub fn since_kept(&self) -> Option<Vec<u8>> {
+        self.kept
+            .as_ref()
+            .map(|kept| [kept, self.buffered()].concat())
     }
 
     /// Bytes that are here already.
@@ -87,7 +115,11 @@ impl Input {
 
     /// Drops `count` buffered bytes.
     pub fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.end);
+        let end = (self.start + count).min(self.end);
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(self.buffer.get(self.start..end).unwrap_or_default());
+        }
+        self.start = end;
     }
 
     /// Waits for at least one buffered byte. `false` at the end of the stream.
@@ -170,6 +202,10 @@ impl Input {
                 Ok(0) => break,
                 outcome => outcome?,
             };
+            if let Some(kept) = &mut self.kept {
+                let end = filled + count.min(wanted);
+                kept.extend_from_slice(target.get(filled..end).unwrap_or_default());
+            }
             filled += count.min(wanted);
             self.start = 0;
             self.end = count.saturating_sub(wanted);
@@ -341,6 +377,35 @@ mod tests {
     fn pair() -> (UnixStream, Input) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         (theirs, Input::new(File::from(OwnedFd::from(ours))))
+    }
+
+    #[test]
+    fn another_input_goes_on_where_a_task_began() {
+        let (mut peer, mut input) = pair();
+        let task: Vec<u8> = (0..=255).cycle().take(3 * CHUNK).collect();
+        let sent = task.clone();
+        let writer = std::thread::spawn(move || {
+            peer.write_all(b"before").unwrap();
+            peer.write_all(&sent).unwrap();
+        });
+        assert_eq!(&input.array::<6>("the task before").unwrap(), b"before");
+        assert_eq!(input.since_kept(), None);
+        input.keep();
+        // Out of the buffer, and past it.
+        input.wait().unwrap();
+        input.consume(3);
+        let mut large = vec![0; CHUNK + 5];
+        assert_eq!(input.read_full(&mut large).unwrap(), large.len());
+        input.wait().unwrap();
+        let read = input.since_kept().unwrap();
+        assert!(read.len() > 3 + large.len());
+        let mut other = Input::after(input.socket.try_clone().unwrap(), read);
+        let mut whole = vec![0; task.len()];
+        assert_eq!(other.read_full(&mut whole).unwrap(), whole.len());
+        assert!(whole == task);
+        input.forget();
+        assert_eq!(input.since_kept(), None);
+        writer.join().unwrap();
     }
 
     #[test]

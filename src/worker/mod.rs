@@ -19,4 +19,4 @@ mod whole_columns;
 pub mod write_behind;
 
 #[cfg(feature = "python")]
-pub use serve::serve;
+pub use serve::{Connection, serve};

@@ -88,6 +88,25 @@ impl SharedInput {
         })
     }
 
+    /// Keeps a copy of what is read from now on, until [`Self::forget`].
+    pub fn keep(&self) {
+        if let Some(input) = self.lock().as_mut() {
+            input.keep();
+        }
+    }
+
+    /// Drops the copy.
+    pub fn forget(&self) {
+        if let Some(input) = self.lock().as_mut() {
+            input.forget();
+        }
+    }
+
+    /// All that was read since [`Self::keep`]; `None` without, or while the input is taken away.
+    pub fn since_kept(&self) -> Option<Vec<u8>> {
+        self.lock().as_ref().and_then(Input::since_kept)
+    }
+
     /// The schema at the beginning of an Arrow stream, which stays there to be read. `None` if it is not at hand, or none.
     ///
     /// # Errors

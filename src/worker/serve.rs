@@ -1,6 +1,7 @@
 //! The tasks of one connection, one after another.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
 
 use pyo3::exceptions::PySystemExit;
@@ -19,11 +20,47 @@ enum Outcome {
     Broken,
 }
 
-/// Serves all tasks of one authenticated connection, then waits for the peer to close it.
+/// An authenticated connection.
+#[derive(Debug)]
+pub struct Connection {
+    socket: File,
+    input: SharedInput,
+    /// Whether the beginning of each task is kept until PySpark has read which files were sent along.
+    keeps: bool,
+}
+
+impl Connection {
+    /// Takes over a socket from which the bytes that are `here` have been read already.
+    ///
+    /// # Errors
+    ///
+    /// For want of descriptors.
+    pub fn new(socket: OwnedFd, here: Vec<u8>) -> io::Result<Self> {
+        let socket = File::from(socket);
+        let input = SharedInput::new(Input::after(socket.try_clone()?, here));
+        Ok(Self {
+            socket,
+            input,
+            keeps: false,
+        })
+    }
+
+    /// Has the beginning of each task kept. Returns what is needed to hand the connection over.
+    ///
+    /// # Errors
+    ///
+    /// For want of descriptors.
+    pub fn keep(&mut self) -> io::Result<(File, SharedInput)> {
+        self.keeps = true;
+        Ok((self.socket.try_clone()?, self.input.clone()))
+    }
+}
+
+/// Serves all tasks of one connection, then waits for the peer to close it.
 /// Returns the exit code of the process. Blocks.
 ///
 /// PARITY: `worker` and the loop around it in `manager`, `pyspark/daemon.py`, Spark 3.5.9 to 4.3.0.
-pub fn serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> i32 {
+pub fn serve(py: Python<'_>, connection: Connection, worker_module: &str) -> i32 {
     match try_serve(py, connection, worker_module) {
         Ok(code) => code,
         Err(error) => {
@@ -33,9 +70,12 @@ pub fn serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> i32 {
     }
 }
 
-fn try_serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> PyResult<i32> {
-    let socket = File::from(connection);
-    let input = SharedInput::new(Input::new(socket.try_clone()?));
+fn try_serve(py: Python<'_>, connection: Connection, worker_module: &str) -> PyResult<i32> {
+    let Connection {
+        socket,
+        input,
+        keeps,
+    } = connection;
     let infile = Bound::new(
         py,
         InputFile {
@@ -51,6 +91,9 @@ fn try_serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> PyResu
         if !input.wait(py).unwrap_or(false) {
             return Ok(0);
         }
+        if keeps {
+            input.keep();
+        }
         match run_task(py, &main, &infile, &outfile)? {
             Outcome::Reusable if reuse => drop(collect.call0()?),
             Outcome::Reusable | Outcome::Finished => break,
@@ -59,8 +102,7 @@ fn try_serve(py: Python<'_>, connection: OwnedFd, worker_module: &str) -> PyResu
     }
     // Closing first could reset the connection and lose what the JVM has not read yet.
     let mut last = socket;
-    py.detach(|| std::io::copy(&mut last, &mut std::io::sink()))
-        .ok();
+    py.detach(|| io::copy(&mut last, &mut io::sink())).ok();
     Ok(0)
 }
 

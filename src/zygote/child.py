@@ -96,14 +96,14 @@ def _set_blas_threads(threads):
 
 
 def _loaded_openblas():
-    import ctypes
-
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         fields = (line.rstrip("\n").split(None, 5) for line in maps)
         paths = {field[5] for field in fields if len(field) == 6}
     for path in sorted(paths):
         name = os.path.basename(path)
         if "openblas" in name and ".so" in name:
+            import ctypes
+
             try:
                 # Not loaded again: the same file is the same library.
                 yield ctypes.CDLL(path)

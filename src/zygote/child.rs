@@ -1,17 +1,20 @@
 //! The life of a worker after the fork.
 
 use std::convert::Infallible;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::control::{self, ASSIGN, Launch, Packet, WarmUp};
-use crate::worker;
+use super::program;
+use super::start_over::StartOver;
+use crate::control::{self, ASSIGN, Launch, Packet, RESUME, WarmUp};
+use crate::seam::sent_along;
+use crate::worker::{self, Connection};
 
 /// The functions of `child.py`, loaded before the fork.
 static HABITS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
@@ -38,7 +41,16 @@ pub(super) fn flush(py: Python<'_>) -> PyResult<()> {
 ///
 /// Never returns, because the caller's stack belongs to the zygote.
 pub(super) fn live(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> ! {
-    let error = match live_through(py, launch, handover) {
+    die(py, live_through(py, launch, handover))
+}
+
+/// Goes on as a worker that has started over, and ends the process.
+pub(super) fn live_again(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> ! {
+    die(py, live_through_again(py, launch, handover))
+}
+
+fn die(py: Python<'_>, life: PyResult<Infallible>) -> ! {
+    let error = match life {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -62,11 +74,49 @@ fn live_through(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<
         habits.call_method1("leave", (0,))?;
         return Err(PySystemExit::new_err(0));
     };
-    if launch.warm_up == WarmUp::Never && crate::seam::is_wanted() && launch.serves_tasks() {
+    let mut connection = Connection::new(connection, Vec::new())?;
+    if launch.warm_up != WarmUp::Never {
+        let start = StartOver::new(launch, &mut connection)?;
+        sent_along::arm(Bound::new(py, start)?.as_any())?;
+    } else if crate::seam::is_wanted() && launch.serves_tasks() {
         // The zygote has not imported PySpark's worker, so it could not be hooked there.
         py.import(launch.worker_module())?;
-        crate::seam::install_lazily(py)?;
+        crate::seam::install_lazily(py, 0)?;
     }
+    work(py, launch, connection)
+}
+
+fn live_through_again(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<Infallible> {
+    program::pose_as_daemon(py, launch)?;
+    py.import(launch.worker_module())?;
+    if crate::seam::is_wanted() && launch.serves_tasks() {
+        // The first task with Arrow data is stock's alone: what it brings along may fail to be imported, and the
+        // self-test must not be the first to try.
+        crate::seam::install_lazily(py, 1)?;
+    }
+    let restore: [(OsString, Option<OsString>); 0] = [];
+    habits(py)?.call_method1("settle", (restore.to_vec(),))?;
+    let connection = resume(control::receive(handover.as_fd())?)?;
+    drop(handover);
+    work(py, launch, connection)
+}
+
+/// Takes the connection, and what has been read from it.
+fn resume(packet: Option<Packet>) -> io::Result<Connection> {
+    let Packet { bytes, descriptors } = packet.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut descriptors = descriptors.into_iter();
+    let (socket, read) = descriptors
+        .next()
+        .zip(descriptors.next())
+        .filter(|_| bytes == RESUME)
+        .ok_or(io::ErrorKind::InvalidData)?;
+    let mut here = Vec::new();
+    File::from(read).read_to_end(&mut here)?;
+    Connection::new(socket, here)
+}
+
+fn work(py: Python<'_>, launch: &Launch, connection: Connection) -> PyResult<Infallible> {
+    let habits = habits(py)?;
     let guard = habits.call_method0("begin")?;
     let code = worker::serve(py, connection, launch.worker_module());
     habits.call_method1("end", (guard, code))?;

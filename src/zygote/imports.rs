@@ -10,8 +10,9 @@ use crate::control::{Launch, WarmUp, variables};
 /// Everything that a pandas UDF of any supported Spark imports. Some of it exists in some only.
 const DEFAULT: [&str; 9] = [
     "numpy",
-    "pandas",
+    // Before pandas, so that it is known what comes with it alone: `sent_along.py`.
     "pyarrow",
+    "pandas",
     "pyarrow.pandas_compat",
     "pyspark.cloudpickle",
     "pyspark.sql.pandas.serializers",
@@ -36,8 +37,11 @@ pub(super) fn planned(launch: &Launch) -> VecDeque<String> {
 
 /// Imports one; failing is not an error, because a worker that needs the module will say so itself.
 pub(super) fn import(py: Python<'_>, module: &str) {
-    match py.import(module) {
-        Ok(_) => tracing::debug!("imported {module}"),
+    let imported = py
+        .import(module)
+        .and_then(|_| crate::seam::sent_along::imported(py, module));
+    match imported {
+        Ok(()) => tracing::debug!("imported {module}"),
         Err(error) => tracing::debug!("import {module} in advance: {error}"),
     }
 }

@@ -21,12 +21,22 @@ mod frameless;
 mod imports;
 mod nursery;
 mod program;
+mod start_over;
 
 /// What [`run`] leaves for the code that the interpreter starts.
 #[derive(Debug)]
 struct Start {
+    role: Role,
     launch: Launch,
     control: OwnedFd,
+}
+
+/// What the interpreter is started for.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Zygote,
+    /// A worker that has started over.
+    Worker,
 }
 
 /// The interpreter calls back without arguments, so they wait here.
@@ -41,16 +51,37 @@ const PROGRAM: &str = "__import__('_bowstring_zygote').run()";
 ///
 /// When the interpreter cannot be started; the supervisor hears of what comes later.
 pub fn run(launch: Launch) -> anyhow::Result<ExitCode> {
+    start(Role::Zygote, launch)
+}
+
+/// Goes on with the task of a worker that has replaced itself by this process. Blocks.
+///
+/// # Errors
+///
+/// When the interpreter cannot be started.
+pub fn run_worker(launch: Launch) -> anyhow::Result<ExitCode> {
+    start(Role::Worker, launch)
+}
+
+fn start(role: Role, launch: Launch) -> anyhow::Result<ExitCode> {
     let program = launch.program.clone();
     let mut options = Vec::new();
     let control = take_control().context("take the control socket off standard input")?;
     if let Some(predecessor) = &launch.predecessor {
         options.clone_from(&predecessor.options);
-        if !succeeds(&launch, predecessor, &control).context("speak to the supervisor")? {
+        // A worker's was judged when the zygote began.
+        let is_new = matches!(role, Role::Zygote);
+        if is_new
+            && !succeeds(&launch, predecessor, &control).context("speak to the supervisor")?
+        {
             return Ok(ExitCode::FAILURE);
         }
     }
-    *START.lock().unwrap_or_else(PoisonError::into_inner) = Some(Start { launch, control });
+    *START.lock().unwrap_or_else(PoisonError::into_inner) = Some(Start {
+        role,
+        launch,
+        control,
+    });
     pyo3::append_to_inittab!(_bowstring_zygote);
     let code = embed::main(&program, &options, PROGRAM).context("start the interpreter")?;
     let code = frameless::exit_code(code);
@@ -109,11 +140,19 @@ fn begin(py: Python<'_>) -> PyResult<()> {
     frameless::unwind_to(py, serve)
 }
 
-/// Runs the zygote.
+/// Runs the zygote, or a worker that has started over.
 fn serve(py: Python<'_>) -> PyResult<()> {
     let start = START.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(Start { launch, control }) = start else {
+    let Some(Start {
+        role,
+        launch,
+        control,
+    }) = start
+    else {
         return Ok(());
     };
-    nursery::Nursery::new(launch, control).run(py)
+    match role {
+        Role::Zygote => nursery::Nursery::new(launch, control).run(py),
+        Role::Worker => child::live_again(py, &launch, control),
+    }
 }

@@ -1,6 +1,6 @@
 //! The zygote's loop: import, fork, reap.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::num::NonZeroI32;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,6 +14,7 @@ use super::fork::{Fork, SingleThreaded, errno};
 use super::imports;
 use super::program;
 use crate::control::{self, Ending, FromZygote, Launch, PACKET_LIMIT, WarmUp};
+use crate::seam::sent_along;
 
 /// How often to look for dead children on a kernel without pidfds.
 const BLIND_REAP: Timespec = Timespec {
@@ -31,7 +32,7 @@ const AT_ONCE: Timespec = Timespec {
 #[derive(Debug)]
 enum Stage {
     /// These modules are to be imported.
-    Importing(std::collections::VecDeque<String>),
+    Importing(VecDeque<String>),
     /// All are. Nothing more is to be done unasked.
     Warm,
 }
@@ -116,7 +117,7 @@ impl Nursery {
     }
 
     /// Imports what no worker can do without, or at least makes sure that it is there.
-    fn import_worker_module(&self, py: Python<'_>) -> PyResult<()> {
+    fn import_worker_module(&mut self, py: Python<'_>) -> PyResult<()> {
         program::pose_as_daemon(py, &self.launch)?;
         let module = self.launch.worker_module();
         match self.launch.warm_up {
@@ -129,9 +130,15 @@ impl Nursery {
                 }
             }
             WarmUp::ThenFork | WarmUp::WhileForking => {
-                py.import(module)?;
-                if self.native() {
-                    crate::seam::install_lazily(py)?;
+                let worker = py.import(module)?;
+                if let Err(error) = sent_along::watch(&worker) {
+                    tracing::warn!(
+                        "nothing is imported in advance, because what a task brings along could not be seen: {error}"
+                    );
+                    self.stage = Stage::Importing(VecDeque::new());
+                }
+                if self.launch.serves_tasks() {
+                    crate::seam::install_lazily(py, 0)?;
                 }
             }
         }

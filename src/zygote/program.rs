@@ -50,5 +50,7 @@ pub(super) fn pose_as_daemon(py: Python<'_>, launch: &Launch) -> PyResult<()> {
     for argument in &launch.arguments {
         arguments.append(argument)?;
     }
-    sys.setattr("argv", arguments)
+    sys.setattr("argv", arguments)?;
+    // `-m` has brought it; nothing that a task brings along takes its place.
+    py.import("runpy").map(drop)
 }
