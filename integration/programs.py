@@ -22,6 +22,7 @@ from pyspark.sql.functions import udf
 
 from canonical import error_of
 from runner import prove_worker, start_session
+from sent_along import sent_along, sent_into_the_folder
 
 PATIENCE = 20.0
 """Seconds to wait for something that takes two or three."""
@@ -356,6 +357,8 @@ PROGRAMS: dict[str, Callable[[SparkSession], Any]] = {
         cancelled_while_sleeping,
         cancelled_while_busy,
         left_after_stop,
+        sent_along,
+        sent_into_the_folder,
     )
 }
 

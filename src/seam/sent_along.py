@@ -59,6 +59,13 @@ def imported(name):
     _brought[name] = frozenset(sys.modules)
 
 
+def tested():
+    """The self-test has run. It looks at time zones, which stock's tasks may never do."""
+    for name in sys.modules.keys() - frozenset().union(*_brought.values()):
+        if name.partition(".")[0] == "tzdata":
+            del sys.modules[name]
+
+
 def arm(start):
     """This process is a worker; `start` lets it start over while a task is being read."""
     global _start
@@ -75,9 +82,9 @@ def note(eval_type):
         name = next((name for name, number in types.items() if number == eval_type), "")
         # Which row functions go through pandas is another thing on every line; most do.
         if "PANDAS" in name or name in ("SQL_ARROW_BATCHED_UDF", "SQL_ARROW_TABLE_UDF"):
-            _ahead.difference_update(*_brought.values())
+            _ahead.clear()
         elif "ARROW" in name:
-            _ahead.difference_update(_brought.get("pyarrow") or _ahead.copy())
+            _ahead.difference_update(_brought.get("pyarrow", _ahead.copy()))
 
 
 def _sets_up(module):

@@ -32,6 +32,15 @@ pub fn imported(py: Python<'_>, name: &str) -> PyResult<()> {
     module(py)?.call_method1("imported", (name,)).map(drop)
 }
 
+/// Says that the self-test has run after all imports in advance.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn tested(py: Python<'_>) -> PyResult<()> {
+    module(py)?.call_method0("tested").map(drop)
+}
+
 /// Lets this worker look at the files of each task, and call `start.start_over(name, path)` if one shadows a module
 /// that stock's worker would not have by then; otherwise `start.forget()`.
 ///

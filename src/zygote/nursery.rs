@@ -216,6 +216,7 @@ impl Nursery {
         // Without pandas in advance the first grouped task installs it, in its worker.
         if self.native() && imports::has_pandas(py)? {
             crate::seam::install(py)?;
+            sent_along::tested(py)?;
         }
         if let Err(error) = imports::remember_archives(py) {
             tracing::debug!("archives are read again in every task: {error}");
