@@ -27,13 +27,16 @@ _harmless = {}
 # With `start_over` and `forget`; `None` in the zygote.
 _start = None
 
+watching = False
+"""Whether PySpark is hooked."""
+
 _RACY = 2_000_000_000
 """Nanoseconds within which a file may change again without another time of change."""
 
 
 def watch(worker):
     """Hooks into PySpark. The worker module has just been imported, and nothing that stock would not import."""
-    global _stock
+    global _stock, watching
     util = sys.modules.get("pyspark.worker_util")
     owner = util if hasattr(util, "add_path") else worker
     add_path = owner.add_path
@@ -52,6 +55,7 @@ def watch(worker):
         worker.importlib = types.SimpleNamespace(invalidate_caches=_then_decide(importlib.invalidate_caches))
     owner.add_path = seen
     _stock = frozenset(sys.modules)
+    watching = True
 
 
 def imported(name):

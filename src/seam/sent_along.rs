@@ -23,6 +23,15 @@ pub fn watch(worker: &Bound<'_, PyModule>) -> PyResult<()> {
         .map(drop)
 }
 
+/// Whether [`watch`] has found its place. Nothing is to be imported in advance without.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn is_watching(py: Python<'_>) -> PyResult<bool> {
+    module(py)?.getattr("watching")?.extract()
+}
+
 /// Says that a module has been imported in advance.
 ///
 /// # Errors

@@ -75,10 +75,11 @@ fn live_through(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<
         return Err(PySystemExit::new_err(0));
     };
     let mut connection = Connection::new(connection, Vec::new())?;
-    if launch.warm_up != WarmUp::Never {
+    if sent_along::is_watching(py)? {
         let start = StartOver::new(launch, &mut connection)?;
         sent_along::arm(Bound::new(py, start)?.as_any())?;
-    } else if crate::seam::is_wanted() && launch.serves_tasks() {
+    }
+    if launch.warm_up == WarmUp::Never && crate::seam::is_wanted() && launch.serves_tasks() {
         // The zygote has not imported PySpark's worker, so it could not be hooked there.
         py.import(launch.worker_module())?;
         crate::seam::install_lazily(py, 0)?;

@@ -132,10 +132,7 @@ impl Nursery {
             WarmUp::ThenFork | WarmUp::WhileForking => {
                 let worker = py.import(module)?;
                 if let Err(error) = sent_along::watch(&worker) {
-                    tracing::warn!(
-                        "nothing is imported in advance, because what a task brings along could not be seen: {error}"
-                    );
-                    self.stage = Stage::Importing(VecDeque::new());
+                    self.import_nothing(&error);
                 }
                 if self.launch.serves_tasks() {
                     crate::seam::install_lazily(py, 0)?;
@@ -143,6 +140,21 @@ impl Nursery {
             }
         }
         Ok(())
+    }
+
+    /// Gives up the imports in advance where what tasks bring along could not be seen.
+    ///
+    /// What a planner's worker imports the user has named.
+    fn import_nothing(&mut self, error: &PyErr) {
+        if let Stage::Importing(modules) = &mut self.stage
+            && self.launch.serves_tasks()
+            && !modules.is_empty()
+        {
+            tracing::warn!(
+                "nothing is imported in advance, because nobody would see what a task brings along: {error}"
+            );
+            modules.clear();
+        }
     }
 
     /// Whether tasks may take a native path.
