@@ -54,9 +54,11 @@ SENT_ALONG = True
 def facts() -> str:
     """Which packages come from what was sent, and what kind of process this is."""
     import importlib
+    import resource
 
     # What stock's worker has imported by now; then what imports find.
     here = sorted(name for name in sys.modules if "." not in name and not name.startswith("_bowstring"))
+    limit = resource.getrlimit(resource.RLIMIT_AS)
     modules = {name: importlib.import_module(name) for name in (*INSTALLED, *COMPILED, *STANDARD)}
     command = Path("/proc/self/cmdline").read_bytes().split(b"\0")[0].decode()
     return json.dumps(
@@ -65,7 +67,7 @@ def facts() -> str:
             "modules": here,
             "started_over": command == "bowstring-worker",
             "pid": os.getpid(),
-            "process": [os.readlink("/proc/self/fd/0"), os.getcwd(), sys.argv, sorted(os.environ)],
+            "process": [os.readlink("/proc/self/fd/0"), os.getcwd(), sys.argv, sorted(os.environ), limit],
         }
     )
 

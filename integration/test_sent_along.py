@@ -31,7 +31,8 @@ def finished(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -
     """One session. What was sent last shadows something in every task after it."""
     names = ["sent_along", "sent_into_the_folder", "cancelled_while_sleeping", "left_after_stop"]
     directory = tmp_path_factory.mktemp("sent_along")
-    return run_programs(lifecycle, names, directory, variables={"BOWSTRING_LOG": "info"})
+    conf = {"spark.executor.pyspark.memory": "4g"}
+    return run_programs(lifecycle, names, directory, conf=conf, variables={"BOWSTRING_LOG": "info"})
 
 
 @pytest.fixture(scope="module")
