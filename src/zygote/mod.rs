@@ -71,9 +71,7 @@ fn start(role: Role, launch: Launch) -> anyhow::Result<ExitCode> {
         options.clone_from(&predecessor.options);
         // A worker's was judged when the zygote began.
         let is_new = matches!(role, Role::Zygote);
-        if is_new
-            && !succeeds(&launch, predecessor, &control).context("speak to the supervisor")?
-        {
+        if is_new && !succeeds(&launch, predecessor, &control).context("speak to the supervisor")? {
             return Ok(ExitCode::FAILURE);
         }
     }
