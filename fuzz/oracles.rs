@@ -97,7 +97,10 @@ fn whole(schema: &[u8], batch: &[u8], data: &[u8]) {
         Columns::Decoded(batches) => {
             follow(&group, batches, data);
             for (encoded, batch) in group.encoded.iter().zip(batches) {
-                assert_eq!(&read_by_arrow(&encoded.message(), batch.schema()), batch);
+                assert_eq!(
+                    &read_by_arrow(&encoded.message().expect("memory"), batch.schema()),
+                    batch
+                );
             }
         }
         Columns::Stock(why) => assert_known(why),
@@ -161,7 +164,7 @@ fn follow(group: &Group, batches: &[RecordBatch], data: &[u8]) {
         assert!(projection.iter().all(|index| *index < fields.len()));
         let again = Group::decode(
             &group.schema.message,
-            &[&encoded.message()],
+            &[&encoded.message().expect("memory")],
             GroupReader::new(
                 Framing::BatchPerGroup,
                 Box::new(move |_| projection.clone()),
@@ -243,8 +246,12 @@ fn joined(section: &[u8]) {
             assert!(group.joined.is_empty());
             continue;
         };
-        let messages = group.messages().expect("what was decoded can be encoded");
-        let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+        let again = group
+            .taken_apart()
+            .expect("what was decoded can be encoded");
+        let messages = group.encoded.iter().chain(&again);
+        let messages: Vec<Buffer> = messages.map(|batch| batch.message().unwrap()).collect();
+        let messages: Vec<&[u8]> = messages.iter().map(Buffer::as_slice).collect();
         let (decoder, _) = reader(Join::Never);
         let decoded = Group::decode(&group.schema.message, &messages, decoder);
         match decoded.expect("messages of ours").columns {
@@ -299,7 +306,8 @@ fn split(framing: Framing, file: File) -> Read {
                 }
                 for batch in &group.encoded {
                     read.as_sent &= !batch.was_compressed();
-                    read.reassembled.extend(batch.message());
+                    read.reassembled
+                        .extend_from_slice(&batch.message().expect("memory"));
                 }
                 if streams && group.ends {
                     read.reassembled.extend(&end_of_stream);

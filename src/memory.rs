@@ -5,21 +5,23 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use arrow_buffer::MutableBuffer;
 use rustix::process::{Resource, getrlimit};
 
 /// Bytes from which on an allocation is tried first. Smaller ones fail only in a process that can do nothing any more.
-const LARGE: usize = 1 << 20;
+pub const LARGE: usize = 1 << 20;
 
 /// What could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot allocate {bytes} bytes for {what}{}", Limit::now())]
+#[error("cannot allocate {}{what}{}", Bytes(*bytes), Limit::now())]
 pub struct OutOfMemory {
     /// What the memory is for.
     pub what: &'static str,
-    /// How much of it.
+    /// How much of it; 0 if nobody knows.
     pub bytes: usize,
 }
 
@@ -33,38 +35,70 @@ pub fn allocate(what: &'static str, bytes: usize) -> Result<MutableBuffer, OutOf
 }
 
 /// Whether `bytes` bytes for `what` can be had at once: for a library that allocates them itself, and ends the process
-/// if it cannot. The memory is given back untouched, which costs two calls of the system; of less than a MiB nobody asks.
+/// if it cannot. The memory is given back untouched. Nobody asks for less than a MiB, or without a limit, where the kernel
+/// promises more than it has.
 ///
 /// # Errors
 ///
 /// As [`allocate`].
 pub fn ensure(what: &'static str, bytes: usize) -> Result<(), OutOfMemory> {
-    if bytes < LARGE {
+    if bytes < LARGE || !is_limited() {
         return Ok(());
     }
     allocate(what, bytes).map(drop)
 }
 
-/// Makes threads share the memory of the first one in a process whose address space is limited, where the C library
-/// reserves 64 MiB of it for each. Called before a thread is started; does something once.
-pub fn adapt_to_limit() {
+/// Stack of a thread of ours, in bytes: they read and write columns, and none of them runs the user's code.
+const STACK: usize = 512 << 10;
+
+/// Starts a thread of ours.
+///
+/// # Errors
+///
+/// The operating system gives none; where address space is limited, because there is none for its stack.
+pub fn thread<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    adapt_to_limit();
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.stack_size(STACK).spawn(run).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock && is_limited() {
+            let (what, bytes) = ("the stack of a thread", STACK);
+            return io::Error::other(OutOfMemory { what, bytes });
+        }
+        error
+    })
+}
+
+/// In a process whose address space is limited, makes threads share the memory of the first one, where the C library
+/// reserves 64 MiB for each, and has large blocks given back at once, which it puts on its heap otherwise, with holes
+/// between them. Does something once.
+fn adapt_to_limit() {
     static ADAPTED: AtomicBool = AtomicBool::new(false);
-    if ADAPTED.load(Ordering::Relaxed) || getrlimit(Resource::As).current.is_none() {
+    if ADAPTED.load(Ordering::Relaxed) || !is_limited() {
         return;
     }
     ADAPTED.store(true, Ordering::Relaxed);
-    share_arena();
+    spare_address_space();
 }
 
 #[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "a setting of the C library")]
-fn share_arena() {
-    // SAFETY: two integers; glibc takes the lock of its allocator.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+#[expect(unsafe_code, reason = "settings of the C library")]
+fn spare_address_space() {
+    const LARGE_BLOCK: libc::c_int = 4 << 20;
+    for (setting, value) in [
+        (libc::M_ARENA_MAX, 1),
+        (libc::M_MMAP_THRESHOLD, LARGE_BLOCK),
+        (libc::M_TRIM_THRESHOLD, 2 * LARGE_BLOCK),
+    ] {
+        // SAFETY: two integers; glibc takes the lock of its allocator.
+        unsafe { libc::mallopt(setting, value) };
+    }
 }
 
 #[cfg(not(target_env = "gnu"))]
-fn share_arena() {}
+fn spare_address_space() {}
 
 /// Why code of ours has not come to an end.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +117,13 @@ impl Failure {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let text = text.unwrap_or("a panic without a message");
-        match arrow_layout(text) {
-            Some(bytes) => Self::Memory(OutOfMemory {
-                what: "Arrow data",
-                bytes,
-            }),
-            None => Self::Bug(text.to_owned()),
-        }
+        let (what, bytes) = match arrow_layout(text) {
+            Some(bytes) => ("Arrow data", bytes),
+            // What PyO3 says where Python gives it no object. It has hardly another reason.
+            None if NO_OBJECT.contains(&text) && is_limited() => ("an object of Python", 0),
+            None => return Self::Bug(text.to_owned()),
+        };
+        Self::Memory(OutOfMemory { what, bytes })
     }
 }
 
@@ -121,9 +155,42 @@ impl From<Failure> for pyo3::PyErr {
     }
 }
 
+/// An error of a socket, or what a thread of ours has put into one.
+#[cfg(feature = "python")]
+pub fn from_io(error: io::Error) -> pyo3::PyErr {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure.into(),
+        Err(error) => match error.downcast::<OutOfMemory>() {
+            Ok(error) => error.into(),
+            Err(error) => error.into(),
+        },
+    }
+}
+
 #[cfg(feature = "python")]
 fn in_our_name(error: &dyn std::error::Error) -> String {
     format!("bowstring {}: {error}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Source: `Bound::from_owned_ptr` and `panic_after_error`, PyO3 0.29.
+const NO_OBJECT: [&str; 2] = ["PyObject pointer is null", "Python API call failed"];
+
+/// Whether this process's address space is limited.
+pub fn is_limited() -> bool {
+    Limit::now().0.is_some()
+}
+
+/// Has panics told in one line where address space is limited: to look for the names of a backtrace takes memory, and the
+/// process ends if there is none.
+pub fn tell_panics_briefly() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if is_limited() {
+            tracing::warn!("{panic}");
+        } else {
+            usual(panic);
+        }
+    }));
 }
 
 /// Bytes that arrow-buffer wanted, if that is what its panic says.
@@ -134,6 +201,17 @@ fn arrow_layout(text: &str) -> Option<usize> {
     let (_, size) = layout.split_once("size: ")?;
     let digits = size.split(|other: char| !other.is_ascii_digit()).next();
     Some(digits?.parse().unwrap_or_default())
+}
+
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => formatter.write_str("memory for "),
+            bytes => write!(formatter, "{bytes} bytes for "),
+        }
+    }
 }
 
 /// The limit on this process's address space as the end of a sentence, or nothing.
@@ -165,14 +243,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_had_is_an_error() {
-        let error = ensure("a column", 1 << 60).unwrap_err();
+        let error = allocate("a column", 1 << 60).unwrap_err();
         let text = error.to_string();
         assert!(
             text.starts_with("cannot allocate 1152921504606846976 bytes for a column"),
             "{text}"
         );
         assert!(allocate("a column", usize::MAX).is_err());
-        assert_eq!(ensure("a column", 2 << 20), Ok(()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use pyo3::types::PyType;
 
 use arrow_pyarrow::FromPyArrow;
 
+use crate::memory;
 use crate::wire::nullable;
 
 /// `pyarrow.RecordBatch`.
@@ -78,6 +79,10 @@ pub fn to_large_string<'py, O: OffsetSizeTrait>(
     let offsets = if O::IS_LARGE {
         offsets.clone()
     } else {
+        memory::ensure(
+            "a text column of a frame",
+            (text.len() + 1) * size_of::<i64>(),
+        )?;
         let wide = text.value_offsets().iter();
         let wide: Vec<i64> = wide
             .map(|offset| i64::usize_as(offset.as_usize()))

@@ -10,6 +10,7 @@ use arrow_array::types::{
     Int64Type, Time64NanosecondType, TimestampMicrosecondType,
 };
 use arrow_schema::{ArrowError, DataType, TimeUnit};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::decimals::append_decimals;
@@ -19,6 +20,10 @@ use super::numbers::{booleans, floats, integers};
 use super::output::Names;
 use super::temporal::{append_all, append_dates, instants, intervals};
 use super::timestamps::{append_times, append_timestamps};
+use crate::memory;
+
+/// Bytes that a value needs on its way: as an object, as what it is taken for, and twice where a builder grows.
+const BYTES_OF_ROW: usize = 32;
 
 /// A growing Arrow array of a declared type.
 #[derive(Debug)]
@@ -216,6 +221,14 @@ impl FieldBuilder {
         names: &Names,
         rules: &Rules,
     ) -> PyResult<bool> {
+        let rows = match values.cast::<PyUntypedArray>() {
+            Ok(array) => array.len(),
+            Err(_) => values.len()?,
+        };
+        // Stock needs less where it shares the memory of an array.
+        if memory::ensure("a column of a result", rows * BYTES_OF_ROW).is_err() {
+            return Ok(false);
+        }
         Ok(match self {
             Self::Boolean(builder) => booleans(builder, values, names)?,
             Self::Byte(builder) => integers(builder, values, names)?,

@@ -13,6 +13,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 use super::output::{MAX_BYTES, Names};
 use super::text::{append_array, append_categories, arrow_chunk};
 use super::zone::Zone;
+use crate::memory;
 
 /// What decides between equal-looking conversions.
 #[derive(Clone, Debug)]
@@ -237,13 +238,8 @@ pub(super) fn append_strings(
         let Some(strings) = objects(&elements, names, exact) else {
             return Ok(false);
         };
-        if strings
-            .iter()
-            .flatten()
-            .map(|value| value.len())
-            .sum::<usize>()
-            > room
-        {
+        let bytes = strings.iter().flatten().map(|value| value.len()).sum();
+        if bytes > room || !can_grow(bytes) {
             return Ok(false);
         }
         strings.into_iter().for_each(append);
@@ -255,7 +251,13 @@ pub(super) fn append_strings(
     let Some(array) = arrow_chunk(values, names)? else {
         return Ok(false);
     };
-    Ok(array.get_buffer_memory_size() <= room && append_array(&array, append))
+    let bytes = array.get_buffer_memory_size();
+    Ok(bytes <= room && can_grow(bytes) && append_array(&array, append))
+}
+
+/// Whether a builder can take so many bytes more: it doubles what it has.
+fn can_grow(bytes: usize) -> bool {
+    memory::ensure("text or bytes of a result", bytes.saturating_mul(2)).is_ok()
 }
 
 pub(super) fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
@@ -276,13 +278,8 @@ pub(super) fn append_binary(
     let Some(values) = objects(&elements, names, exact) else {
         return false;
     };
-    if values
-        .iter()
-        .flatten()
-        .map(|value| value.len())
-        .sum::<usize>()
-        > room
-    {
+    let bytes = values.iter().flatten().map(|value| value.len()).sum();
+    if bytes > room || !can_grow(bytes) {
         return false;
     }
     values.into_iter().for_each(append);

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyString, PyTime};
 
 use super::calendar::{TimeOfDay, civil_from_days};
+use crate::memory;
 
 /// Gives equal values of one column the same object, as pyarrow's `to_pandas` does.
 struct Shared<K> {
@@ -32,6 +33,10 @@ impl<K: Eq + Hash + Copy> Shared<K> {
         key: K,
         make: impl FnOnce() -> PyResult<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
+        if self.objects.len() == self.objects.capacity() {
+            let bytes = 2 * self.objects.capacity() * size_of::<(K, Py<PyAny>)>();
+            memory::ensure("the values of a column", bytes)?;
+        }
         Ok(match self.objects.entry(key) {
             Entry::Occupied(entry) => entry.get().clone_ref(py),
             Entry::Vacant(entry) => entry.insert(make()?).clone_ref(py),
@@ -113,12 +118,15 @@ pub fn string(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
 /// # Errors
 ///
 /// Fails only if Python itself does.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it is passed where making a text may fail"
-)]
 pub fn bytes(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
-    Ok(PyBytes::new(py, value).into_any().unbind())
+    if value.len() < memory::LARGE {
+        return Ok(PyBytes::new(py, value).into_any().unbind());
+    }
+    let bytes = PyBytes::new_with(py, value.len(), |target| {
+        target.copy_from_slice(value);
+        Ok(())
+    })?;
+    Ok(bytes.into_any().unbind())
 }
 
 /// `datetime.date` objects. The caller has checked the range.

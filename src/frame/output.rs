@@ -14,6 +14,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::memory;
 use crate::wire::{nullable, text_as_bytes};
 
 use super::c_data;
@@ -25,6 +26,9 @@ use super::text::{arrow_chunk, text_piece};
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
 pub const MAX_ROWS: usize = 10_000;
+
+/// What memory is asked for.
+const COLUMN: &str = "a column of a result";
 
 /// Bytes after which a batch is written.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -466,7 +470,14 @@ impl Output {
             columns.push(match field.pieces.as_slice() {
                 [] => arrow_array::new_empty_array(field.held.data_type()),
                 [piece] => Arc::clone(piece),
-                pieces => concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+                pieces => {
+                    let bytes = pieces
+                        .iter()
+                        .map(|piece| piece.to_data().get_slice_memory_size().unwrap_or_default());
+                    memory::ensure(COLUMN, bytes.sum())
+                        .map_err(|error| ArrowError::MemoryError(error.to_string()))?;
+                    concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?
+                }
             });
             field.pieces.clear();
         }

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use super::c_data::unchecked_bytes_of_text;
 use super::from_pandas::{column, elements, exact_string};
 use super::output::Names;
+use crate::memory;
 
 /// The one chunk of an Arrow-backed column; `None` if it is something else or in pieces.
 pub(super) fn arrow_chunk(values: &Bound<'_, PyAny>, names: &Names) -> PyResult<Option<ArrayRef>> {
@@ -49,6 +50,9 @@ fn only_chunk<'py>(
 /// Rows from which on text does not go through the builder: it may as well be a piece of its own. A builder cannot take
 /// back what it was given, so that it is given none before all rows were looked at.
 const ROWS_OF_PIECE: usize = 100;
+
+/// What memory is asked for.
+const TEXT: &str = "a text column of a result";
 
 /// Bytes that are expected of one text.
 const USUAL_BYTES: usize = 16;
@@ -95,12 +99,21 @@ fn copied<O: OffsetSizeTrait>(
 ) -> Option<ArrayRef> {
     let (py, objects) = (objects.py(), objects.as_array());
     let bytes = objects.len().saturating_mul(USUAL_BYTES);
+    let mut sure = bytes + objects.len() * size_of::<O>();
+    memory::ensure(TEXT, sure).ok()?;
     let mut builder = GenericBinaryBuilder::<O>::with_capacity(objects.len(), bytes);
+    sure = bytes;
     for object in objects {
         let object = object.bind(py);
         if let Some(text) = exact_string(object) {
-            if builder.values_slice().len().saturating_add(text.len()) > room {
+            let length = builder.values_slice().len().saturating_add(text.len());
+            if length > room {
                 return None;
+            }
+            if length > sure {
+                // As the builder grows. Stock may have room for it where there is none here.
+                sure = length.max(2 * sure);
+                memory::ensure(TEXT, sure).ok()?;
             }
             builder.append_value(text);
         } else if names.is_null(object) {
@@ -136,6 +149,11 @@ where
     if !offsets.is_sorted() {
         return None;
     }
+    memory::ensure(
+        TEXT,
+        size_of_val(offsets).max(offsets.len() * size_of::<To>()),
+    )
+    .ok()?;
     let shifted: Vec<To> = offsets
         .iter()
         .map(|offset| To::usize_as(offset.as_usize().wrapping_sub(first)))

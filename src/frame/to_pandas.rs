@@ -19,6 +19,10 @@ use super::c_data;
 use super::column::{Column, local_time};
 use super::kind::{Dtype, InputKind, Traits, Unit};
 use super::objects;
+use crate::memory;
+
+/// What memory is asked for.
+const BLOCK: &str = "a block of a frame";
 
 /// Bytes of a column from which on it is not copied if it need not be.
 const VIEWED_BYTES: usize = 64 << 10;
@@ -187,6 +191,7 @@ impl<'py> Builder<'_, 'py> {
     where
         T::Native: Element + From<bool>,
     {
+        memory::ensure(BLOCK, self.rows * size_of::<T::Native>())?;
         let array = PyArray1::<T::Native>::zeros(self.py, self.rows, false);
         // PARITY: below a null pandas puts a one.
         convert::<T, _>(
@@ -203,7 +208,8 @@ impl<'py> Builder<'_, 'py> {
         columns: &[Option<&Column<'_>>],
         fill: impl Fn(&Column<'_>, &mut [T]) -> PyResult<()>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let array = self.memory::<T>(columns.len(), columns.iter().all(Option::is_some))?;
+        memory::ensure(BLOCK, columns.len() * self.rows * size_of::<T>())?;
+        let array = self.array::<T>(columns.len(), columns.iter().all(Option::is_some))?;
         if self.rows > 0 {
             let mut target = array.readwrite();
             let rows = target.as_slice_mut()?.chunks_exact_mut(self.rows);
@@ -218,7 +224,7 @@ impl<'py> Builder<'_, 'py> {
 
     /// An array of shape (`height`, rows), zeroed unless it `is_filled` afterwards. NumPy has the kernel use huge pages for
     /// large memory if it is not zeroed.
-    fn memory<T: Element>(
+    fn array<T: Element>(
         &self,
         height: usize,
         is_filled: bool,
@@ -333,7 +339,19 @@ impl<'py> Builder<'_, 'py> {
         {
             return c_data::to_large_string(self.py, array);
         }
-        let array = joined(arrays).map_err(|error| {
+        let bytes = |array: &GenericBinaryArray<O>| {
+            let offsets = array.value_offsets();
+            let (first, last) = (offsets.first(), offsets.last());
+            first
+                .zip(last)
+                .map_or(0, |(first, last)| last.as_usize() - first.as_usize())
+        };
+        let bytes = arrays.iter().map(bytes).sum();
+        memory::ensure(
+            "a text column of a frame",
+            bytes + 2 * self.rows * size_of::<i64>(),
+        )?;
+        let array = joined(arrays, bytes).map_err(|error| {
             PyRuntimeError::new_err(format!("bowstring: build a string column: {error}"))
         })?;
         c_data::to_large_string(self.py, &array)
@@ -423,13 +441,14 @@ fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], uni
     });
 }
 
-/// The bytes of all arrays, copied into one with 64-bit offsets.
+/// The bytes of all arrays, which are so many, copied into one with 64-bit offsets.
 fn joined<O: OffsetSizeTrait>(
     arrays: &[GenericBinaryArray<O>],
+    bytes: usize,
 ) -> Result<LargeBinaryArray, ArrowError> {
     let rows: usize = arrays.iter().map(Array::len).sum();
     let mut offsets = Vec::with_capacity(rows + 1);
-    let mut values = Vec::new();
+    let mut values = Vec::with_capacity(bytes);
     let mut nulls = arrays
         .iter()
         .any(|array| array.null_count() > 0)

@@ -100,7 +100,11 @@ impl Crew {
             .context("adopt orphans")?;
         let launch = settings.launch.clone();
         Ok(Self {
-            zygote: Some(Zygote::spawn(&launch, settings.launcher_patience)?),
+            zygote: Some(Zygote::spawn(
+                &launch,
+                settings.launcher_patience,
+                settings.memory_limit_mib,
+            )?),
             strays: false,
             settings,
             inbox,
@@ -149,6 +153,7 @@ impl Crew {
                 none.insert(Zygote::spawn(
                     &self.launch,
                     self.settings.launcher_patience,
+                    self.settings.memory_limit_mib,
                 )?)
             }
         };

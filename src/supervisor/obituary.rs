@@ -49,6 +49,9 @@ impl fmt::Display for Obituary {
             f.write_str(", on the JVM's order")?;
         } else if self.ending == Ending::Killed(Signal::KILL.as_raw()) {
             f.write_str("; nobody here sent it, so look for the kernel's out-of-memory killer")?;
+        } else if self.ending == Ending::Killed(Signal::ABORT.as_raw()) && self.limit_mib.is_some()
+        {
+            f.write_str("; a library may have ended it because the limit left no memory")?;
         }
         Ok(())
     }
@@ -117,6 +120,16 @@ mod tests {
             obituary(Ending::Killed(64)).to_string(),
             "worker 1234 died of signal 64, peak memory 812 MiB"
         );
+    }
+
+    #[test]
+    fn an_abort_under_a_limit_points_at_the_limit() {
+        let mut obituary = obituary(Ending::Killed(6));
+        assert!(!obituary.to_string().contains("the limit"));
+        obituary.limit_mib = Some(400);
+        assert!(obituary.to_string().ends_with(
+            "of 400 MiB allowed; a library may have ended it because the limit left no memory"
+        ));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Resource, Signal, WaitOptions, getrlimit};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::net::unix::pipe;
@@ -71,15 +71,23 @@ impl Zygote {
     /// Starts one from this very executable, by way of the launcher if there is one: then `patience` is how
     /// long that may take. Needs a runtime.
     ///
+    /// `limit_mib`: the address space that Spark allows a worker.
+    ///
     /// # Errors
     ///
     /// When the kernel refuses a process or a socket.
-    pub(super) fn spawn(launch: &Launch, patience: Option<Duration>) -> anyhow::Result<Self> {
+    pub(super) fn spawn(
+        launch: &Launch,
+        patience: Option<Duration>,
+        limit_mib: Option<u64>,
+    ) -> anyhow::Result<Self> {
         let (ours, theirs) = control::pair().context("make the zygote's control socket")?;
         rustix::io::ioctl_fionbio(&ours, true).context("set up the zygote's control socket")?;
+        let mut variables = single_threaded(launch.warm_up).to_vec();
+        variables.extend(sparing(launch.warm_up, limit_mib));
         let mut command = match patience {
-            None => directly(launch),
-            Some(_) => by_launcher(launch)?,
+            None => directly(launch, variables),
+            Some(_) => by_launcher(launch, &variables)?,
         };
         let child = command
             .stdin(Stdio::from(theirs))
@@ -255,8 +263,7 @@ fn read(mut packet: Packet) -> io::Result<News> {
 }
 
 /// The command that is the zygote.
-fn directly(launch: &Launch) -> Command {
-    let mut variables = single_threaded(launch.warm_up).to_vec();
+fn directly(launch: &Launch, mut variables: Vec<Variable>) -> Command {
     variables.retain(|variable| variable.always || env::var_os(variable.name).is_none());
     let mut launch = launch.clone();
     launch.restore = variables
@@ -276,14 +283,14 @@ fn directly(launch: &Launch) -> Command {
 
 /// The command that leads to the zygote. What is a zygote's alone is set behind the launcher, which is run
 /// with what Spark gave.
-fn by_launcher(launch: &Launch) -> anyhow::Result<Command> {
+fn by_launcher(launch: &Launch, variables: &[Variable]) -> anyhow::Result<Command> {
     let path = env::current_exe().context("find this executable")?;
     let mut facts: Vec<OsString> = vec![
         format!("/proc/{}/exe", std::process::id()).into(),
         path.into_os_string(),
         launch.warm_up.word().into(),
     ];
-    facts.extend(single_threaded(launch.warm_up).iter().map(
+    facts.extend(variables.iter().map(
         |Variable {
              name,
              value,
@@ -331,4 +338,25 @@ fn single_threaded(warm_up: WarmUp) -> &'static [Variable] {
         WarmUp::Never => &[],
         WarmUp::ThenFork | WarmUp::WhileForking => &VARIABLES,
     }
+}
+
+/// The variable under which mimalloc inside pyarrow reserves little, where address space is limited: nothing if that is
+/// hardly enough for the imports, else 32 MiB at a time.
+///
+/// It reserves 1 GiB by itself, or a quarter, or nothing: stock's workers import pyarrow under the limit, and get what there
+/// is. Seen with pyarrow 26; 19 knows no such variable.
+fn sparing(warm_up: WarmUp, limit_mib: Option<u64>) -> Option<Variable> {
+    const HARDLY_ENOUGH_MIB: u64 = 640;
+    let ours = getrlimit(Resource::As).current.map(|bytes| bytes >> 20);
+    let limit = [limit_mib, ours].into_iter().flatten().min()?;
+    let kib = if limit < HARDLY_ENOUGH_MIB {
+        "0"
+    } else {
+        "32768"
+    };
+    (warm_up != WarmUp::Never).then_some(Variable {
+        name: "MIMALLOC_ARENA_RESERVE",
+        value: kib,
+        always: false,
+    })
 }

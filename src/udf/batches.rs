@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 use super::map_frames::MapFrames;
 use super::task::{malformed, wire_error};
 use crate::control::variables;
+use crate::memory;
 use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::{Framing, GroupReader};
 use crate::worker::input::Input;
@@ -95,7 +96,8 @@ enum Source {
 
 impl Source {
     fn ahead(input: Input, reader: GroupReader) -> PyResult<Self> {
-        let groups = ReadAhead::start(input, reader, variables::read_ahead_bytes())?;
+        let groups = ReadAhead::start(input, reader, variables::read_ahead_bytes());
+        let groups = groups.map_err(memory::from_io)?;
         Ok(Self::Ahead(groups))
     }
 
@@ -189,7 +191,7 @@ impl Batches {
                 return Err(PyValueError::new_err("generator already executing"));
             }
         };
-        let outcome = self.next(py, &mut state);
+        let outcome = memory::guarded(|| self.next(py, &mut state));
         if !matches!(outcome, Ok(Some(_))) {
             *state = State::Over;
         }
@@ -314,7 +316,7 @@ impl Running {
             match self.read(&fields, message.clone()) {
                 Ok(batch) => {
                     if let Some(compare) = compare {
-                        let stocks = self.read(&schema, encoded.into_message())?;
+                        let stocks = self.read(&schema, encoded.into_message()?)?;
                         compare.call1(py, (&batch, stocks))?;
                     }
                     let fields = batch.unbind();
@@ -325,7 +327,7 @@ impl Running {
                 Err(error) => return Err(error),
             }
         }
-        let batch = self.read(&schema, encoded.into_message())?;
+        let batch = self.read(&schema, encoded.into_message()?)?;
         match columns {
             Columns::Decoded(_) | Columns::Stock(_) => Ok(batch),
             // Stock's reader has noticed nothing, and would go on to read outside of its buffers.

@@ -172,7 +172,19 @@ pub fn messages<'py>(
     group: &Group,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
     let schema = PyBytes::new(py, &group.schema.message);
-    let messages = group.messages().map_err(|error| task::internal(&error))?;
-    let messages = PyList::new(py, messages.iter().map(|message| PyBytes::new(py, message)))?;
-    Ok((schema, messages))
+    let list = PyList::empty(py);
+    let again = group
+        .taken_apart()
+        .map_err(|error| task::internal(&error))?;
+    for batch in group.encoded.iter().chain(&again) {
+        // Not by way of a `Vec`: a group may be large.
+        let (head, body) = batch.message_parts();
+        list.append(PyBytes::new_with(py, head.len() + body.len(), |target| {
+            let (first, second) = target.split_at_mut(head.len());
+            first.copy_from_slice(&head);
+            second.copy_from_slice(body);
+            Ok(())
+        })?)?;
+    }
+    Ok((schema, list))
 }

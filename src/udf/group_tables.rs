@@ -10,12 +10,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
+use super::group_columns::messages;
 use super::group_frames::Offsets;
 use super::task::internal;
 use super::verifier::Verifier;
 use crate::frame::c_data::{table_class, to_pyarrow};
 use crate::wire::Fault;
-use crate::worker::group::{Columns, EncodedBatch, Group};
+use crate::worker::group::{Columns, Group};
 use crate::worker::group_reader::Projection;
 
 /// Every column, so that it is checked and decoded off the main thread.
@@ -282,9 +283,7 @@ fn ask_stock<'py>(
     offsets: Option<&[usize]>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = stock.py();
-    let schema = PyBytes::new(py, &group.schema.message);
-    let messages = group.encoded.iter().map(EncodedBatch::message);
-    let messages = PyList::new(py, messages.map(|message| PyBytes::new(py, &message)))?;
+    let (schema, messages) = messages(py, group)?;
     match offsets {
         Some(offsets) => stock.call_method1(method, (schema, messages, offsets.to_vec())),
         None => stock.call_method1(method, (schema, messages)),

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 
 use super::arrivals::Arrivals;
 use crate::control::variables;
 use crate::frame::output::Output;
+use crate::memory;
 use crate::wire::{Fault, WireError};
 use crate::worker::group::Group;
 use crate::worker::group_reader::GroupReader;
@@ -114,14 +115,33 @@ impl Answer {
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
     pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
+        self.send(py, schema, batch, false)
+    }
+
+    /// `borrows`: the batch lies in memory of the user's function, which must not be called before it is written.
+    fn send(
+        &mut self,
+        py: Python<'_>,
+        schema: SchemaRef,
+        batch: RecordBatch,
+        borrows: bool,
+    ) -> PyResult<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
                 let socket = self.socket.try_clone()?;
-                none.insert(WriteBehind::start(socket, schema, self.rows_each)?)
+                let started = WriteBehind::start(socket, schema, self.rows_each);
+                none.insert(started.map_err(memory::from_io)?)
             }
         };
-        py.detach(|| writer.write(batch)).map_err(PyErr::from)
+        let written = py.detach(|| {
+            if borrows {
+                writer.write_now(batch)
+            } else {
+                writer.write(batch)
+            }
+        });
+        written.map_err(memory::from_io)
     }
 
     /// Queues the rows that `output` has, if any, each of them a struct.
@@ -135,8 +155,7 @@ impl Answer {
         }
         let borrows = output.borrows();
         let batch = output.take().map_err(|error| internal(&error))?;
-        self.write(py, output.schema(), batch)?;
-        self.settle(py, borrows)
+        self.send(py, output.schema(), batch, borrows)
     }
 
     /// The same with a column for each field.
@@ -150,16 +169,7 @@ impl Answer {
         }
         let borrows = output.borrows();
         let batch = output.take_flat().map_err(|error| internal(&error))?;
-        self.write(py, output.flat_schema(), batch)?;
-        self.settle(py, borrows)
-    }
-
-    /// Waits until everything is written, if it is in memory of the user's function.
-    fn settle(&mut self, py: Python<'_>, borrows: bool) -> PyResult<()> {
-        match &mut self.writer {
-            Some(writer) if borrows => py.detach(|| writer.settle()).map_err(PyErr::from),
-            Some(_) | None => Ok(()),
-        }
+        self.send(py, output.flat_schema(), batch, borrows)
     }
 }
 
@@ -201,14 +211,15 @@ pub fn converse(
             "bowstring: the connection's input is in use",
         ));
     };
-    let arrivals = Arrivals::start(input, reader, variables::read_ahead_bytes())?;
+    let arrivals = Arrivals::start(input, reader, variables::read_ahead_bytes());
+    let arrivals = arrivals.map_err(memory::from_io)?;
     let mut answer = Answer {
         arrivals: arrivals.clone(),
         socket,
         writer: None,
         rows_each,
     };
-    let outcome = take_all(&mut answer);
+    let outcome = memory::guarded(|| take_all(&mut answer));
     // The stream is ended even after an error, so that the JVM can read what follows it.
     let finished = answer
         .writer
@@ -221,7 +232,7 @@ pub fn converse(
     input.map(|input| shared.put_back(input)).ok_or_else(|| {
         PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
     })?;
-    finished.map_err(PyErr::from)
+    finished.map_err(memory::from_io)
 }
 
 fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResult<()> {
@@ -252,7 +263,9 @@ fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResu
 pub fn wire_error(error: &WireError) -> PyErr {
     let text = format!("bowstring {}: {error}", env!("CARGO_PKG_VERSION"));
     match error {
-        WireError::OutOfMemory(_) => PyMemoryError::new_err(text),
+        WireError::OutOfMemory(_) | WireError::GroupOutOfMemory { .. } => {
+            PyMemoryError::new_err(text)
+        }
         WireError::Truncated { .. } => PyEOFError::new_err(text),
         WireError::Io { .. } => PyBrokenPipeError::new_err(text),
         _ => PyRuntimeError::new_err(text),
@@ -265,7 +278,11 @@ pub fn malformed(fault: &Fault) -> PyErr {
 }
 
 /// A record batch that cannot be built.
-pub fn internal(error: &dyn std::error::Error) -> PyErr {
+pub fn internal(error: &(dyn std::error::Error + 'static)) -> PyErr {
+    if let Some(ArrowError::MemoryError(text)) = error.downcast_ref() {
+        let text = format!("bowstring {}: {text}", env!("CARGO_PKG_VERSION"));
+        return PyMemoryError::new_err(text);
+    }
     PyRuntimeError::new_err(format!(
         "bowstring {}: build record batch: {error}. This is a bug in bowstring.",
         env!("CARGO_PKG_VERSION")

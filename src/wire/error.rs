@@ -70,6 +70,15 @@ pub enum WireError {
     /// There is no memory for what is to be read.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
+    /// The same, and for which group, or which batch where there are none.
+    #[error("group {group}: {source}")]
+    GroupOutOfMemory {
+        /// Number of the group in this task, from 0.
+        group: u64,
+        /// What could not be had.
+        #[source]
+        source: OutOfMemory,
+    },
     /// Whoever reads has panicked.
     #[error("read a group: {0}")]
     Panicked(Failure),

@@ -5,7 +5,7 @@
 //! Source: Arrow Columnar Format, "Compression"; Spark sends it from 4.1 on, if
 //! `spark.sql.execution.arrow.compression.codec` says so.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use arrow_buffer::Buffer;
 use arrow_ipc::{Buffer as Place, CompressionType, RecordBatch};
@@ -14,6 +14,7 @@ use byteorder::{ByteOrder, LittleEndian};
 use super::fault::Lie;
 use super::ipc_message::record_batch_metadata;
 use super::soundness::slice;
+use crate::memory::{self, OutOfMemory};
 
 /// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
 /// some ten thousand.
@@ -25,6 +26,9 @@ const ALIGNMENT: usize = 64;
 /// Memory that is taken before a decoder has yielded a byte.
 const FIRST_STEP: usize = 64 << 10;
 
+/// What memory is asked for.
+const WHAT: &str = "an inflated record batch";
+
 /// A record batch's metadata and body.
 pub(super) type Parts = (Vec<u8>, Buffer);
 
@@ -34,23 +38,30 @@ pub(super) type Parts = (Vec<u8>, Buffer);
 ///
 /// # Errors
 ///
-/// The first buffer, as its position, that does not yield what it announces.
+/// The inner one: the first buffer, as its position, that does not yield what it announces. The outer one: there is no memory.
 pub fn inflate(
     version: arrow_ipc::MetadataVersion,
     batch: RecordBatch<'_>,
     body: &[u8],
-) -> Result<Option<Parts>, (usize, Lie)> {
+) -> Result<Result<Option<Parts>, (usize, Lie)>, OutOfMemory> {
     let Some(compression) = batch.compression() else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
     let codec = compression.codec();
     let mut places = Vec::new();
     let mut inflated = Vec::new();
     for (index, place) in batch.buffers().into_iter().flatten().enumerate() {
-        let buffer = slice(body, index, place).map_err(|lie| (index, lie))?;
+        let buffer = match slice(body, index, place) {
+            Ok(buffer) => buffer,
+            Err(lie) => return Ok(Err((index, lie))),
+        };
         inflated.resize(inflated.len().next_multiple_of(ALIGNMENT), 0);
         let start = inflated.len();
-        append(&mut inflated, codec, index, buffer).map_err(|lie| (index, lie))?;
+        match append(&mut inflated, codec, index, buffer) {
+            Ok(()) => {}
+            Err(Stop::Lie(lie)) => return Ok(Err((index, lie))),
+            Err(Stop::Memory(error)) => return Err(error),
+        }
         let length = inflated.len().saturating_sub(start);
         // A `Vec` has at most `isize::MAX` bytes.
         places.push(Place::new(
@@ -61,7 +72,22 @@ pub fn inflate(
     inflated.resize(inflated.len().next_multiple_of(ALIGNMENT), 0);
     let nodes: Vec<_> = batch.nodes().into_iter().flatten().copied().collect();
     let metadata = record_batch_metadata(version, batch, &nodes, &places, inflated.len());
-    Ok(Some((metadata, Buffer::from(inflated.as_slice()))))
+    let mut aligned = memory::allocate(WHAT, inflated.len())?;
+    aligned.extend_from_slice(&inflated);
+    Ok(Ok(Some((metadata, aligned.into()))))
+}
+
+/// Why a buffer is not inflated.
+#[derive(Debug, PartialEq)]
+enum Stop {
+    Lie(Lie),
+    Memory(OutOfMemory),
+}
+
+impl From<Lie> for Stop {
+    fn from(lie: Lie) -> Self {
+        Self::Lie(lie)
+    }
 }
 
 fn append(
@@ -69,7 +95,7 @@ fn append(
     codec: CompressionType,
     index: usize,
     buffer: &[u8],
-) -> Result<(), Lie> {
+) -> Result<(), Stop> {
     if buffer.is_empty() {
         return Ok(());
     }
@@ -80,10 +106,14 @@ fn append(
         reason,
     };
     let Some((size, data)) = buffer.split_first_chunk::<8>() else {
-        return Err(lie(0, format!("and has {} bytes in all", buffer.len())));
+        return Err(lie(0, format!("and has {} bytes in all", buffer.len())).into());
     };
     let announced = LittleEndian::read_i64(size);
     if announced == -1 {
+        let refused = target.try_reserve(data.len()).err();
+        if refused.is_some() {
+            return Err(out_of_memory(data.len()));
+        }
         target.extend_from_slice(data);
         return Ok(());
     }
@@ -104,14 +134,19 @@ fn append(
             .read_to_end(target),
         CompressionType::ZSTD => zstd::stream::read::Decoder::with_buffer(data)
             .and_then(|decoder| decoder.take(most).read_to_end(target)),
-        _ => return Err(lie(announced, "whose codec is unknown".to_owned())),
+        _ => return Err(lie(announced, "whose codec is unknown".to_owned()).into()),
     };
     match outcome {
         Ok(yielded) if yielded == size => Ok(()),
-        Ok(yielded) if yielded > size => Err(lie(announced, "which yield more".to_owned())),
-        Ok(yielded) => Err(lie(announced, format!("which yield {yielded}"))),
-        Err(error) => Err(lie(announced, format!("which are damaged: {error}"))),
+        Ok(yielded) if yielded > size => Err(lie(announced, "which yield more".to_owned()).into()),
+        Ok(yielded) => Err(lie(announced, format!("which yield {yielded}")).into()),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(out_of_memory(size)),
+        Err(error) => Err(lie(announced, format!("which are damaged: {error}")).into()),
     }
+}
+
+fn out_of_memory(bytes: usize) -> Stop {
+    Stop::Memory(OutOfMemory { what: WHAT, bytes })
 }
 
 #[cfg(test)]
@@ -124,7 +159,7 @@ mod tests {
             buffer.extend(zstd::encode_all(bytes, 1).unwrap());
         } else {
             let mut encoder = lz4_flex::frame::FrameEncoder::new(buffer);
-            std::io::Write::write_all(&mut encoder, bytes).unwrap();
+            io::Write::write_all(&mut encoder, bytes).unwrap();
             buffer = encoder.finish().unwrap();
         }
         buffer
@@ -159,11 +194,11 @@ mod tests {
             for announced in [299, 301, -2, i64::MAX] {
                 let buffer = compressed(codec, announced, &[7; 300]);
                 let outcome = append(&mut Vec::new(), codec, 4, &buffer);
-                let Err(Lie::Compression {
+                let Err(Stop::Lie(Lie::Compression {
                     index,
                     announced: found,
                     ..
-                }) = outcome
+                })) = outcome
                 else {
                     panic!("{announced} bytes were taken: {outcome:?}");
                 };

@@ -15,6 +15,7 @@ use bytes::BufMut;
 
 use super::group_reader::GroupReader;
 use super::whole_columns::can_join;
+use crate::memory::{self, OutOfMemory};
 use crate::wire::{
     CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
     is_plain, owner, plain_columns,
@@ -99,11 +100,15 @@ pub struct EncodedBatch {
 }
 
 impl EncodedBatch {
-    /// As [`Self::message`], without a copy where that can be.
-    pub fn into_message(self) -> Buffer {
+    /// As [`Self::message_parts`], without a copy where that can be.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn into_message(self) -> Result<Buffer, OutOfMemory> {
         match self.whole {
-            Some(whole) => whole,
-            None => self.message().into(),
+            Some(whole) => Ok(whole),
+            None => self.message(),
         }
     }
 
@@ -114,13 +119,24 @@ impl EncodedBatch {
     }
 
     /// The whole encapsulated message, for `pyarrow.ipc.read_record_batch`.
-    pub fn message(&self) -> Vec<u8> {
-        let mut message = encapsulate(&self.metadata, self.body.len());
-        message.extend_from_slice(&self.body);
-        message
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for a copy.
+    pub fn message(&self) -> Result<Buffer, OutOfMemory> {
+        let (head, body) = self.message_parts();
+        let mut message = memory::allocate("a record batch", head.len() + body.len())?;
+        message.extend_from_slice(&head);
+        message.extend_from_slice(body);
+        Ok(message.into())
     }
 
-    /// Whether it came compressed, so that [`Self::message`] is not what was sent.
+    /// The same in two pieces, for whoever copies it.
+    pub fn message_parts(&self) -> (Vec<u8>, &[u8]) {
+        (encapsulate(&self.metadata, 0), &self.body)
+    }
+
+    /// Whether it came compressed, so that [`Self::message_parts`] is not what was sent.
     pub fn was_compressed(&self) -> bool {
         self.compressed
     }
@@ -135,7 +151,7 @@ impl EncodedBatch {
     ) -> Result<Result<Decoded, Found>, WireError> {
         const EXPECTED: &str = "a record batch";
         let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
-        match inflate(header.version(), header.record_batch()?, &self.body) {
+        match inflate(header.version(), header.record_batch()?, &self.body)? {
             Ok(None) => self.follow(schema, &header),
             Ok(Some((metadata, body))) => {
                 *self = Self {
@@ -285,28 +301,20 @@ impl Group {
         self.encoded.len().max(self.joined.len())
     }
 
-    /// The batches as whole encapsulated messages, for stock. Those that were put together are taken apart again, which
-    /// only groups with something unusual in them need.
+    /// The batches whose columns were put together, as they came; none if all are in [`Self::encoded`]. Only groups with
+    /// something unusual in them need that.
     ///
     /// # Errors
     ///
     /// Fails if they cannot be encoded, which is a bug.
-    pub fn messages(&self) -> Result<Vec<Vec<u8>>, ArrowError> {
-        match &self.columns {
-            Columns::Decoded(columns) if !self.joined.is_empty() => {
-                let columns = columns
-                    .iter()
-                    .map(|columns| encode(&self.schema, columns, &self.joined));
-                let encoded = columns.collect::<Result<Vec<_>, _>>()?;
-                Ok(encoded
-                    .iter()
-                    .flatten()
-                    .map(EncodedBatch::message)
-                    .collect())
+    pub fn taken_apart(&self) -> Result<Vec<EncodedBatch>, ArrowError> {
+        match (&self.columns, self.joined.is_empty()) {
+            (Columns::Decoded(columns), false) => {
+                let whole = columns.first();
+                let encoded = whole.map(|whole| encode(&self.schema, whole, &self.joined));
+                encoded.unwrap_or_else(|| Ok(Vec::new()))
             }
-            Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_) => {
-                Ok(self.encoded.iter().map(EncodedBatch::message).collect())
-            }
+            (Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_), _) => Ok(Vec::new()),
         }
     }
 

@@ -144,7 +144,19 @@ impl GroupReader {
     /// # Errors
     ///
     /// Any [`WireError`]; the stream is out of step afterwards.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others say it, or it means nothing to them"
+    )]
     pub fn next_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
+        let group = self.groups;
+        self.read_group(input).map_err(|error| match error {
+            WireError::OutOfMemory(source) => WireError::GroupOutOfMemory { group, source },
+            error => error,
+        })
+    }
+
+    fn read_group(&mut self, input: &mut Input) -> Result<Option<Group>, WireError> {
         let arrived = match self.framing {
             Framing::BatchPerGroup | Framing::Unread | Framing::Unwrapped => {
                 let batch = self.next_batch_of_task(input)?;

@@ -271,7 +271,8 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// [`WireError::Truncated`] naming `expected` if the stream ends before.
+    /// [`WireError::Truncated`] naming `expected` if the stream ends before, [`WireError::OutOfMemory`] if there is no
+    /// memory for it.
     pub fn aligned(
         &mut self,
         head: &[u8],
@@ -279,24 +280,31 @@ impl Input {
         expected: &'static str,
     ) -> Result<Buffer, WireError> {
         let start = head.len().next_multiple_of(ALIGNMENT);
-        let out_of_memory = |_| OutOfMemory {
-            what: expected,
-            bytes: length,
+        // All of it, so that it is not copied while it grows; a length that is none gets no more than a step.
+        let end = start.saturating_add(length);
+        let mut memory = if let Ok(memory) = self.spare.take(end) {
+            memory
+        } else {
+            self.spare.clear();
+            let again = self.spare.take(end);
+            again.or_else(|_refused| self.spare.take(start + length.min(MAX_STEP)))?
         };
-        let first = start + length.min(MAX_STEP);
-        let mut memory = self.spare.take(first).map_err(out_of_memory)?;
         if memory.len() < start {
             memory.resize(start, 0);
         }
         if let Some(target) = memory.get_mut(start - head.len()..start) {
             target.copy_from_slice(head);
         }
-        let (mut filled, end) = (start, start.saturating_add(length));
+        let mut filled = start;
         while filled < end {
-            // Doubling keeps the copies of growing below twice the length, where there are any: the kernel can move pages.
+            // Doubling keeps the copies of growing below twice the length.
             if filled == memory.capacity() {
                 let more = (end - filled).min(MAX_STEP.max(filled));
-                memory.try_reserve_exact(more).map_err(out_of_memory)?;
+                let reserved = memory.try_reserve_exact(more);
+                reserved.map_err(|_refused| OutOfMemory {
+                    what: expected,
+                    bytes: length,
+                })?;
             }
             let next = end.min(memory.capacity()).min(filled + FILLED_AT_ONCE);
             if memory.len() < next {

@@ -20,6 +20,7 @@ use pyo3::types::{PyBytes, PyList};
 use super::gather;
 use super::group_reader::peek_schema;
 use super::input::Input;
+use crate::memory::OutOfMemory;
 use crate::wire::CONTINUATION;
 
 /// Reads up to this many bytes go straight into a `bytes` object; larger ones grow with what
@@ -171,6 +172,11 @@ impl InputFile {
         while bytes.len() < limit {
             let filled = bytes.len();
             let step = (limit - filled).min(DIRECT_READ);
+            let what = "bytes of the task";
+            if bytes.try_reserve(step).is_err() {
+                let bytes = filled + step;
+                return Err(OutOfMemory { what, bytes }.into());
+            }
             bytes.resize(filled + step, 0);
             let count = self.input.with(py, |input| {
                 input.read_full(bytes.get_mut(filled..).unwrap_or_default())
@@ -180,7 +186,10 @@ impl InputFile {
                 break;
             }
         }
-        Ok(PyBytes::new(py, &bytes))
+        PyBytes::new_with(py, bytes.len(), |target| {
+            target.copy_from_slice(&bytes);
+            Ok(())
+        })
     }
 
     #[getter]

@@ -6,13 +6,15 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::group::Group;
 use super::group_reader::GroupReader;
 use super::input::Input;
+use crate::memory::{self, Failure};
 use crate::wire::WireError;
 
 /// Bytes of decoded groups that are handed over at once. Waking the other thread costs some ten
@@ -46,12 +48,16 @@ struct Shared {
     filled: Condvar,
     drained: Condvar,
     limit: usize,
+    /// Memory is short: nothing is read behind a group that is as large as the limit, before somebody waits for it.
+    sparing: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     groups: VecDeque<Group>,
     bytes: usize,
+    /// The main thread waits for more.
+    awaited: bool,
     end: Option<Result<(), WireError>>,
     abandoned: bool,
 }
@@ -62,21 +68,27 @@ impl ReadAhead {
     ///
     /// # Errors
     ///
-    /// Fails if the operating system gives no thread.
+    /// As [`memory::thread`].
     pub fn start(mut input: Input, mut reader: GroupReader, limit: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             filled: Condvar::new(),
             drained: Condvar::new(),
             limit: limit / 2,
+            sparing: memory::is_limited(),
         });
-        let theirs = Arc::clone(&shared);
-        let thread = thread::Builder::new()
-            .name("bowstring-read".to_owned())
-            .spawn(move || {
-                theirs.fill(&mut input, &mut reader);
-                input
-            })?;
+        let theirs = Ending(Arc::clone(&shared));
+        let thread = memory::thread("bowstring-read", move || {
+            let Ending(shared) = &theirs;
+            let filled = AssertUnwindSafe(|| shared.fill(&mut input, &mut reader));
+            if let Err(panic) = catch_unwind(filled) {
+                shared.end(Failure::of_panic(panic.as_ref()).into());
+            }
+            if shared.sparing {
+                input.let_go();
+            }
+            input
+        })?;
         Ok(Self {
             shared,
             thread,
@@ -102,6 +114,7 @@ impl ReadAhead {
             if !state.groups.is_empty() {
                 std::mem::swap(&mut state.groups, &mut self.ready);
                 state.bytes = 0;
+                state.awaited = false;
                 self.shared.drained.notify_one();
                 return self.ready.pop_front().map_or(Next::Waiting, Next::Group);
             }
@@ -117,6 +130,8 @@ impl ReadAhead {
                 }
                 None => {}
             }
+            state.awaited = true;
+            self.shared.drained.notify_one();
             state = match patience {
                 None => self
                     .shared
@@ -166,7 +181,23 @@ impl Stopper {
     }
 }
 
+/// Held by the reading thread: whatever becomes of that, nobody waits for it afterwards.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let reason = "the reading thread ended before its data";
+        self.0.end(Failure::Bug(reason.to_owned()).into());
+    }
+}
+
 impl Shared {
+    /// Ends with an error unless there is an end already.
+    fn end(&self, error: WireError) {
+        self.lock().end.get_or_insert(Err(error));
+        self.filled.notify_one();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,13 +248,80 @@ impl Shared {
         state.bytes += bytes;
         state.end = end;
         self.filled.notify_one();
+        let rests = self.sparing && bytes >= self.limit && state.end.is_none();
+        // What is handed over has been awaited, perhaps; what comes next has not.
+        state.awaited &= !rests;
         // A group that is larger than the limit is the only one that waits: no other is read meanwhile.
-        while state.bytes > self.limit && state.end.is_none() && !state.abandoned {
+        while (rests && !state.awaited || state.bytes > self.limit)
+            && state.end.is_none()
+            && !state.abandoned
+        {
             state = self
                 .drained
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
         !state.abandoned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use arrow_ipc::writer::StreamWriter;
+    use arrow_schema::{DataType, Field, Schema};
+
+    use crate::worker::group_reader::{Framing, Projection};
+
+    /// Reads the schema of a stream that stays open, and asks `project` which columns are wanted.
+    fn reading(project: Box<Projection>) -> (UnixStream, ReadAhead) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let schema = Schema::new(vec![Field::new("a", DataType::Int64, true)]);
+        let writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+        theirs.write_all(writer.get_ref()).unwrap();
+        let input = Input::new(File::from(OwnedFd::from(ours)));
+        let reader = GroupReader::new(Framing::BatchPerGroup, project);
+        (theirs, ReadAhead::start(input, reader, 1 << 20).unwrap())
+    }
+
+    #[test]
+    fn a_panic_of_the_reading_thread_ends_the_groups() {
+        let (_peer, mut groups) = reading(Box::new(|_| panic!("no such column")));
+        let Next::Failed(error) = groups.next(None) else {
+            panic!("the panic was not told");
+        };
+        assert_eq!(
+            error.to_string(),
+            "read a group: no such column. This is a bug in bowstring."
+        );
+        assert!(matches!(groups.next(None), Next::End), "told once");
+    }
+
+    #[test]
+    fn a_panic_about_memory_is_told_as_such() {
+        let (_peer, mut groups) = reading(Box::new(|_| {
+            drop(arrow_buffer::MutableBuffer::with_capacity(1 << 60));
+            Vec::new()
+        }));
+        let next = groups.next(None);
+        assert!(
+            matches!(next, Next::Failed(WireError::OutOfMemory(error)) if error.bytes == 1 << 60)
+        );
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_not_waited_for() {
+        let (_peer, mut groups) = reading(Box::new(|_| Vec::new()));
+        // What a thread leaves that ends in a way that nobody has thought of.
+        drop(Ending(Arc::clone(&groups.shared)));
+        assert!(matches!(
+            groups.next(None),
+            Next::Failed(WireError::Panicked(_))
+        ));
     }
 }

@@ -3,12 +3,17 @@
 //! A buffer of some megabytes is more than the allocator keeps for itself: it would come fresh from the kernel each time,
 //! page by page, which costs as much as reading it. All of it is given back when the worker has nothing to do.
 
-use std::collections::{TryReserveError, VecDeque};
+use std::collections::VecDeque;
 
 use arrow_buffer::Buffer;
 
+use crate::memory::{self, OutOfMemory};
+
 /// Bytes from which on a buffer is kept. Smaller ones the allocator has at hand.
 const LARGE: usize = 64 << 10;
+
+/// What is remembered at most where address space is limited: others need it, and it may be all that there is.
+const LIMITED_BYTES: usize = 16 << 20;
 
 /// How many are asked whether they are free.
 const ASKED: usize = 64;
@@ -40,7 +45,7 @@ impl Spare {
     /// # Errors
     ///
     /// There is no such memory.
-    pub fn take(&mut self, length: usize) -> Result<Vec<u8>, TryReserveError> {
+    pub fn take(&mut self, length: usize) -> Result<Vec<u8>, OutOfMemory> {
         if length >= LARGE {
             let fits = length..length.saturating_mul(TIMES_TOO_LARGE);
             if let Some(memory) = self.free(|capacity| fits.contains(&capacity)) {
@@ -48,8 +53,13 @@ impl Spare {
             }
         }
         let mut memory = Vec::new();
-        memory.try_reserve_exact(length)?;
-        Ok(memory)
+        match memory.try_reserve_exact(length) {
+            Ok(()) => Ok(memory),
+            Err(_refused) => Err(OutOfMemory {
+                what: "a record batch",
+                bytes: length,
+            }),
+        }
     }
 
     /// Memory for what may become large: the largest that is free, or none yet.
@@ -81,11 +91,17 @@ impl Spare {
 
     /// Makes a buffer of memory, to have it back when nobody else has it any more.
     pub fn lend(&mut self, memory: Vec<u8>) -> Buffer {
-        let keeps = (LARGE..=self.most_bytes).contains(&memory.capacity());
+        let large = memory.capacity() >= LARGE;
+        let most_bytes = if large && memory::is_limited() {
+            self.most_bytes.min(LIMITED_BYTES)
+        } else {
+            self.most_bytes
+        };
+        let keeps = large && memory.capacity() <= most_bytes;
         let buffer = Buffer::from_vec(memory);
         if keeps {
             self.push(buffer.clone());
-            while self.bytes > self.most_bytes {
+            while self.bytes > most_bytes {
                 self.pop();
             }
         }

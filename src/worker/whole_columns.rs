@@ -278,8 +278,12 @@ fn reserve(memory: &mut Vec<u8>, more: usize, spare: &mut Spare) -> Result<(), O
         return Ok(());
     }
     let comfortable = LEAST_GROWTH.max(memory.len() / 2);
-    let all = (memory.try_reserve_exact(more + comfortable))
-        .or_else(|_refused| memory.try_reserve_exact(more));
+    let all = memory
+        .try_reserve_exact(more + comfortable)
+        .or_else(|_refused| {
+            spare.clear();
+            memory.try_reserve_exact(more)
+        });
     all.map_err(|_refused| OutOfMemory {
         what: WHAT,
         bytes: wanted,

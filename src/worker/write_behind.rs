@@ -6,8 +6,9 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
@@ -15,6 +16,7 @@ use arrow_ipc::writer::StreamEncoder;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use super::gather;
+use crate::memory::{self, Failure};
 use crate::wire::marker;
 
 /// Batches that may wait for the writer. Each is about a megabyte, see the coalescing rules.
@@ -26,18 +28,20 @@ const COPIED_BYTES: usize = 64 << 10;
 /// Bytes of copied messages that are written at once.
 const WRITTEN_BYTES: usize = 256 << 10;
 
-/// What the writer gets.
-#[derive(Debug)]
-enum Item {
-    Batch(RecordBatch),
-    /// Everything before is written when this is dropped.
-    Settled(SyncSender<()>),
-}
+/// Bytes of a batch that is waited for where memory is short.
+const LARGE: usize = 4 << 20;
+
+/// A batch, and whether somebody waits until it is written.
+type Queued = (RecordBatch, bool);
 
 /// The sending half, held by the main thread.
 #[derive(Debug)]
 pub struct WriteBehind {
-    batches: Option<SyncSender<Item>>,
+    batches: Option<SyncSender<Queued>>,
+    /// Hears of each batch that was waited for.
+    written: Receiver<()>,
+    /// Memory is short: a large batch is waited for.
+    sparing: bool,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -48,14 +52,17 @@ impl WriteBehind {
     ///
     /// # Errors
     ///
-    /// Fails if the operating system gives no thread.
+    /// As [`memory::thread`].
     pub fn start(socket: File, schema: SchemaRef, rows: usize) -> io::Result<Self> {
         let (batches, queue) = sync_channel(QUEUED_BATCHES);
-        let thread = thread::Builder::new()
-            .name("bowstring-write".to_owned())
-            .spawn(move || write_all(socket, &schema, rows, &queue))?;
+        let (done, written) = sync_channel(0);
+        let thread = memory::thread("bowstring-write", move || {
+            write_all(socket, &schema, rows, &queue, &done)
+        })?;
         Ok(Self {
             batches: Some(batches),
+            written,
+            sparing: memory::is_limited(),
             thread: Some(thread),
         })
     }
@@ -66,23 +73,25 @@ impl WriteBehind {
     ///
     /// The error that stopped the writer, most often that the JVM has closed the socket.
     pub fn write(&mut self, batch: RecordBatch) -> io::Result<()> {
-        let sent = self
-            .batches
-            .as_ref()
-            .is_some_and(|batches| batches.send(Item::Batch(batch)).is_ok());
-        if sent { Ok(()) } else { self.finish() }
+        let waits = self.sparing && batch.get_array_memory_size() >= LARGE;
+        self.send(batch, waits)
     }
 
-    /// Waits until all batches are written and let go of. Must be called without the GIL, which letting go may need.
+    /// The same, and waits until the batch is written and let go of, for which the interpreter may be needed.
     ///
     /// # Errors
     ///
     /// As [`Self::write`].
-    pub fn settle(&mut self) -> io::Result<()> {
-        let (settled, wait) = sync_channel(1);
-        let batches = self.batches.as_ref();
-        let sent = batches.is_some_and(|batches| batches.send(Item::Settled(settled)).is_ok());
-        if sent && wait.recv().is_ok() {
+    pub fn write_now(&mut self, batch: RecordBatch) -> io::Result<()> {
+        self.send(batch, true)
+    }
+
+    fn send(&mut self, batch: RecordBatch, waits: bool) -> io::Result<()> {
+        let sent = self
+            .batches
+            .as_ref()
+            .is_some_and(|batches| batches.send((batch, waits)).is_ok());
+        if sent && (!waits || self.written.recv().is_ok()) {
             Ok(())
         } else {
             self.finish()
@@ -99,44 +108,78 @@ impl WriteBehind {
         let outcome = self.thread.take().map(JoinHandle::join);
         match outcome {
             Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Err(io::Error::other("bowstring's writer thread panicked")),
+            Some(Err(panic)) => Err(io::Error::other(Failure::of_panic(panic.as_ref()))),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 }
 
-fn write_all(socket: File, schema: &Schema, rows: usize, queue: &Receiver<Item>) -> io::Result<()> {
-    let Ok(Item::Batch(first)) = queue.recv() else {
+fn write_all(
+    socket: File,
+    schema: &Schema,
+    rows: usize,
+    queue: &Receiver<Queued>,
+    done: &SyncSender<()>,
+) -> io::Result<()> {
+    let Ok(first) = queue.recv() else {
         return Ok(());
     };
     let mut output = Output {
         socket,
         little: marker::START_ARROW_STREAM.to_be_bytes().to_vec(),
     };
-    let mut encoder = StreamEncoder::try_new(schema).map_err(to_io)?;
+    let mut encoder = encode(|| StreamEncoder::try_new(schema))?;
     let mut next = Some(first);
-    while let Some(batch) = next {
+    let mut outcome = Ok(());
+    while let Some((batch, waits)) = next {
         for first in (0..batch.num_rows().max(1)).step_by(rows) {
             let length = rows.min(batch.num_rows() - first);
-            output.append(&encoder.encode(&batch.slice(first, length)).map_err(to_io)?)?;
+            // Nothing of a message is written before all of it is there.
+            let encoded = encode(|| encoder.encode(&batch.slice(first, length)));
+            match encoded {
+                Ok(message) => output.append(&message)?,
+                Err(error) => outcome = Err(error),
+            }
+            if outcome.is_err() {
+                break;
+            }
         }
-        output.flush()?;
-        drop(batch);
-        next = next_batch(queue);
+        if outcome.is_ok() {
+            output.flush()?;
+        }
+        let mut batch = Some(batch);
+        if waits && outcome.is_ok() {
+            outcome = let_go(batch.take());
+            if outcome.is_ok() && done.send(()).is_err() {
+                break;
+            }
+        }
+        next = outcome.is_ok().then(|| queue.recv().ok()).flatten();
+        // Not before, unless memory is short: free memory goes back to the kernel while the next result is made.
+        outcome = outcome.and(let_go(batch));
+        if outcome.is_err() {
+            break;
+        }
     }
-    output.append(&encoder.finish().map_err(to_io)?)?;
-    output.flush()
+    // After an error, too: what follows is then read as one, and not as the rest of the stream.
+    output.append(&encode(|| encoder.finish())?)?;
+    output.flush()?;
+    outcome
 }
 
-/// `None` when there will be no more.
-fn next_batch(queue: &Receiver<Item>) -> Option<RecordBatch> {
-    loop {
-        match queue.recv() {
-            Ok(Item::Batch(batch)) => return Some(batch),
-            // Nobody waits any more if it cannot be sent.
-            Ok(Item::Settled(settled)) => drop(settled.send(())),
-            Err(_) => return None,
-        }
+/// Drops a batch, whose memory may be pyarrow's.
+fn let_go(batch: Option<RecordBatch>) -> io::Result<()> {
+    encode(|| {
+        drop(batch);
+        Ok(())
+    })
+}
+
+/// Runs the encoder of arrow-rs, which panics where it has no memory.
+fn encode<T>(run: impl FnOnce() -> Result<T, ArrowError>) -> io::Result<T> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome.map_err(io::Error::other),
+        Err(panic) => Err(io::Error::other(Failure::of_panic(panic.as_ref()))),
     }
 }
 
@@ -175,16 +218,71 @@ impl Output {
     }
 }
 
-fn to_io(error: ArrowError) -> io::Error {
-    io::Error::other(error)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Read;
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::thread;
+
+    use arrow_array::Int64Array;
+    use arrow_data::ArrayData;
+    use arrow_schema::{DataType, Field};
+
+    /// Panics when it is let go, as memory of an interpreter that is gone.
+    struct Lent;
+
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            panic!("the owner is gone");
+        }
+    }
+
+    fn numbers(buffer: Buffer) -> RecordBatch {
+        let rows = buffer.len() / 8;
+        let data = ArrayData::builder(DataType::Int64).len(rows);
+        let data = data.add_buffer(buffer).build().unwrap();
+        RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(data)) as _)]).unwrap()
+    }
+
+    #[expect(unsafe_code, reason = "the only way to a buffer with an owner")]
+    fn lent() -> Buffer {
+        static VALUES: [i64; 3] = [1, 2, 3];
+        let start = std::ptr::NonNull::from(&VALUES).cast();
+        // SAFETY: the values live for ever.
+        unsafe { Buffer::from_custom_allocation(start, 24, Arc::new(Lent)) }
+    }
+
+    #[test]
+    fn a_panic_of_the_writing_thread_is_told_and_the_stream_has_an_end() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            theirs.read_to_end(&mut all).map(|_| all)
+        });
+        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+        let socket = File::from(OwnedFd::from(ours));
+        let mut writer = WriteBehind::start(socket, schema, usize::MAX).unwrap();
+        writer.write(numbers(lent())).unwrap();
+        // More than the queue takes: nobody waits for a thread that is gone.
+        let error = (0..2 + QUEUED_BATCHES)
+            .find_map(|_| writer.write(numbers(Buffer::from_vec(vec![4_i64]))).err());
+        let error = error.unwrap_or_else(|| writer.finish().unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "the owner is gone. This is a bug in bowstring."
+        );
+        let written = reader.join().unwrap().unwrap();
+        let stream = written.strip_prefix(&marker::START_ARROW_STREAM.to_be_bytes());
+        let stream = arrow_ipc::reader::StreamReader::try_new(stream.unwrap(), None).unwrap();
+        assert_eq!(
+            stream.map(|batch| batch.unwrap().num_rows()).sum::<usize>(),
+            3
+        );
+        assert!(written.ends_with(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]));
+    }
 
     #[test]
     fn small_and_large_messages_keep_their_order() {

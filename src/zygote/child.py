@@ -35,6 +35,11 @@ def settle(restore):
         _set_blas_threads(threads)
 
 
+def name_panics(panic):
+    """Say in each exception of this class, PyO3's for a panic of ours, whose it is."""
+    panic.__str__ = lambda self: f"bowstring has panicked: {BaseException.__str__(self)}. This is a bug in bowstring."
+
+
 def begin():
     """Start PySpark's fault handler where it covers the whole connection, as stock does from 4.1."""
     try:

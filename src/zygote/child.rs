@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use pyo3::exceptions::PySystemExit;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -140,8 +141,12 @@ fn accept(packet: Packet) -> io::Result<OwnedFd> {
 fn habits(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     let module = HABITS.get_or_try_init(py, || {
         let code = CString::new(include_str!("child.py"))?;
-        PyModule::from_code(py, &code, c"bowstring/child.py", c"_bowstring_child")
-            .map(Bound::unbind)
+        PyModule::from_code(py, &code, c"bowstring/child.py", c"_bowstring_child").and_then(
+            |module| {
+                module.call_method1("name_panics", (py.get_type::<PanicException>(),))?;
+                Ok(module.unbind())
+            },
+        )
     })?;
     Ok(module.bind(py).clone())
 }

@@ -73,6 +73,7 @@ impl Nursery {
     ///
     /// An exception nobody foresaw; the interpreter prints it and ends the process.
     pub(super) fn run(mut self, py: Python<'_>) -> PyResult<()> {
+        crate::memory::tell_panics_briefly();
         if let Err(error) = self.import_worker_module(py) {
             return self.report_unusable(py, &error);
         }

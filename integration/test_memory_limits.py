@@ -1,0 +1,62 @@
+"""Limits on address space, from too small for the imports to ample: what suffices for stock suffices for bowstring."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from environments import ENVIRONMENTS, build_bowstring, make
+
+PROGRAM = Path(__file__).resolve().parent / "memory_limits.py"
+WHOLE_RUN = 300
+"""Seconds; each single answer is limited by the client, so only a wedged daemon gets here."""
+
+LIMITS = {"spark-3.5.9": (200, 460, 560), "spark-4.3.0": (200, 400, 800)}
+"""MiB: too small for the imports, for some of the work, and enough for all of it."""
+
+
+@pytest.fixture(scope="module", params=LIMITS)
+def answers(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Every limit and work, and how it ended on both sides."""
+    environment = ENVIRONMENTS[request.param]
+    if request.param not in (request.config.getoption("--environments") or request.param):
+        pytest.skip("another environment was chosen")
+    limits = map(str, LIMITS[request.param])
+    command = [make(environment), PROGRAM, build_bowstring(environment.python), *limits]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WHOLE_RUN, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ended(answers: list[dict[str, Any]], side: str, how: str) -> list[dict[str, Any]]:
+    """The answers that begin so."""
+    return [answer for answer in answers if answer[side].startswith(how)]
+
+
+def test_nothing_hangs_and_nobody_dies(answers: list[dict[str, Any]]) -> None:
+    """Every task is answered, with its rows or with an error."""
+    assert len(answers) == 12
+    assert not ended(answers, "bowstring", "hangs")
+    assert not ended(answers, "bowstring", "died")
+
+
+def test_what_suffices_for_stock_suffices(answers: list[dict[str, Any]]) -> None:
+    """The same rows; more may be answered than by stock."""
+    enough = ended(answers, "stock", "rows: ")
+    assert len(enough) >= 4
+    assert not [answer for answer in enough if answer["bowstring"] != answer["stock"]]
+
+
+def test_too_little_is_an_error_that_names_memory(answers: list[dict[str, Any]]) -> None:
+    """Ours says what was to be allocated and what the limit is."""
+    refused = ended(answers, "bowstring", "error: ")
+    assert len(refused) >= 4
+    assert not [answer for answer in refused if "Memory" not in answer["bowstring"]]
+    ours = [answer for answer in refused if "MemoryError: bowstring" in answer["bowstring"]]
+    assert ours
+    assert [answer for answer in ours if ": group 0: cannot allocate" in answer["bowstring"]]
+    assert not [answer for answer in ours if f"may have {answer['limit']} MiB" not in answer["bowstring"]]
