@@ -21,8 +21,8 @@ class Case:
 
     id: str
     kind: str
-    """`task` (worker alone, CPU per group), `large` (worker alone, CPU, wall and peak memory of a whole task),
-    `latency`, `memory` or `end-to-end`."""
+    """`first` (a daemon's first answer), `task` (worker alone, CPU per group), `large` (worker alone, CPU, wall and peak
+    memory of a whole task), `latency`, `memory` or `end-to-end`."""
     what: str
     unit: str
     digits: int
@@ -58,7 +58,7 @@ class Case:
     def target_for(self, spark: str) -> float | None:
         if self.target is None or self.kind == "large" or spark == SPARK_VERSIONS[0]:
             return self.target
-        return max(1.0, self.target * EARLIER_SPARK)
+        return min(self.target, max(1.0, self.target * EARLIER_SPARK))
 
     def matches(self, pattern: str | None) -> bool:
         """Whether `pattern` is found in the id; it may hold `*` and `?`."""
@@ -114,6 +114,13 @@ def _kind(udf: str, what: str, groups: int, rows: int, since: str = "3.5") -> Ca
 
 def _session(id: str, what: str, groups: int, rows: int, quick_groups: int, **more: object) -> Case:
     return Case(id, "end-to-end", what, "s", 2, groups=groups, rows=rows, quick_groups=quick_groups, **more)  # type: ignore[arg-type]
+
+
+def _first(id: str, what: str, target: float = 1.0) -> Case:
+    """From the start of a daemon to the end of its first task."""
+    runner, _, cpu = id.partition("-")
+    title = f"first answer of a new {runner.upper()} daemon, {what}"
+    return Case(f"worker/first-{id}", "first", title, "CPU ms" if cpu else "ms", 0, target=target)
 
 
 CASES = (
@@ -410,6 +417,10 @@ CASES = (
     _size(1, 10_000_000),
     Case("worker/cold", "latency", "cold worker: connect to end of a tiny task", "ms", 1, target=8.0),
     Case("worker/warm", "latency", "warm worker: one tiny task", "ms", 2, target=4.0),
+    _first("sql", "a tiny group"),
+    _first("sql-cpu", "a tiny group", target=1 / 1.1),
+    _first("rdd", "a few pickled rows"),
+    _first("rdd-cpu", "a few pickled rows", target=1 / 1.1),
     Case("worker/memory", "memory", "memory of a daemon with 8 workers (PSS)", "MiB", 0, target=2.0),
     _session("session/identity-20000x10", "end to end, identity", 20_000, 10, 1_000, target=8.0),
     _session("session/znorm-20000x10", "end to end, z-norm", 20_000, 10, 1_000, function="znorm", target=4.0),

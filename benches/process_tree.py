@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ class Process:
     pid: int
     parent: int
     group: int
+    waited_for: int
+    """User and system time of children that were waited for, in clock ticks."""
     ticks: int
     """User and system time of the process and of its children that were waited for, in clock ticks."""
 
@@ -39,6 +42,19 @@ def cpu_seconds(root: int) -> float:
     daemon ignores SIGCHLD, so the time of a worker that ends is lost).
     """
     return sum(process.ticks for process in members(root)) / TICKS
+
+
+def exact_cpu_seconds(root: int) -> float:
+    """The same from the processes' own clocks, which count nanoseconds; only those waited for count in ticks.
+
+    For a few hundred milliseconds in a handful of processes, each of which [cpu_seconds] may round down by twenty.
+    """
+    total = 0.0
+    for process in members(root):
+        # `make_process_cpuclock` of the kernel: all threads of the process, those that have ended too.
+        with suppress(OSError):
+            total += time.clock_gettime((~process.pid << 3) | 2) + process.waited_for / TICKS
+    return total
 
 
 def pss_bytes(root: int) -> int:
@@ -78,4 +94,5 @@ def _read(entry: Path) -> Process | None:
         return None
     # The name, in parentheses, may hold spaces; what follows it is fixed.
     fields = stat.rpartition(")")[2].split()
-    return Process(pid=int(entry.name), parent=int(fields[1]), group=int(fields[2]), ticks=sum(map(int, fields[11:15])))
+    own, waited_for = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+    return Process(int(entry.name), int(fields[1]), int(fields[2]), waited_for, own + waited_for)

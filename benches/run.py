@@ -28,7 +28,7 @@ BENCHES = Path(__file__).resolve().parent
 PROJECT = BENCHES.parent
 OUTPUT = PROJECT / "bench-output"
 
-PROGRAMS = {"worker_alone.py": ("task", "large", "latency", "memory"), "end_to_end.py": ("end-to-end",)}
+PROGRAMS = {"worker_alone.py": ("first", "task", "large", "latency", "memory"), "end_to_end.py": ("end-to-end",)}
 """What runs on the interpreter under test, and the kinds of cases it measures."""
 
 LOG_LINES = 30

@@ -34,6 +34,10 @@ PAUSE_SECONDS = 0.3
 """Between two cold starts: an executor seldom needs a new worker, and a daemon may prepare one meanwhile."""
 WORKERS_KEPT = 8
 TINY = Case("tiny", "task", "one small group", "ms", 2, groups=1, rows=10, quick_groups=1)
+TINY_RDD = Case("tiny-rdd", "task", "a few pickled rows", "ms", 2, udf="rdd-map", groups=1, rows=10, quick_groups=1)
+FIRST = {"sql": TINY, "rdd": TINY_RDD}
+"""The first task of a daemon, by whose runner has started it."""
+FIRST_STARTS = 20
 
 Result = dict[str, Any]
 
@@ -41,12 +45,33 @@ Result = dict[str, Any]
 class Bench:
     """Both daemons, and the way one task is run and checked on either."""
 
-    def __init__(self, daemons: dict[str, Daemon], dialect: Dialect, repeat: int, quick: bool) -> None:
-        self.daemons = daemons
+    def __init__(
+        self, programs: dict[str, str | Path], environment: dict[str, str], dialect: Dialect, repeat: int, quick: bool
+    ) -> None:
+        """`programs` and `environment` are what daemons are started with; nothing is started here."""
+        self.programs = programs
+        self.environment = environment
+        self.daemons: dict[str, Daemon] = {}
         self.dialect = dialect
         self.repeat = repeat
         self.quick = quick
         self.tiny = workload(TINY, quick).encode(dialect)
+        self._first: dict[str, tuple[Result, Result]] = {}
+
+    def start(self, stack: ExitStack) -> None:
+        """Starts the daemons that all but the first cases share, unless they run."""
+        if not self.daemons:
+            self.daemons = {
+                side: stack.enter_context(Daemon([program, *self.dialect.daemon], self.environment))
+                for side, program in self.programs.items()
+            }
+
+    def first(self, case: Case) -> Result:
+        """Of [run_first](Bench.run_first), which runs once for both, what the case asks for."""
+        kind, _, figure = case.id.removeprefix("worker/first-").partition("-")
+        if kind not in self._first:
+            self._first[kind] = self.run_first(kind)
+        return self._first[kind][figure == "cpu"]
 
     def answer(self, worker: Worker, task: bytes) -> Reply:
         """Runs one task. Raises if the reply is not that of a good task."""
@@ -145,6 +170,31 @@ class Bench:
                     times[side].append(elapsed * 1000)
         return medians(times)
 
+    def run_first(self, kind: str) -> tuple[Result, Result]:
+        """Wall and CPU milliseconds from starting a daemon to the end of its first task, a new daemon each time.
+
+        CPU time is that of all its processes until then, so what a daemon puts off until later is not in it.
+        """
+        task = workload(FIRST[kind], self.quick).encode(self.dialect)
+        # Runners of RDDs do not set what tells SQL daemons.
+        left_out = () if kind == "sql" else ("SPARK_SIMPLIFIED_TRACEBACK",)
+        environment = {name: value for name, value in self.environment.items() if name not in left_out}
+        wall: dict[str, list[float]] = {side: [] for side in SIDES}
+        cpu: dict[str, list[float]] = {side: [] for side in SIDES}
+        for turn in range(1 + (3 if self.quick else FIRST_STARTS)):
+            for side in SIDES if turn % 2 else SIDES[::-1]:
+                time.sleep(PAUSE_SECONDS)
+                started = time.perf_counter()
+                with Daemon([self.programs[side], *self.dialect.daemon], environment) as daemon:
+                    with daemon.connect() as worker:
+                        self.answer(worker, task)
+                        elapsed = time.perf_counter() - started
+                        used = process_tree.exact_cpu_seconds(daemon.pid)
+                    if turn:
+                        wall[side].append(elapsed * 1000)
+                        cpu[side].append(used * 1000)
+        return medians(wall), medians(cpu)
+
     def run_warm(self) -> Result:
         """Milliseconds of a tiny task on a worker that has served some, one after another without a pause."""
         times: dict[str, list[float]] = {side: [] for side in SIDES}
@@ -214,21 +264,21 @@ def main() -> None:
 
     dialect = DIALECTS[pyspark.__version__]
     environment = spark_environment(Path(sys.executable))
-    commands = {"stock": sys.executable, "bowstring": options.bowstring}
+    programs = {"stock": sys.executable, "bowstring": options.bowstring}
     results: dict[str, Result] = {}
     with ExitStack() as stack:
-        daemons = {
-            side: stack.enter_context(Daemon([program, *dialect.daemon], environment))
-            for side, program in commands.items()
-        }
-        bench = Bench(daemons, dialect, options.repeat, options.quick)
+        bench = Bench(programs, environment, dialect, options.repeat, options.quick)
         special = {"worker/cold": bench.run_cold, "worker/warm": bench.run_warm, "worker/memory": bench.run_memory}
-        for case in chosen(options.only, "task", "large", "latency", "memory"):
+        cases = chosen(options.only, "first", "task", "large", "latency", "memory")
+        # Beside daemons that do nothing yet the first answers are alone.
+        for case in sorted(cases, key=lambda case: case.kind != "first"):
             if case.since > dialect.checked_against:
                 continue
+            if case.kind != "first":
+                bench.start(stack)
             started = time.monotonic()
             print(f"  {case.title(options.quick)} …", end="", flush=True)
-            run = {"task": bench.run_task, "large": bench.run_large}.get(case.kind)
+            run = {"first": bench.first, "task": bench.run_task, "large": bench.run_large}.get(case.kind)
             result = run(case) if run else special[case.id]()
             results[case.id] = result
             figures = " / ".join(f"{result[side]:.{case.digits}f}" for side in SIDES)
