@@ -21,7 +21,7 @@ class Case:
 
     id: str
     kind: str
-    """`first` (a daemon's first answer), `task` (worker alone, CPU per group), `large` (worker alone, CPU, wall and peak
+    """`first` (a daemon's first answer), `task` (worker alone, CPU per group), `large` (CPU, wall time and peak
     memory of a whole task), `latency`, `memory` or `end-to-end`."""
     what: str
     unit: str
