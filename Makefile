@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix check fuzz bench build clean
+.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,11 @@ matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/com
 	$(ENVIRONMENTS) matrix
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) integration/parity/matrix.py $(MATRIX)
+
+self-test: ## what the self-test finds in every environment, the oldest too; writes src/seam/record.json
+	$(ENVIRONMENTS) matrix
+	$(ENVIRONMENTS) build 3.11 3.13
+	$(PYTHON) integration/self_test.py
 
 check: ## formatting, lints, docs, licences, Python lint
 	$(ENVIRONMENTS) tools

@@ -281,6 +281,7 @@ fn a_worker_looks_like_stocks() {
         "'pyspark.daemon'"
     );
     assert_eq!(ask("sys.stdin.read()"), "''");
+    assert_eq!(ask("__import__('gc').isenabled()"), "True");
     let handlers = "{__import__('signal').getsignal(n).name for n in (1, 15, 17)}";
     assert_eq!(ask(handlers), "{'SIG_DFL'}");
     let threads = "len(os.listdir('/proc/self/task'))";
@@ -387,6 +388,32 @@ fn a_module_that_starts_threads_is_imported_by_each_worker_instead() {
     let stderr = daemon.close();
     assert_eq!(stderr.matches("WARN").count(), 1, "{stderr}");
     assert!(stderr.contains("2 threads"), "{stderr}");
+}
+
+#[test]
+fn what_an_rdd_daemon_imports_in_advance_waits_for_the_first_answer() {
+    let mut command = daemon(EVALUATOR);
+    let scratch = with_evaluator(&mut command);
+    scratch.write("late.py", "open('imported', 'w').close()\n");
+    command
+        .env("BOWSTRING_PREIMPORT", "late")
+        .env_remove("SPARK_SIMPLIFIED_TRACEBACK")
+        .current_dir(&scratch.0);
+    let mut daemon = Daemon::start(&mut command);
+    let port = daemon.port();
+    let mut first = Connection::authenticated((IPV4, port));
+    // Time enough for an import that does not wait.
+    let task = "__import__('time').sleep(0.3) or os.path.exists('imported')";
+    assert_eq!(first.say(task), "False");
+    wait_for("the import", || {
+        scratch.0.join("imported").exists().then_some(())
+    });
+    wait_for("a worker that was forked after it", || {
+        let mut worker = Connection::authenticated((IPV4, port));
+        (worker.say("'late' in sys.modules") == "True").then_some(())
+    });
+    assert_eq!(first.say("'late' in sys.modules"), "False");
+    daemon.close();
 }
 
 #[test]

@@ -85,7 +85,7 @@ def compare() -> dict[str, Any]:
 
     warnings.simplefilter("ignore")
     install, stock_classes = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
-    make_stock = sys.modules["_bowstring_self_test"].make_stock
+    make_stock = sys.modules["_bowstring_install"].self_test().make_stock
     native, line, proven = install.INSTALLED
     return_type = StructType([StructField("c", IntegerType())])
     tried, impossible, converted, differences = 0, set(), set(), []
@@ -178,7 +178,7 @@ def compare() -> dict[str, Any]:
 
             convert = ArrowBatchTransformer.to_pandas
             stocks = facts(outcome(lambda: convert(batch, timezone=zone, df_for_struct=True)[0]))
-            older = sys.modules["_bowstring_columns"].older_way(adapter)
+            older = adapter.legacy(), proven.older_unit
         frames = native.MapFrames(adapter, proven, older, lambda frame, rows: frame)
         compare_frames(f"{name} of mapInPandas", what, frames.of_messages(*messages), stocks)
 

@@ -125,7 +125,7 @@ def compare(cases: list[tuple[str, str]], only: tuple[str, ...]) -> dict[str, An
 
     warnings.simplefilter("ignore")
     install, stock = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
-    make_stock = sys.modules["_bowstring_self_test"].make_stock
+    make_stock = sys.modules["_bowstring_install"].self_test().make_stock
     native, line, proven = install.INSTALLED
     known, tried, impossible, differences, converted = names(), 0, set(), [], set()
 

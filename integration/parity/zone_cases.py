@@ -40,7 +40,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
     warnings.simplefilter("ignore")
     install, stock_classes = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
     columns = sys.modules["_bowstring_columns"]
-    make_stock, tables = sys.modules["_bowstring_self_test"].make_stock, sys.modules["_bowstring_zones"]
+    make_stock, tables = sys.modules["_bowstring_install"].self_test().make_stock, sys.modules["_bowstring_zones"]
     native, line, proven = install.INSTALLED
     return_type = T.StructType([T.StructField("c", T.TimestampType())])
     second, day = 1_000_000, 86_400_000_000
@@ -101,7 +101,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
     def take_in_legacy(zone: str, what: str, chunk: Any, must: bool) -> None:
         """One column in the older way of Spark 4.2 and 4.3, whose zones are those of another library."""
         nonlocal tried, converted
-        if columns._legacy_unit is None:
+        if proven.older_unit is None:
             return
         from pyspark.sql.conversion import ArrowArrayToPandasConversion
 
@@ -109,7 +109,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
         convert = ArrowArrayToPandasConversion.convert_legacy
         stocks = outcome(lambda: convert(array, T.TimestampType(), timezone=zone, struct_in_pandas="dict"))
         adapter = make_stock(line, stock_classes, return_type, zone, True).legacy()
-        made = native.Columns(adapter, proven, columns._legacy_unit).values(array)
+        made = native.Columns(adapter, proven, proven.older_unit).values(array)
         tried += 1
         if made is None:
             if must:

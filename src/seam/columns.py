@@ -46,7 +46,8 @@ class TaskColumns:
         self.plain_results = plain_results
         self._verifier = native.verifier(stock)
         self._usual = native.Columns(stock, proven, None)
-        self._legacy = native.Columns(stock.legacy(), proven, _legacy_unit) if _legacy_unit else None
+        unit = proven.older_unit
+        self._legacy = native.Columns(stock.legacy(), proven, unit) if unit else None
         # Columns of a frame are verified one by one.
         self._frames = native.StructFrames(stock, proven) if self._verifier is None else None
         # id(Spark type): (Spark type, its Arrow type or None)
@@ -123,25 +124,11 @@ def _series(made, name):
     return pd.Series(values, dtype=values.dtype, name=name, copy=False)
 
 
-def older_way(stock):
-    """Stock's conversions in its older way, and the unit of timestamps there if it is known. Spark 4.2 on."""
-    return stock.legacy(), _legacy_unit
-
-
-def forget_older_way():
-    """It is not known well enough."""
-    global _legacy_unit
-    _legacy_unit = None
-
-
-def prove(native, proven, kinds, stock_of):
+def is_proven(native, proven, kinds, stock_of):
     """Compares the older way of Spark 4.2 and 4.3, which grouped maps do not take, for the self-test.
 
-    `kinds`: (Arrow type, Spark type, values) by name; `stock_of`: name to the `Stock` of a task. What differs turns the
-    native one off.
+    `kinds`: (Arrow type, Spark type, values) by name; `stock_of`: name to the `Stock` of a task.
     """
-    if _legacy_unit is None:
-        return
     from pyspark.sql.conversion import ArrowArrayToPandasConversion
 
     convert = ArrowArrayToPandasConversion.convert_legacy
@@ -149,7 +136,7 @@ def prove(native, proven, kinds, stock_of):
         if name in proven.unproven_input:
             continue
         stock = stock_of(name)
-        columns = native.Columns(stock.legacy(), proven, _legacy_unit)
+        columns = native.Columns(stock.legacy(), proven, proven.older_unit)
         for sample in (values, [values[0], None, values[2]], [None, None, None]):
             array = pa.array(sample, arrow)
             made = columns.values(array)
@@ -158,8 +145,8 @@ def prove(native, proven, kinds, stock_of):
             ours = _series(made, None)
             theirs = convert(array, spark, timezone=stock.timezone, struct_in_pandas="dict")
             if ours.dtype != theirs.dtype or list(map(repr, ours)) != list(map(repr, theirs)):
-                forget_older_way()
-                return
+                return False
+    return True
 
 
 _active = None
@@ -182,20 +169,14 @@ class active:
 
 def install():
     """Has stock's converters ask for native columns."""
-    global _legacy_unit
     try:
         from pyspark.sql.conversion import ArrowArrayToPandasConversion, PandasToArrowConversion
     except ImportError:
-        _legacy_unit = None
         _install_in_serializer(serializers.ArrowStreamPandasSerializer)
         _install_frames(serializers.ArrowStreamPandasUDFSerializer)
     else:
-        _legacy_unit = _observe(ArrowArrayToPandasConversion.convert_legacy)
         _install_in_input(ArrowArrayToPandasConversion)
         _install_in_output(PandasToArrowConversion)
-
-
-_legacy_unit = None
 
 
 def _are(labels, names):
@@ -203,12 +184,17 @@ def _are(labels, names):
     return labels.tolist() == names and len(set(names)) == len(names)
 
 
-def _observe(convert_legacy):
-    """The unit of timestamps that stock converts in its older way."""
+def observe_older_unit():
+    """The unit of timestamps that stock converts in its older way; None where it has no other way, before Spark 4.2."""
+    try:
+        from pyspark.sql.conversion import ArrowArrayToPandasConversion
+    except ImportError:
+        return None
     from pyspark.sql.types import TimestampType
 
     array = pa.array([0], pa.timestamp("us", "UTC"))
-    return convert_legacy(array, TimestampType(), timezone="UTC", struct_in_pandas="dict").dtype.name[-3:-1]
+    convert = ArrowArrayToPandasConversion.convert_legacy
+    return convert(array, TimestampType(), timezone="UTC", struct_in_pandas="dict").dtype.name[-3:-1]
 
 
 def _install_in_serializer(serializer):

@@ -6,6 +6,7 @@ replaced by native objects with the same three methods.
 """
 
 import os
+import sys
 from collections import Counter
 
 import _bowstring_columns
@@ -19,6 +20,7 @@ import _bowstring_sent_along as sent_along
 import _bowstring_streams
 from _bowstring_lines import find
 from pyspark import worker
+from pyspark.sql.pandas.utils import require_minimum_pandas_version, require_minimum_pyarrow_version
 
 _FAMILIES = (kinds, kinds_arrow, kinds_arrow_batched, kinds_iter, kinds_scalar, kinds_udtf)
 _KINDS = {number: kind for family in _FAMILIES for number, kind in family.KINDS.items()}
@@ -33,15 +35,28 @@ INSTALLED = None
 # How many tasks of a kind were left to PySpark, in this worker, because ours raised an exception.
 DECLINED = Counter()
 
+_load_self_test = None
 
-def install(native, stock_classes, self_test):
-    """Replaces `pyspark.worker.read_udfs` and `read_udtf`. Raises `Refused` if it must not."""
+# Of `self_test.py`: enough to have run all that tasks of other kinds run, too.
+_USUAL_KINDS = ("long", "double", "string", "timestamp")
+
+
+def install(native, stock_classes, proven, load_self_test):
+    """Replaces `pyspark.worker.read_udfs` and `read_udtf`. Raises `Refused` if it must not.
+
+    `proven`: what the self-test would find; None: it is run.
+    """
+    global INSTALLED, _load_self_test
+    _load_self_test = load_self_test
     line = find()
     _bowstring_columns.install()
     _bowstring_streams.install(native)
-    proven = self_test(native, line, stock_classes, kinds.GroupedMap)
+    if proven is None:
+        proven = self_test().run(native, line, stock_classes, kinds.GroupedMap)
+    # Conversions ask first, and Spark 3.5 imports all of setuptools for the answer.
+    require_minimum_pandas_version()
+    require_minimum_pyarrow_version()
     _hook(native, line, stock_classes, proven)
-    global INSTALLED
     INSTALLED = native, line, proven
     return proven
 
@@ -69,6 +84,17 @@ def attempt(kind, seen):
         DECLINED[kind.__name__] += 1
         seen.native.log_declined(kind.__name__, DECLINED[kind.__name__], error)
         return None
+
+
+def self_test():
+    """The module `self_test.py`, which few need."""
+    return _load_self_test()
+
+
+def warm():
+    """Runs once what the first task of each worker would run first."""
+    native, line, _ = INSTALLED
+    self_test().run(native, line, sys.modules["_bowstring_stock"], kinds.GroupedMap, _USUAL_KINDS)
 
 
 def _hook(native, line, stock_classes, proven):

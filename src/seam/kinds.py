@@ -5,7 +5,7 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
-from _bowstring_columns import TaskColumns, older_way
+from _bowstring_columns import TaskColumns
 from _bowstring_kinds_series import grouped_agg, window_agg
 from _bowstring_serializer import alone
 from _bowstring_stock import _is_plain
@@ -117,7 +117,7 @@ def map_pandas(seen):
     # Columns are verified one by one.
     if seen.native.verifier(None) is not None or not _has_usual_frames(seen):
         return _stream_of_columns(seen, stock)
-    older = None if seen.line.wraps else older_way(stock)
+    older = None if seen.line.wraps else (stock.legacy(), seen.proven.older_unit)
     return _stream_of_columns(seen, stock, seen.native.MapFrames(stock, seen.proven, older, _converted))
 
 

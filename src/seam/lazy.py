@@ -15,7 +15,10 @@ _WITHOUT_ARROW = (_TYPES.NON_UDF, _TYPES.SQL_BATCHED_UDF, _TYPES.SQL_TABLE_UDF)
 
 
 def hook(install, spared=0):
-    """Calls `install` when a task with Arrow data arrives for which so many before it were spared; never if `None`."""
+    """Calls `install` when a task with Arrow data arrives, until it returns true.
+
+    Not for the first ones, if so many are `spared`, and never if it is `None`.
+    """
 
     def hooked(name):
         def read(*args):
@@ -26,8 +29,8 @@ def hook(install, spared=0):
             if spared:
                 spared -= 1
                 return _ORIGINALS[name](*args)
-            unhook()
-            install()
+            if not install():
+                return _ORIGINALS[name](*args)
             return getattr(worker, name)(*args)
 
         return read

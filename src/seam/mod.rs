@@ -3,18 +3,20 @@
 //! The Python files beside this one do the hooking, because what is hooked is Python:
 //! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of
 //! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
-//! with ours, and `verify.py` does on the user's data if that is asked for; `zones.py` observes
-//! their time zones. `sent_along.py` looks at the files of each task. They run under file names below PySpark's own folder, so that tracebacks which
+//! with ours, `proven.py` knows what that found before, and `verify.py` compares on the user's data if that is
+//! asked for; `zones.py` observes their time zones. `sent_along.py` looks at the files of each task. They run under file names below PySpark's own folder, so that tracebacks which
 //! leave out PySpark's frames leave out these too.
 
 pub mod sent_along;
 
 use std::ffi::CString;
+use std::io;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyModule};
 
+use self::board::Notice;
 use crate::control::Native;
 use crate::udf::array_agg::ArrayAgg;
 use crate::udf::array_calls;
@@ -38,23 +40,113 @@ use crate::udf::struct_stream::StructStream;
 use crate::udf::table_rows::TableRows;
 use crate::udf::verifier;
 
-/// Hooks the native path into `pyspark.worker`, or logs in one line why not.
+mod board;
+
+/// What the self-test has found for the versions of the test environments: made and checked by
+/// `integration/self_test.py`.
+const RECORD: &str = include_str!("record.json");
+
+/// Hooks the native path into `pyspark.worker` if what the self-test would find is on record, or if the user
+/// wants proof and so waits for it. Otherwise [`install_lazily`] has to be in place, and stays.
 ///
 /// # Errors
 ///
-/// Fails only if Python itself does; what PySpark lacks is not an error.
-pub fn install(py: Python<'_>) -> PyResult<()> {
-    if let Err(error) = try_install(py) {
-        let kind = error.get_type(py).name()?.to_string();
-        let reason = if kind == "Refused" {
+/// Fails only if Python itself does.
+pub fn install_if_proven(py: Python<'_>) -> PyResult<()> {
+    if recorded(py)?.is_some() || wants_proof() {
+        install(py, recorded(py)?);
+    } else {
+        tracing::info!(
+            "PySpark's own conversions are used until the self-test has run: nothing is on record for the versions \
+             that are installed here"
+        );
+    }
+    Ok(())
+}
+
+/// The same whatever is on record, unless it was done before; then tells the workers that
+/// [`promise_findings`] was called for. Without `pandas` the first that needs it installs it.
+///
+/// # Errors
+///
+/// Fails only if Python itself does, or the kernel.
+pub fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
+    if !pandas {
+        return Ok(board::write(&Notice::Unasked)?);
+    }
+    let notice = if install(py, recorded(py)?) {
+        let module = py.import("_bowstring_install")?;
+        if let Err(error) = module.call_method0("warm") {
+            tracing::debug!("each worker warms up for itself: {error}");
+        }
+        let proven = module.getattr("INSTALLED")?;
+        let to_text = py.import("_bowstring_proven")?.getattr("to_text")?;
+        Notice::Findings(to_text.call1((proven.get_item(2)?,))?.extract()?)
+    } else {
+        Notice::Refused
+    };
+    Ok(board::write(&notice)?)
+}
+
+/// Has workers that find no record wait for [`install_and_publish`] with PySpark's own conversions.
+///
+/// # Errors
+///
+/// The kernel's, for want of memory or descriptors.
+pub fn promise_findings() -> io::Result<()> {
+    board::put_up()
+}
+
+/// Hooks the native path into `pyspark.worker`, or logs in one line why not; tells which. Tries once.
+///
+/// `proven` spares the self-test.
+fn install(py: Python<'_>, proven: Option<Py<PyAny>>) -> bool {
+    static DONE: PyOnceLock<bool> = PyOnceLock::new();
+    *DONE.get_or_init(py, || {
+        let Err(error) = try_install(py, proven) else {
+            return true;
+        };
+        let refused = error
+            .get_type(py)
+            .name()
+            .is_ok_and(|kind| kind == "Refused");
+        let reason = if refused {
             error.value(py).to_string()
         } else {
             error.to_string()
         };
         tracing::warn!("PySpark's own conversions are used for every task: {reason}");
         tracing::debug!(traceback = traceback(py, &error), "the self-test failed");
-    }
-    Ok(())
+        false
+    })
+}
+
+/// What is on record for the versions that are installed here. Needs pandas.
+fn recorded(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    static RECORDED: PyOnceLock<Option<Py<PyAny>>> = PyOnceLock::new();
+    let found = RECORDED.get_or_try_init(py, || {
+        if wants_proof() {
+            return Ok(None);
+        }
+        let Ok(proven) = load_proven(py) else {
+            // Such as a pandas that is too old, of which the installation will tell.
+            return Ok(None);
+        };
+        let found = proven.call_method1("recorded", (RECORD,))?;
+        PyResult::Ok((!found.is_none()).then(|| found.unbind()))
+    })?;
+    Ok(found.as_ref().map(|proven| proven.clone_ref(py)))
+}
+
+/// `proven.py`, and what it asks.
+fn load_proven(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    load(py, "frames", include_str!("../frame/frames.py"))?;
+    load(py, "proven", include_str!("proven.py"))
+}
+
+/// Whether the user has asked for comparisons, and so for those of the self-test.
+fn wants_proof() -> bool {
+    matches!(Native::from_environment(), Ok(Native::Verify(_)))
 }
 
 fn traceback(py: Python<'_>, error: &PyErr) -> Option<String> {
@@ -85,15 +177,46 @@ pub fn is_wanted() -> bool {
 ///
 /// Fails only if Python itself does.
 pub fn install_lazily(py: Python<'_>, spared: u32) -> PyResult<()> {
-    let hook = is_wanted()
-        .then(|| wrap_pyfunction!(install_now, py))
-        .transpose()?;
+    let hook = match (is_wanted(), spared) {
+        (false, _) => None,
+        (true, 0) => Some(wrap_pyfunction!(install_now, py)?),
+        (true, _) => Some(wrap_pyfunction!(install_tested, py)?),
+    };
     lazy(py)?.call_method1("hook", (hook, spared)).map(drop)
 }
 
+/// For a worker that has started over: what a task has brought along may say that it is a version that is on record.
 #[pyfunction]
-fn install_now(py: Python<'_>) -> PyResult<()> {
-    install(py)
+fn install_tested(py: Python<'_>) -> bool {
+    install(py, None);
+    true
+}
+
+/// Tells whether stock's functions have been replaced, or will never be. If not, the task at hand is stock's.
+#[pyfunction]
+fn install_now(py: Python<'_>) -> PyResult<bool> {
+    let mut proven = recorded(py)?;
+    if proven.is_none() && !wants_proof() {
+        match board::read() {
+            Notice::NotYet => return Ok(false),
+            Notice::Refused => {
+                lazy(py)?.call_method0("unhook")?;
+                return Ok(true);
+            }
+            Notice::Unasked => {}
+            Notice::Findings(text) => {
+                let from_text = load_proven(py)?.getattr("from_text")?;
+                proven = Some(from_text.call1((text,))?.unbind());
+            }
+        }
+    }
+    install(py, proven);
+    Ok(true)
+}
+
+#[pyfunction]
+fn load_self_test(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    load(py, "self_test", include_str!("self_test.py"))
 }
 
 /// `lazy.py`, loaded once: it remembers the original.
@@ -106,7 +229,8 @@ fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     Ok(module.bind(py).clone())
 }
 
-fn try_install(py: Python<'_>) -> PyResult<()> {
+/// What the Python files ask of us.
+fn native_module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     let native = PyModule::new(py, "_bowstring")?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_list, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
@@ -134,9 +258,14 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     native.add_class::<GroupedMapArrow>()?;
     native.add_class::<TableRows>()?;
     native.add_class::<GroupedMapArrowIter>()?;
+    Ok(native)
+}
+
+fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
+    let native = native_module(py)?;
     lazy(py)?.call_method0("unhook")?;
     load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
-    load(py, "frames", include_str!("../frame/frames.py"))?;
+    load_proven(py)?;
     load(py, "arrow_batched", include_str!("../udf/arrow_batched.py"))?;
     load(
         py,
@@ -144,7 +273,7 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
         include_str!("../udf/arrow_batched_series.py"),
     )?;
     load(py, "notes", include_str!("../udf/notes.py"))?;
-    if matches!(Native::from_environment(), Ok(Native::Verify(_))) {
+    if wants_proof() {
         load(py, "exact", include_str!("exact.py"))?;
         load(py, "verify", include_str!("verify.py"))?;
     }
@@ -152,7 +281,6 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "zones", include_str!("zones.py"))?;
     load(py, "columns", include_str!("columns.py"))?;
     load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
-    let self_test = load(py, "self_test", include_str!("self_test.py"))?;
     load(py, "streams", include_str!("streams.py"))?;
     load(py, "serializer", include_str!("serializer.py"))?;
     load(py, "table_rows", include_str!("../udf/table_rows.py"))?;
@@ -167,9 +295,11 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
     load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
     load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;
     load(py, "kinds_iter", include_str!("kinds_iter.py"))?;
+    let on_record = proven.is_some();
+    let self_test = wrap_pyfunction!(load_self_test, py)?;
     let proven = load(py, "install", include_str!("install.py"))?
         .getattr("install")?
-        .call1((&native, stock, self_test.getattr("run")?))?;
+        .call1((&native, stock, proven, self_test))?;
     let unproven = |name: &str| -> PyResult<Vec<String>> {
         proven
             .getattr(name)?
@@ -185,15 +315,20 @@ fn try_install(py: Python<'_>) -> PyResult<()> {
             "columns of these types go through PySpark's own conversions: the self-test has not found them equal"
         );
     }
-    tracing::debug!("native paths are installed");
+    tracing::debug!(on_record, "native paths are installed");
     Ok(())
 }
 
-/// Runs a Python source as a module, visible to the others as `_bowstring_{name}`.
+/// Runs a Python source as a module, visible to the others as `_bowstring_{name}`. Once.
 ///
 /// For itself and for `pickle` it is a module of PySpark, as its file is: who looks for the user's function on
 /// the stack passes over it (`context_provider` of `pyspark/logger/worker_io.py`, Spark 4.1 to 4.3).
 fn load<'py>(py: Python<'py>, name: &str, source: &str) -> PyResult<Bound<'py, PyModule>> {
+    let known_as = format!("_bowstring_{name}");
+    let modules = py.import("sys")?.getattr("modules")?;
+    if let Ok(loaded) = modules.get_item(&known_as) {
+        return Ok(loaded.cast_into()?);
+    }
     let path = py
         .import("pyspark")?
         .getattr("__path__")?
@@ -206,9 +341,7 @@ fn load<'py>(py: Python<'py>, name: &str, source: &str) -> PyResult<Bound<'py, P
         .set_item(&file, (source.len(), py.None(), lines, &file))?;
     let (source, file) = (CString::new(source)?, CString::new(file)?);
     let full_name = CString::new(format!("pyspark.bowstring.{name}"))?;
-    let module = PyModule::from_code(py, &source, &file, &full_name)?;
-    py.import("sys")?
-        .getattr("modules")?
-        .set_item(format!("_bowstring_{name}"), &module)?;
-    Ok(module)
+    let loaded = PyModule::from_code(py, &source, &file, &full_name)?;
+    modules.set_item(known_as, &loaded)?;
+    Ok(loaded)
 }

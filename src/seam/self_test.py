@@ -1,6 +1,7 @@
 """Compares the native conversions with the installed stock's, kind by kind, before they are used.
 
-What differs is not used: the kind goes to stock. Runs once per daemon.
+What differs is not used: the kind goes to stock. Runs once per daemon, and not at all where what it would find is on
+record (`proven.py`).
 """
 
 import datetime
@@ -11,6 +12,7 @@ import warnings
 import _bowstring_columns
 import numpy as np
 import pyarrow as pa
+from _bowstring_proven import Proven
 from _bowstring_stock_arrow import unproven_scalars
 from pyspark.sql import types as T
 
@@ -69,29 +71,18 @@ else:
     _ABSENT.add("time")
 
 
-class Proven:
-    """What the self-test found; the native half reads the attributes."""
+def run(native, line, stock_classes, task_class, names=tuple(_KINDS)):
+    """Returns a `Proven`. Raises whatever the installed versions raise if nothing works at all.
 
-    def __init__(self, arrow_strings, timestamp_unit, interval_unit, nested_integer_objects):
-        self.arrow_strings = arrow_strings
-        self.timestamp_unit = timestamp_unit
-        self.interval_unit = interval_unit
-        self.nested_integer_objects = nested_integer_objects
-        self.unproven_input = set(_ABSENT)
-        self.unproven_output = set(_ABSENT)
-        # Types that scalars of aggregates of arrays must not be converted to.
-        self.unproven_scalars = set()
-
-
-def run(native, line, stock_classes, task_class):
-    """Returns a `Proven`. Raises whatever the installed versions raise if nothing works at all."""
+    `names`: of `_KINDS`; the result says nothing of others.
+    """
     # What the conversions warn of here, they warn of again in the task that it concerns.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _run(native, line, stock_classes, task_class)
+        return _run(native, line, stock_classes, task_class, names)
 
 
-def _run(native, line, stock_classes, task_class):
+def _run(native, line, stock_classes, task_class, names):
     def frame_of(name, values):
         arrow, _, _ = _KINDS[name]
         stock = _stock(line, stock_classes, name)
@@ -108,7 +99,11 @@ def _run(native, line, stock_classes, task_class):
         _unit(dtype_of("interval")),
         nested.dtype == object,
     )
-    for name, (_, _, values) in _KINDS.items():
+    proven.older_unit = _bowstring_columns.observe_older_unit()
+    proven.unproven_input |= _ABSENT
+    proven.unproven_output |= _ABSENT
+    for name in names:
+        values = _KINDS[name][2]
         for sample in (values, [values[0], None, values[2]], [None, None], values[:1], _with_null_parts(values)):
             try:
                 stock, table, expected = frame_of(name, sample)
@@ -125,11 +120,15 @@ def _run(native, line, stock_classes, task_class):
                 proven.unproven_input.add(name)
             if name != "null" and not task.convert(expected).equals(stock.batch(expected)):
                 proven.unproven_output.add(name)
+    if len(names) < len(_KINDS):
+        return proven
     proven.unproven_scalars |= unproven_scalars(native)
-    _bowstring_columns.prove(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
     known = [name for name in _KINDS if name not in proven.unproven_input]
-    if line.wraps is None and not all(_same_older_frame(native, line, stock_classes, proven, name) for name in known):
-        _bowstring_columns.forget_older_way()
+    if proven.older_unit is not None and not (
+        _bowstring_columns.is_proven(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
+        and all(_same_older_frame(native, line, stock_classes, proven, name) for name in known)
+    ):
+        proven.older_unit = None
     return proven
 
 
@@ -137,7 +136,7 @@ def _same_older_frame(native, line, stock_classes, proven, name):
     """Whether a frame with a column of text, which stock makes in its older way, is the same natively. Spark 4.2 on."""
     arrow, spark, values = _KINDS[name]
     stock = _stock(line, stock_classes, name)
-    frames = native.MapFrames(stock, proven, _bowstring_columns.older_way(stock), lambda frame, rows: frame)
+    frames = native.MapFrames(stock, proven, (stock.legacy(), proven.older_unit), lambda frame, rows: frame)
     samples = (values, [values[0], None, values[2]], [None, None, None])
     return all(_is_same_older_frame(frames, stock, spark, pa.array(sample, arrow)) for sample in samples)
 

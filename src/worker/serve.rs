@@ -59,9 +59,16 @@ impl Connection {
 /// Serves all tasks of one connection, then waits for the peer to close it.
 /// Returns the exit code of the process. Blocks.
 ///
+/// `answered` gets a byte after the first task, whatever became of it.
+///
 /// PARITY: `worker` and the loop around it in `manager`, `pyspark/daemon.py`, Spark 3.5.9 to 4.3.0.
-pub fn serve(py: Python<'_>, connection: Connection, worker_module: &str) -> i32 {
-    match try_serve(py, connection, worker_module) {
+pub fn serve(
+    py: Python<'_>,
+    connection: Connection,
+    worker_module: &str,
+    answered: Option<OwnedFd>,
+) -> i32 {
+    match try_serve(py, connection, worker_module, answered) {
         Ok(code) => code,
         Err(error) => {
             error.print(py);
@@ -70,7 +77,12 @@ pub fn serve(py: Python<'_>, connection: Connection, worker_module: &str) -> i32
     }
 }
 
-fn try_serve(py: Python<'_>, connection: Connection, worker_module: &str) -> PyResult<i32> {
+fn try_serve(
+    py: Python<'_>,
+    connection: Connection,
+    worker_module: &str,
+    mut answered: Option<OwnedFd>,
+) -> PyResult<i32> {
     let Connection {
         socket,
         input,
@@ -94,7 +106,12 @@ fn try_serve(py: Python<'_>, connection: Connection, worker_module: &str) -> PyR
         if keeps {
             input.keep();
         }
-        match run_task(py, &main, &infile, &outfile)? {
+        let outcome = run_task(py, &main, &infile, &outfile);
+        if let Some(answered) = answered.take() {
+            // Nobody listens any more once another worker was first.
+            rustix::io::write(answered, &[1]).ok();
+        }
+        match outcome? {
             Outcome::Reusable if reuse => drop(collect.call0()?),
             Outcome::Reusable | Outcome::Finished => break,
             Outcome::Broken => return Ok(1),

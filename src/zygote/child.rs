@@ -11,6 +11,7 @@ use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::imports;
 use super::program;
 use super::start_over::StartOver;
 use crate::control::{self, ASSIGN, Launch, Packet, RESUME, WarmUp};
@@ -40,9 +41,16 @@ pub(super) fn flush(py: Python<'_>) -> PyResult<()> {
 
 /// Becomes a worker: waits for a connection, serves it, and ends the process.
 ///
+/// Into `answered`, if it is given, goes one byte when its first answer is out.
+///
 /// Never returns, because the caller's stack belongs to the zygote.
-pub(super) fn live(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> ! {
-    die(py, live_through(py, launch, handover))
+pub(super) fn live(
+    py: Python<'_>,
+    launch: &Launch,
+    handover: OwnedFd,
+    answered: Option<OwnedFd>,
+) -> ! {
+    die(py, live_through(py, launch, handover, answered))
 }
 
 /// Goes on as a worker that has started over, and ends the process.
@@ -64,10 +72,16 @@ fn die(py: Python<'_>, life: PyResult<Infallible>) -> ! {
     std::process::abort()
 }
 
-fn live_through(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<Infallible> {
+fn live_through(
+    py: Python<'_>,
+    launch: &Launch,
+    handover: OwnedFd,
+    answered: Option<OwnedFd>,
+) -> PyResult<Infallible> {
     let habits = habits(py)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
     habits.call_method1("settle", (launch.restore.clone(),))?;
+    imports::release_garbage(py)?;
     let assignment = py.detach(|| control::receive(handover.as_fd()))?;
     drop(handover);
     let Some(connection) = assignment.map(accept).transpose()? else {
@@ -85,7 +99,7 @@ fn live_through(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<
         py.import(launch.worker_module())?;
         crate::seam::install_lazily(py, 0)?;
     }
-    work(py, launch, connection)
+    work(py, launch, connection, answered)
 }
 
 fn live_through_again(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyResult<Infallible> {
@@ -100,7 +114,7 @@ fn live_through_again(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyR
     habits(py)?.call_method1("settle", (restore.to_vec(),))?;
     let connection = resume(control::receive(handover.as_fd())?)?;
     drop(handover);
-    work(py, launch, connection)
+    work(py, launch, connection, None)
 }
 
 /// Takes the connection, and what has been read from it.
@@ -117,10 +131,15 @@ fn resume(packet: Option<Packet>) -> io::Result<Connection> {
     Connection::new(socket, here)
 }
 
-fn work(py: Python<'_>, launch: &Launch, connection: Connection) -> PyResult<Infallible> {
+fn work(
+    py: Python<'_>,
+    launch: &Launch,
+    connection: Connection,
+    answered: Option<OwnedFd>,
+) -> PyResult<Infallible> {
     let habits = habits(py)?;
     let guard = habits.call_method0("begin")?;
-    let code = worker::serve(py, connection, launch.worker_module());
+    let code = worker::serve(py, connection, launch.worker_module(), answered);
     habits.call_method1("end", (guard, code))?;
     Err(PySystemExit::new_err(code))
 }

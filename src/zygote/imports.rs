@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 use crate::control::{Launch, WarmUp, variables};
 
@@ -55,32 +57,64 @@ pub(super) fn has_pandas(py: Python<'_>) -> PyResult<bool> {
     py.import("sys")?.getattr("modules")?.contains("pandas")
 }
 
-/// Keeps PySpark's `importlib.invalidate_caches`, once a task, from reading unchanged archives again.
+/// Keeps PySpark's `importlib.invalidate_caches`, once a task, from reading unchanged archives again. Called a
+/// second time, it does so for what has been found in them meanwhile.
 ///
 /// # Errors
 ///
 /// When this interpreter's `zipimport` is not as expected.
 pub(super) fn remember_archives(py: Python<'_>) -> PyResult<()> {
-    let source = CString::new(include_str!("zip_imports.py"))?;
-    PyModule::from_code(
-        py,
-        &source,
-        c"bowstring/zip_imports.py",
-        c"_bowstring_zip_imports",
-    )?
-    .call_method0("install")?;
+    static ARCHIVES: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = ARCHIVES.get_or_try_init(py, || {
+        let source = CString::new(include_str!("zip_imports.py"))?;
+        PyModule::from_code(
+            py,
+            &source,
+            c"bowstring/zip_imports.py",
+            c"_bowstring_zip_imports",
+        )
+        .map(Bound::unbind)
+    })?;
+    module.bind(py).call_method0("install").map(drop)
+}
+
+/// Whether [`hold_garbage`] has stopped the collector: a start-up file of the user may have done so before.
+static GARBAGE_HELD: AtomicBool = AtomicBool::new(false);
+
+/// Stops the garbage collector for the life of the zygote. There is little garbage among what imports make, and
+/// to look for it takes a tenth of their time.
+///
+/// # Errors
+///
+/// None that a test would not find.
+pub(super) fn hold_garbage(py: Python<'_>) -> PyResult<()> {
+    let gc = py.import("gc")?;
+    if gc.call_method0("isenabled")?.extract()? {
+        GARBAGE_HELD.store(true, Ordering::Relaxed);
+        gc.call_method0("disable")?;
+    }
+    Ok(())
+}
+
+/// Starts the collector in a worker.
+///
+/// # Errors
+///
+/// As [`hold_garbage`].
+pub(super) fn release_garbage(py: Python<'_>) -> PyResult<()> {
+    if GARBAGE_HELD.load(Ordering::Relaxed) {
+        py.import("gc")?.call_method0("enable")?;
+    }
     Ok(())
 }
 
 /// Moves all that exists out of the garbage collector's sight, so that a worker's collections neither
-/// look at it nor copy its pages.
+/// look at it nor copy its pages. What garbage imports have left, some hundred objects, stays: to look for
+/// it would take sixty milliseconds, and copy the pages that early workers share.
 ///
 /// # Errors
 ///
-/// What a finalizer raises.
+/// None that a test would not find.
 pub(super) fn freeze(py: Python<'_>) -> PyResult<()> {
-    let gc = py.import("gc")?;
-    gc.call_method0("collect")?;
-    gc.call_method0("freeze")?;
-    Ok(())
+    py.import("gc")?.call_method0("freeze").map(drop)
 }

@@ -1,4 +1,7 @@
 //! The zygote's loop: import, fork, reap.
+//!
+//! A fresh executor waits for its first answer, so what that does not need is put off: first the imports
+//! that a worker cannot do without, then forks, and the rest of the warm-up once a worker has answered.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -7,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags};
 
 use super::child;
@@ -31,9 +35,14 @@ const AT_ONCE: Timespec = Timespec {
 /// What is still to be done before forking is all there is.
 #[derive(Debug)]
 enum Stage {
-    /// These modules are to be imported.
-    Importing(VecDeque<String>),
-    /// All are. Nothing more is to be done unasked.
+    /// These modules are to be imported before anything is forked.
+    Urgent(VecDeque<String>),
+    /// Workers are forked, and nothing else is done until one of them has answered or ended, however long its
+    /// task takes: workers that are forked until then lack little. Then these modules are imported.
+    FirstAnswer(VecDeque<String>),
+    /// These modules are to be imported while nobody wants anything.
+    Later(VecDeque<String>),
+    /// All is done. Nothing happens unasked.
     Warm,
 }
 
@@ -45,6 +54,8 @@ enum Step {
     Reap,
     /// Nobody wants anything: get on with the warm-up.
     WarmUp,
+    /// The first answer is out.
+    Answered,
 }
 
 /// The state of the zygote. A child drops all of it.
@@ -53,14 +64,32 @@ pub(super) struct Nursery {
     launch: Launch,
     control: OwnedFd,
     stage: Stage,
+    /// Where workers tell that they have answered their first task; `None` once one of them has.
+    answers: Option<Answers>,
     /// The living children, with the descriptors that tell when they have ended.
     children: HashMap<NonZeroI32, Option<OwnedFd>>,
+}
+
+/// A pipe into which each worker writes one byte when its first answer is out.
+#[derive(Debug)]
+struct Answers {
+    hear: OwnedFd,
+    tell: OwnedFd,
+}
+
+impl Answers {
+    fn new() -> io::Result<Self> {
+        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+        let (hear, tell) = rustix::pipe::pipe_with(flags)?;
+        Ok(Self { hear, tell })
+    }
 }
 
 impl Nursery {
     pub(super) fn new(launch: Launch, control: OwnedFd) -> Self {
         Self {
-            stage: Stage::Importing(imports::planned(&launch)),
+            stage: Stage::Urgent(VecDeque::new()),
+            answers: None,
             launch,
             control,
             children: HashMap::new(),
@@ -74,8 +103,15 @@ impl Nursery {
     /// An exception nobody foresaw; the interpreter prints it and ends the process.
     pub(super) fn run(mut self, py: Python<'_>) -> PyResult<()> {
         crate::memory::tell_panics_briefly();
-        if let Err(error) = self.import_worker_module(py) {
+        imports::hold_garbage(py)?;
+        let mut planned = imports::planned(&self.launch);
+        if let Err(error) = self.import_worker_module(py, &mut planned) {
             return self.report_unusable(py, &error);
+        }
+        match self.launch.warm_up {
+            WarmUp::ThenFork => self.stage = Stage::Urgent(planned),
+            WarmUp::WhileForking => self.await_answer(py, planned)?,
+            WarmUp::Never => self.stage = Stage::Warm,
         }
         if !self.say(&FromZygote::Ready, None)? {
             return Ok(());
@@ -89,6 +125,7 @@ impl Nursery {
             match step {
                 Step::Reap => self.reap(py)?,
                 Step::WarmUp => self.warm_up(py)?,
+                Step::Answered => self.go_on(),
                 Step::Fork(handover) => {
                     let proof = match (SingleThreaded::check()?, self.launch.warm_up) {
                         (Ok(proof), _) => proof,
@@ -103,8 +140,9 @@ impl Nursery {
                     match proof.fork(py) {
                         Ok(Fork::Child) => {
                             let launch = self.launch.clone();
+                            let answered = self.answers.take().map(|answers| answers.tell);
                             drop(self);
-                            child::live(py, &launch, handover)
+                            child::live(py, &launch, handover, answered)
                         }
                         Ok(Fork::Parent(pid)) => self.announce(pid)?,
                         Err(error) => {
@@ -118,7 +156,14 @@ impl Nursery {
     }
 
     /// Imports what no worker can do without, or at least makes sure that it is there.
-    fn import_worker_module(&mut self, py: Python<'_>) -> PyResult<()> {
+    ///
+    /// Nothing stays `planned` where what tasks bring along could not be seen. What a planner's worker imports the user
+    /// has named.
+    fn import_worker_module(
+        &mut self,
+        py: Python<'_>,
+        planned: &mut VecDeque<String>,
+    ) -> PyResult<()> {
         program::pose_as_daemon(py, &self.launch)?;
         let module = self.launch.worker_module();
         match self.launch.warm_up {
@@ -132,30 +177,24 @@ impl Nursery {
             }
             WarmUp::ThenFork | WarmUp::WhileForking => {
                 let worker = py.import(module)?;
-                if let Err(error) = sent_along::watch(&worker) {
-                    self.import_nothing(&error);
+                if let Err(error) = sent_along::watch(&worker)
+                    && self.launch.serves_tasks()
+                    && !planned.is_empty()
+                {
+                    tracing::warn!(
+                        "nothing is imported in advance, because nobody would see what a task brings along: {error}"
+                    );
+                    planned.clear();
                 }
                 if self.launch.serves_tasks() {
                     crate::seam::install_lazily(py, 0)?;
                 }
+                if self.native() {
+                    crate::seam::promise_findings()?;
+                }
             }
         }
         Ok(())
-    }
-
-    /// Gives up the imports in advance where what tasks bring along could not be seen.
-    ///
-    /// What a planner's worker imports the user has named.
-    fn import_nothing(&mut self, error: &PyErr) {
-        if let Stage::Importing(modules) = &mut self.stage
-            && self.launch.serves_tasks()
-            && !modules.is_empty()
-        {
-            tracing::warn!(
-                "nothing is imported in advance, because nobody would see what a task brings along: {error}"
-            );
-            modules.clear();
-        }
     }
 
     /// Whether tasks may take a native path.
@@ -178,14 +217,16 @@ impl Nursery {
 
     /// Waits until there is something to do.
     fn next_step(&self) -> io::Result<Step> {
-        let imports_left = matches!(self.stage, Stage::Importing(_));
-        if imports_left && self.launch.warm_up == WarmUp::ThenFork {
+        if matches!(self.stage, Stage::Urgent(_)) {
             return Ok(Step::WarmUp);
         }
+        let imports_left = matches!(self.stage, Stage::Later(_));
         let mut waiting = vec![PollFd::new(&self.control, PollFlags::IN)];
         let pidfds = self.children.values().flatten();
         waiting.extend(pidfds.map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
         let blind = waiting.len() <= self.children.len();
+        let answers = self.answers.as_ref().map(|answers| &answers.hear);
+        waiting.extend(answers.map(|answers| PollFd::new(answers, PollFlags::IN)));
         let timeout = match (imports_left, blind) {
             (true, _) => Some(&AT_ONCE),
             (false, true) => Some(&BLIND_REAP),
@@ -195,6 +236,9 @@ impl Nursery {
         let mut ready = waiting.iter().map(|fd| !fd.revents().is_empty());
         if ready.next() == Some(true) {
             return self.order();
+        }
+        if answers.is_some() && ready.next_back() == Some(true) {
+            return Ok(Step::Answered);
         }
         if ready.any(|ended| ended) || (blind && !imports_left) {
             return Ok(Step::Reap);
@@ -213,29 +257,53 @@ impl Nursery {
         }
     }
 
-    /// Imports the next module, or closes the warm-up after the last.
+    /// Imports the next module, or closes the stage after the last.
     fn warm_up(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Stage::Importing(modules) = &mut self.stage else {
-            return Ok(());
-        };
-        if let Some(module) = modules.pop_front() {
-            imports::import(py, &module);
-            return Ok(());
+        match &mut self.stage {
+            Stage::Urgent(modules) | Stage::Later(modules) if !modules.is_empty() => {
+                if let Some(module) = modules.pop_front() {
+                    imports::import(py, &module);
+                }
+                Ok(())
+            }
+            Stage::Urgent(_) => {
+                // What nobody has proven for these versions is found out later, and stock's until then.
+                if self.native() && imports::has_pandas(py)? {
+                    crate::seam::install_if_proven(py)?;
+                    sent_along::tested(py)?;
+                }
+                self.await_answer(py, VecDeque::new())
+            }
+            Stage::Later(_) => {
+                self.stage = Stage::Warm;
+                // Without pandas in advance the first grouped task installs it, in its worker.
+                if self.native() {
+                    crate::seam::install_and_publish(py, imports::has_pandas(py)?)?;
+                    sent_along::tested(py)?;
+                }
+                remember_archives(py);
+                imports::freeze(py)
+            }
+            Stage::FirstAnswer(_) | Stage::Warm => Ok(()),
         }
-        self.stage = Stage::Warm;
-        if self.launch.warm_up == WarmUp::Never {
-            return Ok(());
-        }
-        // Without pandas in advance the first grouped task installs it, in its worker.
-        if self.native() && imports::has_pandas(py)? {
-            crate::seam::install(py)?;
-            sent_along::tested(py)?;
-        }
-        if let Err(error) = imports::remember_archives(py) {
-            tracing::debug!("archives are read again in every task: {error}");
-        }
+    }
+
+    /// Makes ready for the forks of the first workers; `later` is imported when one of them has answered.
+    fn await_answer(&mut self, py: Python<'_>, later: VecDeque<String>) -> PyResult<()> {
+        remember_archives(py);
         child::prepare(py)?;
-        imports::freeze(py)
+        imports::freeze(py)?;
+        self.answers = Some(Answers::new()?);
+        self.stage = Stage::FirstAnswer(later);
+        Ok(())
+    }
+
+    /// Goes on with the warm-up.
+    fn go_on(&mut self) {
+        self.answers = None;
+        if let Stage::FirstAnswer(later) = &mut self.stage {
+            self.stage = Stage::Later(std::mem::take(later));
+        }
     }
 
     /// Tells the supervisor of a new worker.
@@ -260,6 +328,8 @@ impl Nursery {
                 continue;
             }
             self.children.remove(&pid);
+            // It may have had nothing to answer.
+            self.go_on();
             let code: i32 = os
                 .call_method1("waitstatus_to_exitcode", (status,))?
                 .extract()?;
@@ -289,5 +359,11 @@ impl Nursery {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+fn remember_archives(py: Python<'_>) {
+    if let Err(error) = imports::remember_archives(py) {
+        tracing::debug!("archives are read again in every task: {error}");
     }
 }

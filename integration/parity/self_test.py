@@ -1,0 +1,26 @@
+"""Runs the self-test in a worker, on the interpreter of an environment. Prints what it finds as JSON.
+
+`combination` names the versions, `found` is what the self-test finds now, `used` what the worker was given.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from in_worker import run_in_worker
+
+
+def answer() -> str:
+    """Runs in the worker."""
+    import json
+
+    install, proven = sys.modules["_bowstring_install"], sys.modules["_bowstring_proven"]
+    native, line, used = install.INSTALLED
+    kinds, stock_classes = sys.modules["_bowstring_kinds"], sys.modules["_bowstring_stock"]
+    found = install.self_test().run(native, line, stock_classes, kinds.GroupedMap)
+    facts = {"found": json.loads(proven.to_text(found)), "used": json.loads(proven.to_text(used))}
+    return json.dumps({"combination": proven.combination(), **facts})
+
+
+if __name__ == "__main__":
+    print(run_in_worker(sys.argv[1], answer))

@@ -1,0 +1,99 @@
+"""What the self-test has found: as an object, as text, and in the record of the tested combinations.
+
+`record.json` is made by `integration/self_test.py`: what the self-test finds with the versions of each environment of
+the tests. It holds for the same versions elsewhere, so no daemon has to find it out again.
+"""
+
+import json
+import os
+import sys
+import zlib
+from importlib import import_module
+
+import numpy
+import pandas
+import pyarrow
+import pyspark
+from _bowstring_frames import _DEFAULT_OPTIONS
+
+# Whose source has to be the recorded one: where PySpark converts, and where it calls the functions.
+_SOURCES = (
+    "pyspark.worker",
+    "pyspark.sql.types",
+    "pyspark.sql.conversion",
+    "pyspark.sql.pandas.serializers",
+    "pyspark.sql.pandas.types",
+)
+
+
+_ZONE = "/usr/share/zoneinfo/America/New_York"
+
+
+class Proven:
+    """What the self-test found; the native half reads the attributes."""
+
+    def __init__(self, arrow_strings, timestamp_unit, interval_unit, nested_integer_objects):
+        self.arrow_strings = arrow_strings
+        self.timestamp_unit = timestamp_unit
+        self.interval_unit = interval_unit
+        self.nested_integer_objects = nested_integer_objects
+        # The unit of timestamps in the older way of Spark 4.2 on; None: the older way is stock's.
+        self.older_unit = None
+        self.unproven_input = set()
+        self.unproven_output = set()
+        # Types that scalars of aggregates of arrays must not be converted to.
+        self.unproven_scalars = set()
+
+
+def to_text(proven):
+    """As an object of JSON."""
+    facts = vars(proven).items()
+    return json.dumps({name: sorted(fact) if isinstance(fact, set) else fact for name, fact in facts})
+
+
+def from_text(text):
+    """The reverse of `to_text`."""
+    return _from_facts(json.loads(text))
+
+
+def _from_facts(facts):
+    proven = Proven.__new__(Proven)
+    proven.__dict__.update({name: set(fact) if isinstance(fact, list) else fact for name, fact in facts.items()})
+    return proven
+
+
+def combination():
+    """Names all that the findings depend on. None if that cannot be told."""
+    if not os.path.isfile(_ZONE):
+        # Arrow knows no time zones then, nor "UTC", and conversions fail that do not elsewhere.
+        return None
+    try:
+        sources = _checksum()
+    except Exception:
+        # Such as a PySpark without its sources.
+        return None
+    options = ",".join(map(str, _DEFAULT_OPTIONS))
+    return (
+        f"pyspark {pyspark.__version__} {sources:08x}, pandas {pandas.__version__} {options}, "
+        f"pyarrow {pyarrow.__version__}, numpy {numpy.__version__}, "
+        f"CPython {sys.version_info.major}.{sys.version_info.minor} {os.uname().machine}"
+    )
+
+
+def _checksum():
+    """Of the sources. Against a vendor's patch, not against malice."""
+    checksum = 0
+    for name in _SOURCES:
+        try:
+            spec = import_module(name).__spec__
+        except ImportError:
+            # Not every Spark line has all of them.
+            continue
+        checksum = zlib.crc32(spec.loader.get_data(spec.origin), checksum)
+    return checksum
+
+
+def recorded(record):
+    """The `Proven` of what is installed here, from the text of `record.json`. None if nobody has tested that."""
+    facts = json.loads(record).get(combination())
+    return None if facts is None else _from_facts(facts)
