@@ -42,7 +42,7 @@ const LARGE: usize = 64 << 10;
 /// however large, allocates little.
 const MAX_STEP: usize = 16 << 20;
 
-/// Bytes that are asked for at once: memory that is new is zeroed before, and should be in the cache still when it is filled.
+/// Bytes that new memory is filled with at once: it is zeroed before, and should be in the cache still.
 const FILLED_AT_ONCE: usize = 1 << 20;
 
 /// Bytes of large buffers that are kept for later ones, as long as there is work.
@@ -306,7 +306,8 @@ impl Input {
                     bytes: length,
                 })?;
             }
-            let next = end.min(memory.capacity()).min(filled + FILLED_AT_ONCE);
+            let at_once = memory.len().max(filled + FILLED_AT_ONCE);
+            let next = end.min(memory.capacity()).min(at_once);
             if memory.len() < next {
                 memory.resize(next, 0);
             }

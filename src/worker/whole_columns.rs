@@ -19,13 +19,22 @@ use arrow_buffer::{
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
 
 use super::spare::Spare;
-use crate::memory::OutOfMemory;
+use crate::memory::{self, OutOfMemory};
 
 /// What the memory is for, in an error.
 const WHAT: &str = "a column of a group";
 
-/// Bytes by which a column grows at least. Larger ones grow by half, which the kernel does by moving pages.
+/// Bytes by which a column grows at least; larger ones grow by half.
 const LEAST_GROWTH: usize = 64 << 10;
+
+/// Bytes of a column for which room is made as for many, if that costs no memory.
+const LARGE: usize = 1 << 20;
+
+/// What the C library has from the kernel for itself, whatever it was asked for before, so that the kernel moves pages
+/// where it grows. Other memory is copied, and leaves holes. What nobody writes to is none.
+///
+/// Source: `DEFAULT_MMAP_THRESHOLD_MAX`, glibc 2.36.
+const PAGES: usize = (32 << 20) + (64 << 10);
 
 /// What 32-bit offsets reach.
 const MOST_BYTES: usize = i32::MAX as usize;
@@ -261,28 +270,31 @@ fn scalars<T: ArrowNativeType>(values: &Buffer, count: usize) -> ScalarBuffer<T>
     ScalarBuffer::new(Buffer::from_slice_ref(values.as_slice()), 0, count)
 }
 
-fn extend(memory: &mut Vec<u8>, bytes: &[u8], spare: &mut Spare) -> Result<(), OutOfMemory> {
-    reserve(memory, bytes.len(), spare)?;
-    memory.extend_from_slice(bytes);
+fn extend(column: &mut Vec<u8>, bytes: &[u8], spare: &mut Spare) -> Result<(), OutOfMemory> {
+    reserve(column, bytes.len(), spare)?;
+    column.extend_from_slice(bytes);
     Ok(())
 }
 
 /// Makes room for so many bytes more.
-fn reserve(memory: &mut Vec<u8>, more: usize, spare: &mut Spare) -> Result<(), OutOfMemory> {
-    if memory.capacity() == 0 {
-        *memory = spare.take_largest();
-        memory.clear();
+fn reserve(column: &mut Vec<u8>, more: usize, spare: &mut Spare) -> Result<(), OutOfMemory> {
+    if column.capacity() == 0 {
+        *column = spare.take_largest();
+        column.clear();
     }
-    let wanted = memory.len() + more;
-    if wanted <= memory.capacity() {
+    let wanted = column.len() + more;
+    if wanted <= column.capacity() {
         return Ok(());
     }
-    let comfortable = LEAST_GROWTH.max(memory.len() / 2);
-    let all = memory
+    let mut comfortable = LEAST_GROWTH.max(column.len() / 2);
+    if wanted >= LARGE && !memory::is_limited() {
+        comfortable = comfortable.max(PAGES.saturating_sub(wanted));
+    }
+    let all = column
         .try_reserve_exact(more + comfortable)
         .or_else(|_refused| {
             spare.clear();
-            memory.try_reserve_exact(more)
+            column.try_reserve_exact(more)
         });
     all.map_err(|_refused| OutOfMemory {
         what: WHAT,
