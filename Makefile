@@ -54,7 +54,7 @@ matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/com
 self-test: ## what the self-test finds in every environment, the oldest too; writes src/seam/record.json
 	$(ENVIRONMENTS) matrix
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(PYTHON) integration/self_test.py
+	$(PYTHON) integration/record_self_test.py
 
 check: ## formatting, lints, docs, licences, Python lint
 	$(ENVIRONMENTS) tools

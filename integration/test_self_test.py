@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-import self_test
+import record_self_test
 from conftest import chosen_environments
 from environments import Environment, build_bowstring, make
 
-FIRST_TASKS = self_test.HERE / "parity" / "first_tasks.py"
+FIRST_TASKS = record_self_test.HERE / "parity" / "first_tasks.py"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,10 +23,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_the_record_is_what_the_self_test_finds(recorded: Environment) -> None:
     """Otherwise run `make self-test`, and look at what has changed."""
     make(recorded)
-    outcome = self_test.run(recorded)
+    outcome = record_self_test.run(recorded)
     if outcome is None:
         pytest.skip("no native path with these versions")
-    record = json.loads(self_test.RECORD.read_text())
+    record = json.loads(record_self_test.RECORD.read_text())
     assert record.get(outcome["combination"]) == outcome["found"], outcome["combination"]
     assert outcome["used"] == outcome["found"]
 
@@ -34,7 +34,7 @@ def test_the_record_is_what_the_self_test_finds(recorded: Environment) -> None:
 def test_what_is_not_on_record_is_stocks_at_first_and_native_in_the_end(lifecycle: Environment) -> None:
     """The same worker, and new ones. What is on record is native from the first task on."""
     command = [make(lifecycle), FIRST_TASKS, build_bowstring(lifecycle.python)]
-    done = self_test.ask(command, {"BOWSTRING_LOG": "info"})
+    done = record_self_test.ask(command, {"BOWSTRING_LOG": "info"})
     assert done.returncode == 0, done.stderr[-3_000:]
     native = {"first": "native", "last": "native", "another": "native"}
     at_first = {**native, "first": "stock"}

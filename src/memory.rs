@@ -100,6 +100,23 @@ fn spare_address_space() {
 #[cfg(not(target_env = "gnu"))]
 fn spare_address_space() {}
 
+/// Has the C library keep freed memory for itself as in a worker of stock's that has had a large group: it takes the largest
+/// block that was freed for a measure of what to keep, and ours has large blocks of other sizes. Does something once, and
+/// nothing where address space is limited.
+///
+/// Source: `M_MMAP_THRESHOLD` in `mallopt(3)`, and `DEFAULT_MMAP_THRESHOLD_MAX` of glibc 2.36.
+pub fn expect_large_blocks() {
+    static EXPECTED: AtomicBool = AtomicBool::new(false);
+    const LARGEST_MEASURE: usize = 32 << 20;
+    if EXPECTED.swap(true, Ordering::Relaxed) || is_limited() {
+        return;
+    }
+    // Nothing is written to it, so it costs no memory.
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(
+        LARGEST_MEASURE - LARGE,
+    )));
+}
+
 /// Why code of ours has not come to an end.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

@@ -92,6 +92,9 @@ impl Spare {
     /// Makes a buffer of memory, to have it back when nobody else has it any more.
     pub fn lend(&mut self, memory: Vec<u8>) -> Buffer {
         let large = memory.len() >= LARGE;
+        if memory.len() >= memory::LARGE {
+            memory::expect_large_blocks();
+        }
         let most_bytes = if large && memory::is_limited() {
             self.most_bytes.min(LIMITED_BYTES)
         } else {

@@ -57,6 +57,30 @@ pub(super) fn has_pandas(py: Python<'_>) -> PyResult<bool> {
     py.import("sys")?.getattr("modules")?.contains("pandas")
 }
 
+/// Has pyarrow's allocator take its first memory, if pyarrow is there, and keep it: where a limit on address space leaves none,
+/// Arrow ends the process in the middle of what cannot fail for it, such as handing over a schema.
+///
+/// # Errors
+///
+/// There is no memory now.
+pub(super) fn fill_allocator(py: Python<'_>) -> PyResult<()> {
+    static FIRST: PyOnceLock<Vec<Py<PyAny>>> = PyOnceLock::new();
+    let modules = py.import("sys")?.getattr("modules")?;
+    let Ok(pyarrow) = modules.get_item("pyarrow") else {
+        return Ok(());
+    };
+    // Of the sizes of small structures; each has pages of its own.
+    FIRST.get_or_try_init(py, || {
+        let sizes = (6..=11)
+            .map(|bits| 1_usize << bits)
+            .flat_map(|size| [size, size * 5 / 4]);
+        sizes
+            .map(|size| Ok(pyarrow.call_method1("allocate_buffer", (size,))?.unbind()))
+            .collect::<PyResult<_>>()
+    })?;
+    Ok(())
+}
+
 /// Keeps PySpark's `importlib.invalidate_caches`, once a task, from reading unchanged archives again. Called a
 /// second time, it does so for what has been found in them meanwhile.
 ///

@@ -267,6 +267,7 @@ impl Nursery {
                 Ok(())
             }
             Stage::Urgent(_) => {
+                imports::fill_allocator(py)?;
                 // What nobody has proven for these versions is found out later, and stock's until then.
                 if self.native() && imports::has_pandas(py)? {
                     crate::seam::install_if_proven(py)?;
@@ -276,6 +277,7 @@ impl Nursery {
             }
             Stage::Later(_) => {
                 self.stage = Stage::Warm;
+                imports::fill_allocator(py)?;
                 // Without pandas in advance the first grouped task installs it, in its worker.
                 if self.native() {
                     crate::seam::install_and_publish(py, imports::has_pandas(py)?)?;

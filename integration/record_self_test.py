@@ -1,6 +1,6 @@
 """The record of what the self-test finds, one line for each environment: `src/seam/record.json`.
 
-`python3 integration/self_test.py` writes it anew for the environments that are made; lines of others stay. `make
+`python3 integration/record_self_test.py` writes it anew for the environments that are made; lines of others stay. `make
 self-test` makes them all before.
 """
 
@@ -16,7 +16,7 @@ from environments import ENVIRONMENTS, Environment, build_bowstring
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "src" / "seam" / "record.json"
-PROGRAM = HERE / "parity" / "self_test.py"
+PROGRAM = HERE / "parity" / "findings.py"
 
 
 def ask(command: list[Path], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def ask(command: list[Path], variables: dict[str, str]) -> subprocess.CompletedP
 
 
 def run(environment: Environment) -> dict[str, Any] | None:
-    """What `parity/self_test.py` prints there; None if there is no native path."""
+    """What `parity/findings.py` prints there; None if there is no native path."""
     done = ask([environment.interpreter, PROGRAM, build_bowstring(environment.python)], {})
     if "PySpark's own conversions are used for every task" in done.stderr:
         return None
