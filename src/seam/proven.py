@@ -1,7 +1,7 @@
 """What the self-test has found: as an object, as text, and in the record of the tested combinations.
 
-`record.json` is made by `integration/record_self_test.py`: what the self-test finds with the versions of each environment of
-the tests. It holds for the same versions elsewhere, so no daemon has to find it out again.
+`record.json` is made by `integration/record_self_test.py`: what the self-test finds with the versions of each
+environment of the tests. It holds for the same versions elsewhere, so no daemon has to find it out again.
 """
 
 import json
