@@ -5,7 +5,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_data::ArrayData;
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::{ArrowError, DataType};
-use numpy::Element;
+use numpy::{Element, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -45,15 +45,17 @@ fn lent<T: Element + Copy>(
     data_type: &DataType,
     is_null: impl Fn(T) -> bool,
 ) -> PyResult<Option<ArrayRef>> {
+    // First, because it is asked of every column, and costs nothing.
+    let is_long = |array: &Bound<'_, PyUntypedArray>| array.len() * size_of::<T>() >= LONG;
+    if !values.cast::<PyUntypedArray>().is_ok_and(is_long) {
+        return Ok(None);
+    }
     let Some(array) = column::<T>(values) else {
         return Ok(None);
     };
     let Ok(slice) = array.as_slice() else {
         return Ok(None);
     };
-    if size_of_val(slice) < LONG {
-        return Ok(None);
-    }
     let py = values.py();
     let pyarrow = py.import(intern!(py, "pyarrow"))?;
     let memory = pyarrow.call_method1(intern!(py, "py_buffer"), (values,))?;

@@ -229,10 +229,13 @@ impl<'py> Builder<'_, 'py> {
         height: usize,
         is_filled: bool,
     ) -> PyResult<Bound<'py, PyArray2<T>>> {
+        let zeros = || PyArray2::zeros(self.py, (height, self.rows), false);
+        if height * self.rows * size_of::<T>() < HUGE || !is_filled {
+            return Ok(zeros());
+        }
         let dtype = T::get_dtype(self.py);
-        let bytes = height * self.rows * dtype.itemsize();
-        if bytes < HUGE || !is_filled || dtype.has_object() {
-            return Ok(PyArray2::zeros(self.py, (height, self.rows), false));
+        if dtype.has_object() {
+            return Ok(zeros());
         }
         let empty = self
             .py
