@@ -80,42 +80,60 @@ fn adapt_to_limit() {
         return;
     }
     ADAPTED.store(true, Ordering::Relaxed);
-    spare_address_space();
+    set_heap(Some(1), 4 << 20, 8 << 20);
 }
 
+/// Has the C library use so many `arenas`, map blocks of `mapped` bytes each for itself, and keep `kept` bytes that are free at
+/// the end of its heap.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "settings of the C library")]
-fn spare_address_space() {
-    const LARGE_BLOCK: libc::c_int = 4 << 20;
-    for (setting, value) in [
-        (libc::M_ARENA_MAX, 1),
-        (libc::M_MMAP_THRESHOLD, LARGE_BLOCK),
-        (libc::M_TRIM_THRESHOLD, 2 * LARGE_BLOCK),
-    ] {
+fn set_heap(arenas: Option<i32>, mapped: i32, kept: i32) {
+    let arenas = arenas.map(|arenas| (libc::M_ARENA_MAX, arenas));
+    let sizes = [
+        (libc::M_MMAP_THRESHOLD, mapped),
+        (libc::M_TRIM_THRESHOLD, kept),
+    ];
+    for (setting, value) in arenas.into_iter().chain(sizes) {
         // SAFETY: two integers; glibc takes the lock of its allocator.
         unsafe { libc::mallopt(setting, value) };
     }
 }
 
 #[cfg(not(target_env = "gnu"))]
-fn spare_address_space() {}
+fn set_heap(_arenas: Option<i32>, _mapped: i32, _kept: i32) {}
 
-/// Has the C library keep freed memory for itself as in a worker of stock's that has had a large group: it takes the largest
-/// block that was freed for a measure of what to keep, and ours has large blocks of other sizes. Does something once, and
+/// Whether [`expect_large_blocks`] was called.
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+
+/// Has the C library keep freed memory for itself as in a worker of stock's that has had large groups: it takes the largest
+/// block that was freed for a measure of what to keep, and ours frees large blocks of other sizes. Does something once, and
 /// nothing where address space is limited.
-///
-/// Source: `M_MMAP_THRESHOLD` in `mallopt(3)`, and `DEFAULT_MMAP_THRESHOLD_MAX` of glibc 2.36.
 pub fn expect_large_blocks() {
-    static EXPECTED: AtomicBool = AtomicBool::new(false);
-    const LARGEST_MEASURE: usize = 32 << 20;
     if EXPECTED.swap(true, Ordering::Relaxed) || is_limited() {
         return;
     }
-    // Nothing is written to it, so it costs no memory.
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(
-        LARGEST_MEASURE - LARGE,
-    )));
+    // The largest measure that glibc 2.36 takes by itself (DEFAULT_MMAP_THRESHOLD_MAX), and twice what it would keep then, of
+    // which M_TRIM_THRESHOLD in mallopt(3) tells: a frame has many columns.
+    set_heap(None, 32 << 20, 128 << 20);
 }
+
+/// Gives what is kept back to the kernel, in a process that [expects large blocks](expect_large_blocks). Looks through all of the
+/// heap, which takes milliseconds.
+pub fn give_back() {
+    if EXPECTED.load(Ordering::Relaxed) {
+        trim_heap();
+    }
+}
+
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "a function of the C library")]
+fn trim_heap() {
+    // SAFETY: takes a number of bytes to keep, and the lock of its allocator.
+    unsafe { libc::malloc_trim(0) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn trim_heap() {}
 
 /// Why code of ours has not come to an end.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags};
 
 use super::spare::Spare;
-use crate::memory::OutOfMemory;
+use crate::memory::{self, OutOfMemory};
 use crate::wire::WireError;
 
 /// Bytes that are read ahead of what is asked for, at most.
@@ -146,6 +146,7 @@ impl Input {
             let poll = || rustix::event::poll(&mut waiting, Some(&IDLE));
             if rustix::io::retry_on_intr(poll)? == 0 {
                 self.let_go();
+                memory::give_back();
             }
         }
         self.wait()
@@ -467,6 +468,21 @@ mod tests {
         let whole = input.aligned(b"head", 4, "a body").unwrap();
         assert!(whole.as_slice().ends_with(b"headbody"));
         assert_eq!((whole.as_ptr() as usize + whole.len() - 4) % ALIGNMENT, 0);
+    }
+
+    #[test]
+    fn an_idle_worker_keeps_no_memory() {
+        let (mut peer, mut input) = pair();
+        let writer = std::thread::spawn(move || {
+            peer.write_all(&vec![7; 2 * LARGE])?;
+            std::thread::sleep(2 * std::time::Duration::from_nanos(IDLE.tv_nsec.unsigned_abs()));
+            peer.write_all(b"next")
+        });
+        drop(input.aligned(b"", 2 * LARGE, "a body").unwrap());
+        assert!(!input.spare.is_empty());
+        assert!(input.wait_for_task().unwrap());
+        assert!(input.spare.is_empty());
+        writer.join().unwrap().unwrap();
     }
 
     #[test]
