@@ -76,7 +76,7 @@ def reset_peaks(root: int) -> None:
 
 
 def peak_bytes(root: int) -> int:
-    """Peak resident memory of the largest process of the tree, since [`reset_peaks`]."""
+    """Peak resident memory of the largest process of the tree, since `reset_peaks`."""
     largest = 0
     for process in members(root):
         with suppress(FileNotFoundError, ProcessLookupError):

@@ -374,8 +374,10 @@ impl Group {
         let encoded: usize = encoded.map(|it| it.metadata.len() + it.body.len()).sum();
         match &self.columns {
             Columns::Decoded(columns) if !self.joined.is_empty() => {
-                let bytes = columns.iter().map(RecordBatch::get_array_memory_size);
-                encoded + bytes.sum::<usize>()
+                // Not what their memory has room for, which may be much more.
+                let arrays = columns.iter().flat_map(RecordBatch::columns);
+                let bytes = arrays.map(|array| array.to_data().get_slice_memory_size());
+                encoded + bytes.map(Result::unwrap_or_default).sum::<usize>()
             }
             Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_) => encoded,
         }
