@@ -26,8 +26,7 @@ test: test-rust test-spark ## every test, those on real Spark included
 
 test-rust:
 	$(ENVIRONMENTS) tools spark-4.3.0
-	cargo test --no-default-features --lib --test fuzz_corpus
-	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/spark-4.3.0/bin/python cargo test
+	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/spark-4.3.0/bin/python cargo test --workspace
 
 test-spark:
 	$(ENVIRONMENTS) all
@@ -58,10 +57,10 @@ self-test: ## what the self-test finds in every environment, the oldest too; wri
 
 check: ## formatting, lints, docs, licences, Python lint
 	$(ENVIRONMENTS) tools
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --all-targets --no-default-features -- -D warnings
-	cargo doc --no-deps --document-private-items --quiet
+	cargo doc --workspace --no-deps --document-private-items --quiet
 	$(PYTHON) .ci/licences.py
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .

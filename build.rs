@@ -1,7 +1,7 @@
 //! Lets the binary find the libpython that it was built against, wherever that is installed.
 
 fn main() {
-    if std::env::var_os("CARGO_FEATURE_PYTHON").is_some() {
+    if std::env::var_os("CARGO_FEATURE_EMBEDDED").is_some() {
         pyo3_build_config::use_pyo3_cfgs();
         pyo3_build_config::add_libpython_rpath_link_args();
         let python = pyo3_build_config::get();

@@ -1,6 +1,6 @@
 //! What has to hold for the decoder and the group splitter, whatever the bytes are.
 //!
-//! The fuzz targets call these, and `tests/fuzz_corpus.rs` calls them for every input that is
+//! The fuzz targets call these, and `crates/socket/tests/fuzz_corpus.rs` calls them for every input that is
 //! kept. A function returns if all is well and panics if not.
 
 #![expect(dead_code, reason = "each of three programs uses its share")]
@@ -22,10 +22,10 @@ use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
 use arrow_schema::{DataType, Schema, SchemaRef};
-use bowstring::wire::{CONTINUATION, MessageHeader, WireError};
-use bowstring::worker::group::{Columns, Group, Why};
-use bowstring::worker::group_reader::{Framing, GroupReader, Join};
-use bowstring::worker::input::Input;
+use bowstring_ipc::framing::{Framing, GroupReader, Join};
+use bowstring_ipc::group::{Columns, Group, Why};
+use bowstring_ipc::{CONTINUATION, MessageHeader, Source, WireError};
+use bowstring_socket::input::Input;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 /// Bytes that decoding may keep for each byte of an uncompressed input.

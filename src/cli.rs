@@ -8,12 +8,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-
-use crate::control::{Launch, WORKER_NAME, ZYGOTE_NAME, variables};
+use bowstring_link::{Launch, WORKER_NAME, ZYGOTE_NAME, variables};
+use bowstring_supervisor::Embedded;
 
 /// The jobs of this one binary.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Print a text and leave.
     Tell(String),
     /// Play `pyspark.daemon`; what Spark put behind it.
@@ -27,7 +27,7 @@ pub enum Role {
 }
 
 /// Decides from the arguments, `argv[0]` included, and from `BOWSTRING_DISABLE`.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Role {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Role {
     // The supervisor says what is wrong with a value that is neither.
     choose(arguments, variables::disabled().unwrap_or_default())
 }
@@ -37,7 +37,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Role {
 /// # Errors
 ///
 /// When standard output does not take it.
-pub fn tell(text: &str) -> anyhow::Result<ExitCode> {
+pub(crate) fn tell(text: &str) -> anyhow::Result<ExitCode> {
     let mut stdout = std::io::stdout().lock();
     stdout
         .write_all(text.as_bytes())
@@ -71,9 +71,15 @@ fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role
     }
 }
 
+/// What the build script has found.
+pub(crate) const EMBEDDED: Embedded = Embedded {
+    version: option_env!("BOWSTRING_PYTHON_VERSION"),
+    executable: option_env!("BOWSTRING_PYTHON_EXECUTABLE"),
+};
+
 /// Names the Python as well: the two versions have to match when something does not.
 fn version() -> String {
-    let python = option_env!("BOWSTRING_PYTHON_VERSION").unwrap_or("none");
+    let python = EMBEDDED.version.unwrap_or("none");
     format!(
         "bowstring {} (Python {python})\n",
         env!("CARGO_PKG_VERSION")
@@ -117,7 +123,7 @@ Environment (for executors: spark.executorEnv.NAME)
   BOWSTRING_ERROR_NOTES       on (default): an error says which group it was raised for; off: it does not
   BOWSTRING_READ_AHEAD_BYTES  most bytes of input to hold before the function asks for them
   BOWSTRING_LOG               error, warn (default), info, debug, trace, off, or a filter such as
-                              bowstring::supervisor=debug
+                              bowstring_supervisor=debug
   BOWSTRING_LOG_FORMAT        text (default) or json; always on standard error
   BOWSTRING_DISABLE           1: run the stock pyspark.daemon
 ";
@@ -125,7 +131,7 @@ Environment (for executors: spark.executorEnv.NAME)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::WarmUp;
+    use bowstring_link::WarmUp;
 
     fn role(words: &[&str]) -> Role {
         choose(words.iter().map(OsString::from), false)

@@ -2,14 +2,14 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::control::variables;
+use bowstring_link::variables;
 
 /// Starts logging as `BOWSTRING_LOG` and `BOWSTRING_LOG_FORMAT` say.
 ///
 /// The daemon refuses what they cannot be; until then, and for other roles, it counts as not said.
 ///
 /// Writes happen on the thread that logs, so no thread is in the way of a fork.
-pub fn init() {
+pub(crate) fn init() {
     let filter = variables::log_filter().unwrap_or_else(|_| variables::default_filter());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -28,7 +28,7 @@ pub fn init() {
 }
 
 /// The last words of a process that cannot go on: one line, whatever the log level.
-pub fn fatal(error: &anyhow::Error) {
+pub(crate) fn fatal(error: &anyhow::Error) {
     let line = format!("bowstring: {error:#}").replace('\n', " ");
     // Nowhere is left to report that standard error is closed.
     drop(writeln!(std::io::stderr(), "{line}"));

@@ -2,7 +2,7 @@
 //!
 //! Needs `BOWSTRING_TEST_PYTHON`, an interpreter with PySpark. Deadlines, not sleeps, decide.
 
-#![cfg(feature = "python")]
+#![cfg(feature = "embedded")]
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -1,0 +1,167 @@
+//! Which blocks a group's frame has, and which of its columns each of them holds.
+
+use pyo3::prelude::*;
+
+use crate::convert::input::group_columns::NativeColumns;
+use crate::convert::types::{Dtype, Unit};
+
+/// Where a column of the frame comes from, and which block it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    Native {
+        dtype: Dtype,
+        zero_copy_in_stock: bool,
+    },
+    Stock {
+        dtype: String,
+    },
+}
+
+/// A column that stock has converted, or that is ready without a Series: one of pandas' own arrays.
+pub(crate) struct StockColumn<'py> {
+    pub(crate) series: Bound<'py, PyAny>,
+    pub(crate) values: Bound<'py, PyAny>,
+    pub(crate) dtype: String,
+}
+
+impl Slot {
+    /// The name of the maker in `frames.py`.
+    pub(crate) fn maker(&self) -> &'static str {
+        match self {
+            Self::Native {
+                dtype,
+                zero_copy_in_stock: false,
+            } => dtype_maker(*dtype),
+            Self::Native {
+                dtype: Dtype::Datetime(_),
+                zero_copy_in_stock: true,
+            } => "datetime read-only",
+            Self::Native { .. } => "plain read-only",
+            Self::Stock { .. } => "stock",
+        }
+    }
+
+    /// What pandas sorts blocks by when it consolidates them: extension arrays, which stay alone,
+    /// come first; then the dtype's name decides.
+    ///
+    /// Source: `Block._consolidate_key`, pandas 2.2 and 2.3.
+    fn consolidation_key(&self) -> (bool, &str) {
+        match self {
+            Self::Native { dtype, .. } => (true, dtype_name(*dtype)),
+            Self::Stock { dtype } => (false, dtype),
+        }
+    }
+}
+
+/// The name that pandas gives to the dtype of a block.
+fn dtype_name(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::Bool => "bool",
+        Dtype::Int8 => "int8",
+        Dtype::Int16 => "int16",
+        Dtype::Int32 => "int32",
+        Dtype::Int64 => "int64",
+        Dtype::Float32 => "float32",
+        Dtype::Float64 => "float64",
+        Dtype::Object => "object",
+        Dtype::Datetime(Unit::Micro) => "datetime64[us]",
+        Dtype::Datetime(Unit::Nano) => "datetime64[ns]",
+        Dtype::Timedelta(Unit::Micro) => "timedelta64[us]",
+        Dtype::Timedelta(Unit::Nano) => "timedelta64[ns]",
+        Dtype::String => "str",
+    }
+}
+
+pub(crate) fn dtype_maker(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::Datetime(_) => "datetime",
+        Dtype::Timedelta(_) => "timedelta",
+        Dtype::String => "string",
+        Dtype::Bool
+        | Dtype::Int8
+        | Dtype::Int16
+        | Dtype::Int32
+        | Dtype::Int64
+        | Dtype::Float32
+        | Dtype::Float64
+        | Dtype::Object => "plain",
+    }
+}
+
+/// Where the column at `offset` comes from. A column of stock's whose dtype has native blocks
+/// joins them if stock's frame does that; otherwise its array is used as it is, be it read-only.
+pub(crate) fn slot(
+    offset: usize,
+    native: &NativeColumns<'_>,
+    stock: &[Option<StockColumn<'_>>],
+    one_per_column: bool,
+    one_chunk: bool,
+) -> Slot {
+    if let Some((column, dtype)) = native.get(offset).and_then(Option::as_ref) {
+        return Slot::Native {
+            dtype: *dtype,
+            zero_copy_in_stock: one_chunk && column.is_zero_copy_in_stock(*dtype),
+        };
+    }
+    let dtype = stock
+        .get(offset)
+        .and_then(Option::as_ref)
+        .map_or("", |column| &column.dtype);
+    let joined = match dtype {
+        _ if one_per_column => None,
+        "object" => Some(Dtype::Object),
+        "bool" => Some(Dtype::Bool),
+        "int8" => Some(Dtype::Int8),
+        "int16" => Some(Dtype::Int16),
+        "int32" => Some(Dtype::Int32),
+        "int64" => Some(Dtype::Int64),
+        "float32" => Some(Dtype::Float32),
+        "float64" => Some(Dtype::Float64),
+        "datetime64[ns]" => Some(Dtype::Datetime(Unit::Nano)),
+        "datetime64[us]" => Some(Dtype::Datetime(Unit::Micro)),
+        "timedelta64[ns]" => Some(Dtype::Timedelta(Unit::Nano)),
+        "timedelta64[us]" => Some(Dtype::Timedelta(Unit::Micro)),
+        _ => None,
+    };
+    match joined {
+        Some(dtype) => Slot::Native {
+            dtype,
+            zero_copy_in_stock: false,
+        },
+        None => Slot::Stock {
+            dtype: dtype.to_owned(),
+        },
+    }
+}
+
+/// The blocks of a frame and their columns: one per dtype with pandas 2, which consolidates; one
+/// per column with pandas 3, which does not.
+pub(crate) fn blocks(slots: &[Slot], one_per_column: bool) -> Vec<(Slot, Vec<usize>)> {
+    let mut blocks: Vec<(Slot, Vec<usize>)> = Vec::new();
+    for (column, slot) in slots.iter().enumerate() {
+        let slot = match slot {
+            Slot::Native { dtype, .. } if !one_per_column => Slot::Native {
+                dtype: *dtype,
+                zero_copy_in_stock: false,
+            },
+            Slot::Native { .. } | Slot::Stock { .. } => slot.clone(),
+        };
+        let shared = matches!(slot, Slot::Native { .. }) && !one_per_column;
+        match blocks
+            .iter_mut()
+            .find(|(known, _)| shared && *known == slot)
+        {
+            Some((_, columns)) => columns.push(column),
+            None => blocks.push((slot, vec![column])),
+        }
+    }
+    // PARITY: pandas 2 leaves blocks in the order of their first columns, unless it has to bring
+    // together columns of one dtype that do not lie side by side: then it sorts them.
+    let scattered = |columns: &[usize]| columns.windows(2).any(|pair| pair[0] + 1 != pair[1]);
+    if blocks.iter().any(|(_, columns)| scattered(columns)) {
+        blocks.sort_by(|(left, _), (right, _)| {
+            left.consolidation_key().cmp(&right.consolidation_key())
+        });
+    }
+    blocks
+}

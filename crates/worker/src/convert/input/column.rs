@@ -1,0 +1,272 @@
+//! One column of a group, and the dtype that stock gives it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType,
+};
+use arrow_array::{
+    Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, PrimitiveArray, RecordBatch,
+};
+
+use crate::convert::calendar::{PYTHON_DATES, TimeOfDay};
+use crate::convert::input::nested;
+use crate::convert::types::{Dtype, InputKind, Traits, Unit};
+use crate::convert::zone::Offsets;
+
+/// Largest number of microseconds that has nanoseconds in an `i64`.
+const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
+
+/// One column of a group: an array per batch.
+#[derive(Debug)]
+pub struct Column<'a> {
+    pub(crate) kind: InputKind,
+    pub(crate) arrays: Vec<Cow<'a, ArrayRef>>,
+    nulls: usize,
+    /// Of the session's zone, for [`InputKind::NamedTimestamp`].
+    pub(crate) offsets: Option<Arc<Offsets>>,
+}
+
+impl<'a> Column<'a> {
+    /// Column `index` of every batch.
+    pub fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
+        let arrays: Vec<_> = batches
+            .iter()
+            .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
+            .collect();
+        let nulls = arrays.iter().map(|array| array.null_count()).sum();
+        let has_wide_offsets = arrays
+            .first()
+            .is_some_and(|array| array.as_binary_opt::<i64>().is_some());
+        Self {
+            kind: if has_wide_offsets {
+                kind.with_wide_offsets()
+            } else {
+                kind
+            },
+            arrays,
+            nulls,
+            offsets: None,
+        }
+    }
+
+    /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
+    #[must_use]
+    pub fn in_zone(self, offsets: &Arc<Offsets>) -> Self {
+        Self {
+            offsets: Some(Arc::clone(offsets)),
+            ..self
+        }
+    }
+
+    /// An array that is all of a column.
+    pub fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+        Column {
+            kind,
+            nulls: array.null_count(),
+            offsets: None,
+            arrays: vec![Cow::Owned(array)],
+        }
+    }
+
+    /// Whether the values are integers.
+    pub(crate) fn is_integer(&self) -> bool {
+        matches!(
+            self.kind,
+            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long
+        )
+    }
+
+    /// The first row alone.
+    pub fn first(&self) -> Column<'static> {
+        let first = self
+            .arrays
+            .iter()
+            .find(|array| !array.is_empty())
+            .map(|array| array.slice(0, 1));
+        let nulls = first.as_ref().map_or(0, Array::null_count);
+        Column {
+            kind: self.kind,
+            arrays: first.map(Cow::Owned).into_iter().collect(),
+            nulls,
+            offsets: self.offsets.clone(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.arrays.iter().map(|array| array.len()).sum()
+    }
+
+    /// Whether pandas 3 sees this column as a read-only view of an Arrow buffer in stock.
+    pub fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
+        match dtype {
+            Dtype::Int8
+            | Dtype::Int16
+            | Dtype::Int32
+            | Dtype::Int64
+            | Dtype::Float32
+            | Dtype::Float64
+            | Dtype::Datetime(_) => self.nulls == 0,
+            Dtype::Bool | Dtype::Object | Dtype::Timedelta(_) | Dtype::String => false,
+        }
+    }
+
+    /// The dtype that stock gives this column, or `None` if a value lies outside the range for
+    /// which the native path is known to be equal, or text is not UTF-8.
+    pub fn dtype(&self, traits: &Traits) -> Option<Dtype> {
+        let nullable =
+            |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
+        match self.kind {
+            InputKind::Boolean => nullable(Dtype::Bool, Dtype::Object),
+            InputKind::Byte => nullable(Dtype::Int8, Dtype::Float64),
+            InputKind::Short => nullable(Dtype::Int16, Dtype::Float64),
+            InputKind::Int => nullable(Dtype::Int32, Dtype::Float64),
+            InputKind::Long => nullable(Dtype::Int64, Dtype::Float64),
+            InputKind::Float => Some(Dtype::Float32),
+            InputKind::Double => Some(Dtype::Float64),
+            InputKind::String | InputKind::LargeString if traits.arrow_strings => {
+                Some(Dtype::String)
+            }
+            InputKind::String | InputKind::LargeString => self.is_text().then_some(Dtype::Object),
+            InputKind::Binary
+            | InputKind::LargeBinary
+            | InputKind::Decimal(_)
+            | InputKind::Null => Some(Dtype::Object),
+            InputKind::Array | InputKind::Struct | InputKind::Map => {
+                let joined = self.arrays.len() == 1 || traits.nested_integer_objects;
+                let fits = self.arrays.iter().all(|array| nested::fits(array, traits));
+                (joined && fits).then_some(Dtype::Object)
+            }
+            InputKind::Date => self
+                .all::<Date32Type>(|days| PYTHON_DATES.contains(&days))
+                .then_some(Dtype::Object),
+            InputKind::Time => self
+                .all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
+                .then_some(Dtype::Object),
+            InputKind::Timestamp(offset) => {
+                let unit = traits.timestamp_unit;
+                let fits = self.all::<TimestampMicrosecondType>(|value| {
+                    local_time(value, offset, unit).is_some()
+                });
+                fits.then_some(Dtype::Datetime(unit))
+            }
+            InputKind::NamedTimestamp => {
+                // What they cover has nanoseconds in 64 bits.
+                let offsets = self.offsets.as_ref()?;
+                let fits = self.all::<TimestampMicrosecondType>(|value| offsets.cover(value));
+                fits.then_some(Dtype::Datetime(traits.timestamp_unit))
+            }
+            InputKind::TimestampNtz => {
+                let fits =
+                    self.all::<TimestampMicrosecondType>(|value| nanoseconds(value).is_some());
+                fits.then_some(Dtype::Datetime(Unit::Nano))
+            }
+            InputKind::Interval => {
+                let fits =
+                    self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some());
+                fits.then_some(Dtype::Timedelta(traits.interval_unit))
+            }
+        }
+    }
+
+    fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
+        self.primitive::<T>().iter().all(|array| {
+            if array.null_count() == 0 {
+                array.values().iter().all(|value| fits(*value))
+            } else {
+                array.iter().flatten().all(&fits)
+            }
+        })
+    }
+
+    pub(crate) fn primitive<T: ArrowPrimitiveType>(&self) -> Vec<&PrimitiveArray<T>> {
+        self.arrays
+            .iter()
+            .filter_map(|array| array.as_primitive_opt::<T>())
+            .collect()
+    }
+
+    /// The arrays of bytes, or of text as bytes, with these offsets; their memory is shared.
+    pub(crate) fn in_bytes<O: OffsetSizeTrait>(&self) -> Vec<GenericBinaryArray<O>> {
+        let in_bytes = |array: &Cow<'_, ArrayRef>| {
+            let text = || Some(array.as_string_opt::<O>()?.clone().into());
+            array.as_binary_opt::<O>().cloned().or_else(text)
+        };
+        self.arrays.iter().filter_map(in_bytes).collect()
+    }
+
+    /// Whether bytes that stand for text are UTF-8.
+    fn is_text(&self) -> bool {
+        self.arrays.iter().all(|array| {
+            array.as_binary_opt::<i32>().is_none_or(is_utf8)
+                && array.as_binary_opt::<i64>().is_none_or(is_utf8)
+        })
+    }
+}
+
+/// Whether all that lies between the first and the last offset is UTF-8, and no offset inside of a character.
+fn is_utf8<O: OffsetSizeTrait>(array: &GenericBinaryArray<O>) -> bool {
+    let offsets = array.value_offsets();
+    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
+        return true;
+    };
+    let first = first.as_usize();
+    let bytes = array.value_data().get(first..last.as_usize());
+    let text = bytes.and_then(|bytes| simdutf8::basic::from_utf8(bytes).ok());
+    text.is_some_and(|text| {
+        let mut starts = offsets.iter().map(|offset| offset.as_usize() - first);
+        starts.all(|start| text.is_char_boundary(start))
+    })
+}
+
+/// The local time of an instant, in `unit`; `None` if it does not fit.
+///
+/// PARITY: in nanoseconds Spark 4.0 and 4.1 need the instant to fit, later ones the local time.
+pub(crate) fn local_time(instant: i64, offset: i64, unit: Unit) -> Option<i64> {
+    let local = instant.checked_add(offset)?;
+    match unit {
+        // The smallest i64 is NaT.
+        Unit::Micro => (local != i64::MIN).then_some(local),
+        Unit::Nano => nanoseconds(instant).and(nanoseconds(local)),
+    }
+}
+
+fn nanoseconds(micros: i64) -> Option<i64> {
+    (-MAX_NANO_MICROS..=MAX_NANO_MICROS)
+        .contains(&micros)
+        .then(|| micros * 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{BinaryArray, LargeBinaryArray};
+
+    use super::is_utf8;
+
+    #[test]
+    fn text_is_utf8_value_by_value() {
+        let text: [&[u8]; 4] = ["é".as_bytes(), b"", "日本".as_bytes(), b"a"];
+        assert!(is_utf8(&BinaryArray::from_iter_values(text)));
+        assert!(is_utf8(&LargeBinaryArray::from_iter_values(text)));
+        assert!(is_utf8(&BinaryArray::from_iter_values([[0_u8; 0]; 0])));
+        // Together they are.
+        let halves: [&[u8]; 2] = [&[0xC3], &[0xA9]];
+        assert!(!is_utf8(&BinaryArray::from_iter_values(halves)));
+        let surrogate: [&[u8]; 2] = [b"a", &[0xED, 0xA0, 0x80]];
+        assert!(!is_utf8(&BinaryArray::from_iter_values(surrogate)));
+    }
+
+    #[test]
+    fn text_outside_of_a_slice_does_not_matter() {
+        let rows: [&[u8]; 4] = [&[0xFF], "ü".as_bytes(), b"b", &[0xC3]];
+        let array = BinaryArray::from_iter_values(rows);
+        assert!(!is_utf8(&array));
+        assert!(is_utf8(&array.slice(1, 2)));
+        assert!(!is_utf8(&array.slice(1, 3)));
+        assert!(is_utf8(&array.slice(4, 0)));
+    }
+}

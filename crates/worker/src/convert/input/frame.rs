@@ -1,0 +1,467 @@
+//! Groups → what the user's function is called with: a frame and, if it wants one, a key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bowstring_ipc::group::{Group, InputSchema};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::convert::conversions::Conversions;
+use crate::convert::input::blocks::{Slot, StockColumn, blocks, dtype_maker, slot};
+use crate::convert::input::column::Column;
+use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
+use crate::convert::input::numpy::Builder;
+use crate::convert::types::Dtype;
+use crate::task::verifier::{Input, Verifier};
+
+/// Which columns of the Arrow data are the key, and which the frame.
+///
+/// Source: `extract_key_value_indexes` in `pyspark/worker.py`, Spark 3.5.9 to 4.3.0.
+#[derive(Clone, Debug)]
+pub struct Offsets {
+    /// Columns of the key, in order.
+    pub keys: Vec<usize>,
+    /// Columns of the frame, in order.
+    pub values: Vec<usize>,
+    /// Whether the function takes the key.
+    pub with_key: bool,
+}
+
+impl Offsets {
+    /// Those of a `GroupedMap` of `kinds.py`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not what its file says.
+    pub fn of(task: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            keys: task.getattr("key_offsets")?.extract()?,
+            values: task.getattr("value_offsets")?.extract()?,
+            with_key: task.getattr("with_key")?.extract()?,
+        })
+    }
+}
+
+/// Builds the frames of one task's groups.
+#[derive(Debug)]
+pub struct GroupFrames {
+    conversions: Arc<Conversions>,
+    offsets: Offsets,
+    columns: GroupColumns,
+    /// `frames.py`'s `Frames`, made for the first group's column names.
+    frames: Option<Py<PyAny>>,
+    layouts: HashMap<Vec<Slot>, Py<PyAny>>,
+    /// The columns of a frame that stock has made: while they live, its blocks are shared, and
+    /// pandas copies them on writing if it is told to. Stock keeps them as long.
+    shared: Option<Py<PyDict>>,
+    /// What stands for the columns of a frame that are not kept for ever.
+    columns_of_frame: Option<Py<PyAny>>,
+    /// Stock's timestamps are never views of Arrow buffers.
+    own_timestamps: bool,
+    /// Stock makes one batch of all batches of a group before it converts them.
+    combines: bool,
+}
+
+/// A frame that is shared with its columns only while they live.
+#[derive(Debug)]
+pub struct FrameOfColumns<'py> {
+    /// The frame.
+    pub frame: Bound<'py, PyAny>,
+    /// The key, if it is wanted.
+    pub key: Option<Bound<'py, PyTuple>>,
+    /// What has to live as long as stock keeps the columns.
+    pub columns: Bound<'py, PyAny>,
+}
+
+impl GroupFrames {
+    /// Before the first group.
+    pub fn new(conversions: &Arc<Conversions>, offsets: &Offsets) -> Self {
+        Self {
+            conversions: Arc::clone(conversions),
+            offsets: offsets.clone(),
+            columns: GroupColumns::new(conversions),
+            frames: None,
+            layouts: HashMap::new(),
+            shared: None,
+            columns_of_frame: None,
+            own_timestamps: false,
+            combines: true,
+        }
+    }
+
+    /// For columns of these names that are native, all of them, of groups that nobody reads. The frames are shared with
+    /// nothing, as stock keeps no columns of theirs.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if pandas does.
+    pub fn labelled(
+        conversions: &Arc<Conversions>,
+        offsets: &Offsets,
+        labels: &[String],
+        py: Python<'_>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            frames: Some(conversions.frames(py, labels)?.unbind()),
+            columns_of_frame: Some(py.None()),
+            ..Self::new(conversions, offsets)
+        })
+    }
+
+    /// The frame of columns that are native or `ready`, see [`Self::labelled`], or `None` if the user has changed an
+    /// option of pandas that matters.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python does.
+    pub(crate) fn of_columns<'py>(
+        &mut self,
+        py: Python<'py>,
+        rows: usize,
+        native: &NativeColumns<'_>,
+        ready: &[Option<StockColumn<'py>>],
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.build(py, rows, native, ready, true)
+    }
+
+    /// For conversions that copy timestamps.
+    #[must_use]
+    pub fn with_own_timestamps(mut self) -> Self {
+        self.own_timestamps = true;
+        self
+    }
+
+    /// For kinds whose batches stock converts as they come.
+    #[must_use]
+    pub fn uncombined(mut self) -> Self {
+        self.combines = false;
+        self
+    }
+
+    /// Builds the frame of a group, and its key if it is wanted; a verifier looks at both.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a column that it cannot convert, and a difference that was found.
+    pub fn frame<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+        wants_key: bool,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
+        if self.frames.is_none() {
+            self.start(py, &group.schema)?;
+        }
+        // The key is made of its first row alone, which may look different from the whole column.
+        let alone = |index| self.offsets.with_key && self.offsets.keys.contains(&index);
+        let mut native = self.columns.native(py, group, alone)?;
+        if !self.combines {
+            // PARITY: text has as many chunks as there are batches then, and none or one without rows.
+            for column in &mut native {
+                *column = column.take().filter(|(column, dtype)| {
+                    *dtype != Dtype::String || (group.batches() == 1 && column.rows() > 0)
+                });
+            }
+        }
+        let width = native.len();
+        let all_native = native.iter().all(Option::is_some);
+        let stock = if all_native {
+            Vec::new()
+        } else {
+            self.stock_columns(py, group, &native)?
+        };
+        let one_chunk = self.combines || group.batches() <= 1;
+        if let Some(frame) = self.build(py, group.rows, &native, &stock, one_chunk)? {
+            // Not before: with other options stock refuses text that is not UTF-8 before it looks at the key.
+            let key = if wants_key {
+                Some(self.key(py, group, &native, &stock)?)
+            } else {
+                None
+            };
+            if let Some(verifier) = verifier {
+                let series = |index| stock.get(index).and_then(Option::as_ref);
+                verifier.input(Input {
+                    table: self.columns.ask_stock(py, "table", group)?,
+                    converted: (0..width)
+                        .map(|index| series(index).map(|column| &column.series))
+                        .collect(),
+                    offsets: &self.offsets,
+                    frame: &frame,
+                    key: key.as_ref(),
+                })?;
+            }
+            return Ok((frame, key));
+        }
+        // The user has changed an option of pandas, which stock's converters and concat may heed.
+        let none: Vec<Option<(Column<'_>, Dtype)>> = (0..width).map(|_| None).collect();
+        let stock = self.stock_columns(py, group, &none)?;
+        let key = if wants_key {
+            Some(self.key(py, group, &none, &stock)?)
+        } else {
+            None
+        };
+        let columns = PyDict::new(py);
+        for (index, column) in stock.iter().enumerate() {
+            columns.set_item(index, column.as_ref().map(|column| &column.series))?;
+        }
+        let frame = self
+            .stock(py)
+            .call_method1("frame", (&columns, self.offsets.values.clone()))?;
+        self.shared = Some(columns.unbind());
+        Ok((frame, key))
+    }
+
+    /// As [`Self::frame`], for kinds that do not keep the columns of every frame until the function
+    /// is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::frame`].
+    pub fn frame_and_columns<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+        wants_key: bool,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<FrameOfColumns<'py>> {
+        if self.frames.is_none() {
+            self.start(py, &group.schema)?;
+        }
+        self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
+        let made = self.frame(py, group, wants_key, verifier);
+        let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
+        let (frame, key) = made?;
+        let columns = stocks.map(Py::into_any).or(ours).into_pyobject(py)?;
+        Ok(FrameOfColumns {
+            frame,
+            key,
+            columns,
+        })
+    }
+
+    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.conversions.stock.bind(py)
+    }
+
+    /// Looks at the schema, once a task.
+    fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
+        self.columns.start(py, schema)?;
+        let mut labels = Vec::with_capacity(self.offsets.values.len());
+        for offset in &self.offsets.values {
+            labels.push(self.columns.label(schema, *offset)?);
+        }
+        self.frames = Some(self.conversions.frames(py, &labels)?.unbind());
+        Ok(())
+    }
+
+    fn frames<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        self.frames
+            .as_ref()
+            .map(|frames| frames.bind(py))
+            .ok_or_else(|| PyRuntimeError::new_err("bowstring: a result before the first group"))
+    }
+
+    /// Has stock convert every column without a native one, in order, so that the first error is
+    /// stock's first error.
+    fn stock_columns<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+        native: &NativeColumns<'_>,
+    ) -> PyResult<Vec<Option<StockColumn<'py>>>> {
+        let table = self.columns.ask_stock(py, "table", group)?;
+        let mut columns = Vec::with_capacity(native.len());
+        for (index, native) in native.iter().enumerate() {
+            columns.push(if native.is_some() {
+                None
+            } else {
+                let series = self.stock(py).call_method1("column", (&table, index))?;
+                let (values, dtype) = self
+                    .conversions
+                    .block_values
+                    .bind(py)
+                    .call1((&series,))?
+                    .extract()?;
+                Some(StockColumn {
+                    series,
+                    values,
+                    dtype,
+                })
+            });
+        }
+        Ok(columns)
+    }
+
+    /// The frame, or `None` if the user has changed an option of pandas that matters.
+    fn build<'py>(
+        &mut self,
+        py: Python<'py>,
+        rows: usize,
+        native: &NativeColumns<'_>,
+        stock: &[Option<StockColumn<'py>>],
+        one_chunk: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // pandas 3.
+        let one_per_column = self.conversions.traits.arrow_strings;
+        let slots: Vec<Slot> = self
+            .offsets
+            .values
+            .iter()
+            .map(|offset| slot(*offset, native, stock, one_per_column, one_chunk))
+            .map(|slot| match slot {
+                Slot::Native {
+                    dtype: dtype @ Dtype::Datetime(_),
+                    zero_copy_in_stock,
+                } => Slot::Native {
+                    dtype,
+                    zero_copy_in_stock: zero_copy_in_stock && !self.own_timestamps,
+                },
+                Slot::Native { .. } | Slot::Stock { .. } => slot,
+            })
+            .collect();
+        let blocks = blocks(&slots, one_per_column);
+        if !self.layouts.contains_key(&slots) {
+            let described: Vec<(&str, Vec<usize>)> = blocks
+                .iter()
+                .map(|(slot, columns)| (slot.maker(), columns.clone()))
+                .collect();
+            let layout = self.frames(py)?.call_method1("layout", (described,))?;
+            self.layouts.insert(slots.clone(), layout.unbind());
+        }
+        let builder = Builder {
+            py,
+            decimal: self.conversions.names.decimal.bind(py),
+            traits: &self.conversions.traits,
+            rows,
+        };
+        let arrays = PyList::empty(py);
+        for (slot, columns) in &blocks {
+            let offsets = columns
+                .iter()
+                .filter_map(|column| self.offsets.values.get(*column).copied());
+            arrays.append(Self::block(
+                &builder,
+                slot,
+                &offsets.collect::<Vec<_>>(),
+                native,
+                stock,
+            )?)?;
+        }
+        let layout = self.layouts.get(&slots);
+        let frames = self.frames(py)?;
+        let frame = match &self.columns_of_frame {
+            Some(columns) => frames.call_method1("frame", (layout, arrays, rows, columns))?,
+            None => frames.call_method1("frame", (layout, arrays, rows))?,
+        };
+        Ok((!frame.is_none()).then_some(frame))
+    }
+
+    /// The array of one block, made of the columns at `offsets`.
+    fn block<'py>(
+        builder: &Builder<'_, 'py>,
+        slot: &Slot,
+        offsets: &[usize],
+        native: &NativeColumns<'_>,
+        stock: &[Option<StockColumn<'py>>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let natives: Vec<Option<&Column<'_>>> = offsets
+            .iter()
+            .map(|offset| {
+                native
+                    .get(*offset)
+                    .and_then(Option::as_ref)
+                    .map(|(column, _)| column)
+            })
+            .collect();
+        let values = |offset: &usize| {
+            stock
+                .get(*offset)
+                .and_then(Option::as_ref)
+                .map(|column| &column.values)
+        };
+        let dtype = match slot {
+            Slot::Native {
+                dtype: Dtype::String,
+                ..
+            } => {
+                let column = natives.first().copied().flatten();
+                let column = column.ok_or_else(|| {
+                    PyRuntimeError::new_err("bowstring: a string column is missing")
+                })?;
+                return builder.string_array(column, false);
+            }
+            Slot::Native {
+                dtype,
+                zero_copy_in_stock: true,
+            } => {
+                if let [Some(column)] = natives.as_slice()
+                    && let Some(view) = builder.view(*dtype, column)?
+                {
+                    return Ok(view);
+                }
+                *dtype
+            }
+            Slot::Native { dtype, .. } => *dtype,
+            Slot::Stock { .. } => {
+                let values = offsets.first().and_then(values);
+                return values.cloned().ok_or_else(|| {
+                    PyRuntimeError::new_err("bowstring: a converted column is missing")
+                });
+            }
+        };
+        let array = builder.block(dtype, &natives)?;
+        for (row, (offset, native)) in offsets.iter().zip(&natives).enumerate() {
+            if let (None, Some(values)) = (native, values(offset)) {
+                // Views of a stock column with one row are two-dimensional.
+                array.set_item(row, values.call_method1("reshape", (builder.rows,))?)?;
+            }
+        }
+        Ok(array)
+    }
+
+    /// The key: the first value of each key column, as indexing a column gives it.
+    fn key<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+        native: &NativeColumns<'_>,
+        stock: &[Option<StockColumn<'py>>],
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let mut values = Vec::with_capacity(self.offsets.keys.len());
+        for offset in &self.offsets.keys {
+            let column = native.get(*offset).and_then(Option::as_ref);
+            values.push(
+                match (column, stock.get(*offset).and_then(Option::as_ref)) {
+                    (Some((column, dtype)), _) => {
+                        // A frame of one row with the key alone, so that pandas makes the scalar.
+                        let first = column.first();
+                        let builder = Builder {
+                            py,
+                            decimal: self.conversions.names.decimal.bind(py),
+                            traits: &self.conversions.traits,
+                            rows: first.rows().min(1),
+                        };
+                        let array = if *dtype == Dtype::String {
+                            builder.string_array(&first, false)?
+                        } else {
+                            builder.block(*dtype, &[Some(&first)])?
+                        };
+                        self.frames(py)?
+                            .call_method1("scalar", (dtype_maker(*dtype), array))?
+                    }
+                    (None, Some(column)) => column.series.getattr("iloc")?.get_item(0)?,
+                    (None, None) => {
+                        return Err(PyRuntimeError::new_err(format!(
+                            "bowstring: key column {offset} is missing in a group of {} rows",
+                            group.rows
+                        )));
+                    }
+                },
+            );
+        }
+        PyTuple::new(py, values)
+    }
+}

@@ -1,0 +1,190 @@
+//! The columns of a group: which of them have a native path, and stock for the others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use bowstring_ipc::Fault;
+use bowstring_ipc::group::{Columns, Group, InputSchema};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::convert::conversions::Conversions;
+use crate::convert::input::column::Column;
+use crate::convert::types::{Dtype, InputKind};
+use crate::convert::zone::Zone;
+use crate::task::step;
+
+/// The native columns of a group by position in the schema; `None` for those left to stock.
+pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
+
+/// What is known of the columns of one task's groups.
+#[derive(Debug)]
+pub struct GroupColumns {
+    conversions: Arc<Conversions>,
+    kinds: Vec<Option<InputKind>>,
+    /// Position among the decoded columns, by position in the schema.
+    decoded: HashMap<usize, usize>,
+}
+
+impl GroupColumns {
+    /// Before the first group.
+    pub fn new(conversions: &Arc<Conversions>) -> Self {
+        Self {
+            conversions: Arc::clone(conversions),
+            kinds: Vec::new(),
+            decoded: HashMap::new(),
+        }
+    }
+
+    /// Looks at the schema, once a task.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
+        self.kinds = self.conversions.kinds(&schema.schema);
+        let projection = schema.projection.iter().enumerate();
+        self.decoded = projection
+            .map(|(position, index)| (*index, position))
+            .collect();
+        let is_text = |kind: &Option<InputKind>| {
+            matches!(kind, Some(InputKind::String | InputKind::LargeString))
+        };
+        if self.kinds.iter().any(is_text) {
+            self.stock(py).call_method0("meet_text")?;
+        }
+        Ok(())
+    }
+
+    /// The name of a column.
+    ///
+    /// # Errors
+    ///
+    /// There is no such column.
+    pub fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
+        let field = schema.schema.fields().get(offset).ok_or_else(|| {
+            let width = self.kinds.len();
+            PyRuntimeError::new_err(format!(
+                "bowstring: the task names column {offset}, its data have {width}"
+            ))
+        })?;
+        Ok(field.name().clone())
+    }
+
+    /// The native columns of a group. Nested columns that stand `alone` are left to stock.
+    ///
+    /// # Errors
+    ///
+    /// The group is malformed, or Python itself fails.
+    pub fn native<'g>(
+        &self,
+        py: Python<'_>,
+        group: &'g Group,
+        alone: impl Fn(usize) -> bool,
+    ) -> PyResult<Vec<Option<(Column<'g>, Dtype)>>> {
+        let width = self.kinds.len();
+        match &group.columns {
+            Columns::Decoded(batches) => (0..width)
+                .map(|index| self.native_column(py, batches, index, alone(index)))
+                .collect(),
+            Columns::Stock(why) => {
+                tracing::debug!(?why, "PySpark converts every column of a group");
+                Ok((0..width).map(|_| None).collect())
+            }
+            Columns::Malformed(fault) => Err(self.malformed(py, group, fault)?),
+        }
+    }
+
+    fn native_column<'g>(
+        &self,
+        py: Python<'_>,
+        batches: &'g [RecordBatch],
+        index: usize,
+        alone: bool,
+    ) -> PyResult<Option<(Column<'g>, Dtype)>> {
+        let kind = self.kinds.get(index).copied().flatten();
+        let (Some(kind), Some(position)) = (kind, self.decoded.get(&index)) else {
+            return Ok(None);
+        };
+        if kind.is_nested() && alone {
+            return Ok(None);
+        }
+        let column = Column::new(kind, batches, *position);
+        let Some(column) = zoned(py, &self.conversions, kind, column)? else {
+            return Ok(None);
+        };
+        let dtype = column.dtype(&self.conversions.traits);
+        Ok(dtype.map(|dtype| (column, dtype)))
+    }
+
+    /// Calls a method of `Stock` that takes a group's messages.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises.
+    pub fn ask_stock<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.stock(py).call_method1(method, messages(py, group)?)
+    }
+
+    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.conversions.stock.bind(py)
+    }
+
+    /// The error for a group that nobody may follow: stock's, where its reader notices something.
+    /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
+    fn malformed(&self, py: Python<'_>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
+        self.ask_stock(py, "batches", group)?;
+        Ok(step::malformed(fault))
+    }
+}
+
+/// The column with the offsets of the session's zone, if it needs them; `None` if they are not known.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn zoned<'a>(
+    py: Python<'_>,
+    conversions: &Conversions,
+    kind: InputKind,
+    column: Column<'a>,
+) -> PyResult<Option<Column<'a>>> {
+    let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &conversions.zone) else {
+        return Ok(Some(column));
+    };
+    Ok(zone.input(py)?.map(|offsets| column.in_zone(offsets)))
+}
+
+/// A group as `Stock` takes it: the schema and the record batches, encapsulated.
+///
+/// # Errors
+///
+/// Fails if Python has no memory.
+pub fn messages<'py>(
+    py: Python<'py>,
+    group: &Group,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+    let schema = PyBytes::new(py, &group.schema.message);
+    let list = PyList::empty(py);
+    let again = group
+        .taken_apart()
+        .map_err(|error| step::internal(&error))?;
+    for batch in group.encoded.iter().chain(&again) {
+        // Not by way of a `Vec`: a group may be large.
+        let (head, body) = batch.message_parts();
+        list.append(PyBytes::new_with(py, head.len() + body.len(), |target| {
+            let (first, second) = target.split_at_mut(head.len());
+            first.copy_from_slice(&head);
+            second.copy_from_slice(body);
+            Ok(())
+        })?)?;
+    }
+    Ok((schema, list))
+}

@@ -1,0 +1,113 @@
+//! Struct columns whole: Arrow → the frame that a function gets, for kinds whose batches stock reads.
+
+use std::sync::{Arc, Mutex};
+
+use arrow_array::make_array;
+use arrow_schema::{DataType, Field};
+use pyo3::prelude::*;
+
+use crate::convert::c_data::flat_array;
+use crate::convert::conversions::Conversions;
+use crate::convert::input::column::Column;
+use crate::convert::input::frame::{GroupFrames, Offsets};
+use crate::convert::input::group_columns::zoned;
+use crate::convert::types::{Dtype, InputKind};
+
+/// Builds the frames of one task's struct columns.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct StructFrames {
+    conversions: Arc<Conversions>,
+    /// For the type of the last column.
+    made: Mutex<Option<Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    /// `pyarrow.StructType`
+    data_type: Py<PyAny>,
+    frames: GroupFrames,
+}
+
+#[pymethods]
+impl StructFrames {
+    #[new]
+    fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            conversions: Arc::new(Conversions::new(stock, proven)?),
+            made: Mutex::new(None),
+        })
+    }
+
+    /// The frame of a `pyarrow.StructArray`, or `None` if stock has to make it.
+    fn frame<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = array.py();
+        let rows = array.len()?;
+        let fields: Vec<Bound<'_, PyAny>> = array.call_method0("flatten")?.extract()?;
+        if rows == 0 || fields.is_empty() {
+            return Ok(None);
+        }
+        let mut native = Vec::with_capacity(fields.len());
+        for field in &fields {
+            match self.column(field)? {
+                Some(column) => native.push(Some(column)),
+                None => return Ok(None),
+            }
+        }
+        let data_type = array.getattr("type")?;
+        // Never waits: whoever has it may wait for the interpreter.
+        let Ok(mut made) = self.made.try_lock() else {
+            return Ok(None);
+        };
+        let known = match &*made {
+            Some(made) => data_type.eq(&made.data_type)?,
+            None => false,
+        };
+        if !known {
+            *made = Some(self.start(data_type)?);
+        }
+        let Some(made) = made.as_mut() else {
+            return Ok(None);
+        };
+        made.frames.of_columns(py, rows, &native, &[])
+    }
+}
+
+impl StructFrames {
+    fn start(&self, data_type: Bound<'_, PyAny>) -> PyResult<Made> {
+        let labels = data_type
+            .try_iter()?
+            .map(|field| field?.getattr("name")?.extract())
+            .collect::<PyResult<Vec<String>>>()?;
+        let offsets = Offsets {
+            keys: Vec::new(),
+            values: (0..labels.len()).collect(),
+            with_key: false,
+        };
+        Ok(Made {
+            frames: GroupFrames::labelled(&self.conversions, &offsets, &labels, data_type.py())?,
+            data_type: data_type.unbind(),
+        })
+    }
+
+    fn column(&self, array: &Bound<'_, PyAny>) -> PyResult<Option<(Column<'static>, Dtype)>> {
+        let conversions = &self.conversions;
+        let kind_of = |data_type: &DataType| {
+            let field = Field::new("", data_type.clone(), true);
+            let zone = conversions.session_zone.as_deref();
+            InputKind::of(&field, zone, &conversions.traits)
+        };
+        let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
+            return Ok(None);
+        };
+        let Some(kind) = kind_of(data.data_type()) else {
+            return Ok(None);
+        };
+        let column = Column::of(kind, make_array(data));
+        let Some(column) = zoned(array.py(), conversions, kind, column)? else {
+            return Ok(None);
+        };
+        let dtype = column.dtype(&conversions.traits);
+        Ok(dtype.map(|dtype| (column, dtype)))
+    }
+}

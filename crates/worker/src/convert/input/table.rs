@@ -1,0 +1,291 @@
+//! Groups → tables of pyarrow that share the memory of what was read.
+
+use std::sync::OnceLock;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_schema::{Fields, SchemaRef};
+use bowstring_ipc::Fault;
+use bowstring_ipc::framing::Projection;
+use bowstring_ipc::group::{Columns, Group};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::convert::c_data::{table_class, to_pyarrow};
+use crate::convert::input::frame::Offsets;
+use crate::convert::input::group_columns::messages;
+use crate::task::step::internal;
+use crate::task::verifier::Verifier;
+
+/// Every column, so that it is checked and decoded off the main thread.
+pub fn everything() -> Box<Projection> {
+    Box::new(|schema| (0..schema.fields().len()).collect())
+}
+
+/// Makes the tables of one task's groups, or of one side of them.
+#[derive(Debug)]
+pub struct GroupTables {
+    /// The conversions of the Spark line (`stock_arrow.py`).
+    stock: Py<PyAny>,
+    keys: Selection,
+    values: Selection,
+}
+
+/// Some of the columns.
+#[derive(Debug)]
+struct Selection {
+    offsets: Vec<usize>,
+    /// The `pyarrow.Schema` that stock gives to them.
+    schema: Option<Py<PyAny>>,
+    /// The same as it is decoded.
+    fields: Option<Fields>,
+}
+
+impl Selection {
+    fn new(offsets: &[usize]) -> Self {
+        Self {
+            offsets: offsets.to_vec(),
+            schema: None,
+            fields: None,
+        }
+    }
+}
+
+impl GroupTables {
+    /// Before the first group.
+    pub fn new(stock: &Bound<'_, PyAny>, offsets: &Offsets) -> Self {
+        Self {
+            stock: stock.clone().unbind(),
+            keys: Selection::new(&offsets.keys),
+            values: Selection::new(&offsets.values),
+        }
+    }
+
+    /// The table that the function gets: one chunk for each batch.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a group that it cannot read, and a difference that was found.
+    pub fn table<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batches = self.batches(py, group, verifier)?;
+        join(&batches, self.values.schema.as_ref())
+    }
+
+    /// The batches that the function gets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::table`].
+    pub fn batches<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let stock = self.stock.bind(py);
+        let batches = self.values.batches(stock, group)?;
+        if let Some(verifier) = verifier {
+            let stocks = ask_stock(stock, "select", group, Some(&self.values.offsets))?;
+            let ours = join(&batches, self.values.schema.as_ref())?;
+            verifier.table(&ours, &join(&stocks, None)?)?;
+        }
+        Ok(batches)
+    }
+
+    /// The columns of the key, batch by batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::table`].
+    pub fn keys<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.keys.batches(self.stock.bind(py), group)
+    }
+}
+
+/// A table of these batches.
+fn join<'py>(
+    batches: &Bound<'py, PyAny>,
+    schema: Option<&Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = batches.py();
+    let name = intern!(py, "from_batches");
+    // Without batches it is stock's error that there is no schema.
+    match schema {
+        Some(schema) if batches.len()? > 0 => {
+            table_class(py)?.call_method1(name, (batches, schema))
+        }
+        _ => table_class(py)?.call_method1(name, (batches,)),
+    }
+}
+
+impl Selection {
+    /// A list of `pyarrow.RecordBatch`es.
+    fn batches<'py>(
+        &mut self,
+        stock: &Bound<'py, PyAny>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = stock.py();
+        let decoded = match &group.columns {
+            // Without columns it is not known how many rows there are.
+            Columns::Decoded(batches) if !self.offsets.is_empty() && !batches.is_empty() => batches,
+            Columns::Decoded(_) => return ask_stock(stock, "select", group, Some(&self.offsets)),
+            Columns::Stock(why) => {
+                tracing::debug!(?why, "PySpark reads every column of a group");
+                return ask_stock(stock, "select", group, Some(&self.offsets));
+            }
+            Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
+        };
+        let schema = if let Some(schema) = &self.schema {
+            schema.bind(py).clone()
+        } else {
+            let message = PyBytes::new(py, &group.schema.message);
+            let schema = stock.call_method1("schema", (message, self.offsets.clone()))?;
+            self.schema.insert(schema.unbind()).bind(py).clone()
+        };
+        let list = PyList::empty(py);
+        for batch in decoded {
+            let Some(columns) = self.columns(batch, group.schema.in_struct)? else {
+                return ask_stock(stock, "select", group, Some(&self.offsets));
+            };
+            list.append(to_pyarrow(&columns, &schema)?)?;
+        }
+        Ok(list.into_any())
+    }
+
+    /// The selected columns, or `None` if stock has to flatten a struct.
+    fn columns(&mut self, batch: &RecordBatch, in_struct: bool) -> PyResult<Option<StructArray>> {
+        let whole;
+        let (all, fields): (&[_], &Fields) = if in_struct {
+            let Some(column) = batch
+                .columns()
+                .first()
+                .and_then(|column| column.as_struct_opt())
+            else {
+                return Ok(None);
+            };
+            if column.null_count() > 0 {
+                return Ok(None);
+            }
+            (column.columns(), column.fields())
+        } else {
+            whole = SchemaRef::clone(batch.schema_ref());
+            (batch.columns(), whole.fields())
+        };
+        let selected = self.offsets.iter().map(|offset| all.get(*offset).cloned());
+        let Some(selected) = selected.collect::<Option<Vec<_>>>() else {
+            // PARITY: stock raises an IndexError.
+            return Ok(None);
+        };
+        let fields = self.fields.get_or_insert_with(|| {
+            let selected = self.offsets.iter().filter_map(|offset| fields.get(*offset));
+            selected.cloned().collect()
+        });
+        StructArray::try_new_with_length(fields.clone(), selected, None, batch.num_rows())
+            .map(Some)
+            .map_err(|error| internal(&error))
+    }
+}
+
+/// Whole batches of one task's groups, with the schema that was sent.
+#[derive(Debug)]
+pub struct WholeGroups {
+    /// The reader of `stock_arrow.py`.
+    stock: Py<PyAny>,
+    schema: OnceLock<Py<PyAny>>,
+}
+
+impl WholeGroups {
+    /// Before the first group.
+    pub fn new(stock: &Bound<'_, PyAny>) -> Self {
+        Self {
+            stock: stock.clone().unbind(),
+            schema: OnceLock::new(),
+        }
+    }
+
+    /// A list of `pyarrow.RecordBatch`es.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a group that it cannot read.
+    pub fn batches<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        let stock = self.stock.bind(py);
+        let decoded = match &group.columns {
+            // Without columns it is not known how many rows there are.
+            Columns::Decoded(batches) if !group.schema.projection.is_empty() => batches,
+            Columns::Decoded(_) | Columns::Stock(_) => {
+                return ask_stock(stock, "read", group, None);
+            }
+            Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
+        };
+        let schema = if let Some(schema) = self.schema.get() {
+            schema
+        } else {
+            let message = PyBytes::new(py, &group.schema.message);
+            let schema = stock.call_method1("whole_schema", (message,))?.unbind();
+            self.schema.get_or_init(|| schema)
+        };
+        let list = PyList::empty(py);
+        for batch in decoded {
+            list.append(to_pyarrow(
+                &StructArray::from(batch.clone()),
+                schema.bind(py),
+            )?)?;
+        }
+        Ok(list.into_any())
+    }
+
+    /// Compares the batches of a group with stock's.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn verify<'py>(
+        &self,
+        group: &Group,
+        batches: &Bound<'py, PyAny>,
+        verifier: &Verifier<'py>,
+    ) -> PyResult<()> {
+        let py = batches.py();
+        let stocks = ask_stock(self.stock.bind(py), "read", group, None)?;
+        if stocks.len()? == 0 {
+            return Ok(());
+        }
+        let join =
+            |batches: &Bound<'py, PyAny>| table_class(py)?.call_method1("from_batches", (batches,));
+        verifier.table(&join(batches)?, &join(&stocks)?)
+    }
+}
+
+/// Stock's error, where its reader notices something. Where it does not, it would go on to read
+/// outside of its buffers, so the error is ours.
+fn malformed(stock: &Bound<'_, PyAny>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
+    ask_stock(stock, "read", group, None)?;
+    Ok(PyRuntimeError::new_err(format!(
+        "bowstring {}: {fault}",
+        env!("CARGO_PKG_VERSION")
+    )))
+}
+
+/// Calls a method of `stock_arrow.py` that takes a group's messages.
+fn ask_stock<'py>(
+    stock: &Bound<'py, PyAny>,
+    method: &str,
+    group: &Group,
+    offsets: Option<&[usize]>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = stock.py();
+    let (schema, messages) = messages(py, group)?;
+    match offsets {
+        Some(offsets) => stock.call_method1(method, (schema, messages, offsets.to_vec())),
+        None => stock.call_method1(method, (schema, messages)),
+    }
+}

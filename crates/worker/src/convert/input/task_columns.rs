@@ -1,0 +1,174 @@
+//! Single columns, for kinds whose frames stock puts together: Arrow → what a pandas column is made
+//! of, and a result's column → Arrow.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, make_array};
+use arrow_pyarrow::{FromPyArrow, ToPyArrow};
+use arrow_schema::{DataType, Field};
+use numpy::{Element, PyArray1};
+use pyo3::prelude::*;
+
+use crate::convert::c_data::flat_array;
+use crate::convert::conversions::Conversions;
+use crate::convert::input::column::Column;
+use crate::convert::input::group_columns::zoned;
+use crate::convert::input::numpy::Builder;
+use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::words::Word;
+
+/// The native conversions of one task's columns, one of stock's two ways.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct Columns {
+    conversions: Conversions,
+    /// Stock goes through nanoseconds and Python's integers: Spark 4.2 on, for structs with a type
+    /// that it cannot convert in the other way.
+    legacy: bool,
+}
+
+/// What becomes of a column: the name of a maker in `columns.py`, and the arrays that it takes.
+type Made<'py> = (&'static str, Vec<Bound<'py, PyAny>>);
+
+#[pymethods]
+impl Columns {
+    /// `unit`: that of timestamps, if it is not the one of grouped maps.
+    #[new]
+    fn new(
+        stock: &Bound<'_, PyAny>,
+        proven: &Bound<'_, PyAny>,
+        unit: Option<Word<Unit>>,
+    ) -> PyResult<Self> {
+        let mut conversions = Conversions::new(stock, proven)?;
+        if let Some(Word(unit)) = unit {
+            conversions.traits.timestamp_unit = unit;
+        }
+        Ok(Self {
+            conversions,
+            legacy: unit.is_some(),
+        })
+    }
+
+    /// What the `pyarrow.Array` becomes, or `None` if only stock may convert it, or does it as well.
+    fn values<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Option<Made<'py>>> {
+        let py = array.py();
+        let conversions = &self.conversions;
+        let kind_of = |data_type: &DataType| {
+            let field = Field::new("", data_type.clone(), true);
+            InputKind::of(
+                &field,
+                conversions.session_zone.as_deref(),
+                &conversions.traits,
+            )
+        };
+        let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
+            return Ok(None);
+        };
+        let Some(kind) = kind_of(data.data_type()) else {
+            return Ok(None);
+        };
+        let array = make_array(data);
+        match kind {
+            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
+                return Ok((self.legacy && array.null_count() > 0)
+                    .then(|| masked(py, &array))
+                    .flatten());
+            }
+            InputKind::Boolean if array.null_count() == 0 => return Ok(None),
+            InputKind::Boolean
+            | InputKind::Binary
+            | InputKind::LargeBinary
+            | InputKind::Date
+            | InputKind::Time
+            | InputKind::Decimal(_)
+            | InputKind::Timestamp(_)
+            | InputKind::NamedTimestamp => {}
+            InputKind::Float
+            | InputKind::Double
+            | InputKind::String
+            | InputKind::LargeString
+            | InputKind::TimestampNtz
+            | InputKind::Interval
+            | InputKind::Array
+            | InputKind::Struct
+            | InputKind::Map
+            | InputKind::Null => return Ok(None),
+        }
+        let rows = array.len();
+        let column = Column::of(kind, array);
+        let Some(column) = zoned(py, conversions, kind, column)? else {
+            return Ok(None);
+        };
+        // What has no nanoseconds is an error where stock goes through them.
+        let mut strict = conversions.traits.clone();
+        if self.legacy {
+            strict.timestamp_unit = Unit::Nano;
+        }
+        let (Some(dtype), Some(_)) = (column.dtype(&conversions.traits), column.dtype(&strict))
+        else {
+            return Ok(None);
+        };
+        let builder = Builder {
+            py,
+            decimal: conversions.names.decimal.bind(py).as_any(),
+            traits: &conversions.traits,
+            rows,
+        };
+        let read_only =
+            conversions.traits.arrow_strings && !self.legacy && column.is_zero_copy_in_stock(dtype);
+        let maker = if dtype == Dtype::Object {
+            "objects"
+        } else if read_only {
+            "datetimes read-only"
+        } else {
+            "datetimes"
+        };
+        Ok(Some((
+            maker,
+            vec![builder.block(dtype, &[Some(&column)])?.get_item(0)?],
+        )))
+    }
+
+    /// The Arrow array of `data_type` that the values of a pandas column become, or `None` if only
+    /// stock may convert them. `nested`: the Arrow type says all about what it holds, too.
+    fn array<'py>(
+        &self,
+        values: &Bound<'py, PyAny>,
+        data_type: &Bound<'py, PyAny>,
+        nested: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let data_type = DataType::from_pyarrow_bound(data_type)?;
+        if data_type.is_nested() && !nested {
+            return Ok(None);
+        }
+        let Some(array) = self.conversions.array(&data_type, values)? else {
+            return Ok(None);
+        };
+        array.to_data().to_pyarrow(values.py()).map(Some)
+    }
+}
+
+/// The two arrays of a pandas `IntegerArray`.
+fn masked<'py>(py: Python<'py>, array: &ArrayRef) -> Option<Made<'py>> {
+    let values = filled::<Int8Type>(py, array)
+        .or_else(|| filled::<Int16Type>(py, array))
+        .or_else(|| filled::<Int32Type>(py, array))
+        .or_else(|| filled::<Int64Type>(py, array))?;
+    let mask: Vec<bool> = (0..array.len()).map(|row| array.is_null(row)).collect();
+    let mask = PyArray1::from_vec(py, mask).into_any();
+    Some(("integers", vec![values, mask]))
+}
+
+/// The values of an integer column, 1 for null as pandas has it.
+fn filled<'py, T>(py: Python<'py>, array: &ArrayRef) -> Option<Bound<'py, PyAny>>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Element + From<bool>,
+{
+    let array = array.as_primitive_opt::<T>()?;
+    let values: Vec<T::Native> = array
+        .iter()
+        .map(|value| value.unwrap_or_else(|| true.into()))
+        .collect();
+    Some(PyArray1::from_vec(py, values).into_any())
+}

@@ -1,0 +1,14 @@
+//! Arrow ⇄ pandas, exactly as the installed PySpark converts.
+//!
+//! Every conversion here is on an allow-list: [`types`] says which Arrow types may be built natively, [`input`]
+//! builds their columns, [`output`] takes results apart. A column that is not on the list, or holds a value outside
+//! the range for which equality is known, is left to the caller, who asks the stock converter. This room knows Arrow
+//! and pandas, but neither sockets nor Spark's versions.
+
+pub mod c_data;
+pub mod calendar;
+pub mod conversions;
+pub mod input;
+pub mod output;
+pub mod types;
+pub mod zone;

@@ -1,0 +1,511 @@
+//! Results of many groups, coalesced into record batches.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, LargeBinaryArray, RecordBatch, StructArray, make_array,
+};
+use arrow_data::ArrayData;
+use arrow_pyarrow::{FromPyArrow, ToPyArrow};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow_select::concat::concat;
+use bowstring_ipc::{nullable, text_as_bytes};
+use bowstring_memory as memory;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::convert::c_data;
+use crate::convert::output::field_builder::FieldBuilder;
+use crate::convert::output::number_piece::number_piece;
+use crate::convert::output::scalars::Scalar;
+use crate::convert::output::text::{arrow_chunk, text_piece};
+use crate::convert::output::values::{Rules, is_nan, room};
+
+/// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
+pub const MAX_ROWS: usize = 10_000;
+
+/// What memory is asked for.
+const COLUMN: &str = "a column of a result";
+
+/// Bytes after which a batch is written.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// Python objects that result columns are compared with.
+#[derive(Debug)]
+pub struct Names {
+    /// `pandas.NA`
+    pub na: Py<PyAny>,
+    /// `pandas.NaT`
+    pub nat: Py<PyAny>,
+    /// `decimal.Decimal`
+    pub decimal: Py<PyType>,
+    /// `pandas.arrays.DatetimeArray`
+    pub datetime_array: Py<PyType>,
+    /// `pandas.arrays.TimedeltaArray`
+    pub timedelta_array: Py<PyType>,
+    /// `pandas.arrays.ArrowStringArray`
+    pub arrow_string_array: Py<PyType>,
+    /// `pandas.arrays.ArrowExtensionArray`
+    pub arrow_extension_array: Py<PyType>,
+    /// `pandas.arrays.StringArray`
+    pub string_array: Py<PyType>,
+    /// `pandas.Categorical`
+    pub categorical: Py<PyType>,
+    /// `pandas.arrays.IntegerArray`, `FloatingArray` and `BooleanArray`
+    pub masked_arrays: Vec<Py<PyType>>,
+}
+
+impl Names {
+    /// Null by stock's mask, for the objects whose nullness needs no call.
+    pub fn is_null(&self, object: &Bound<'_, PyAny>) -> bool {
+        object.is_none() || object.is(&self.na) || object.is(&self.nat) || is_nan(object)
+    }
+
+    /// Exactly a `decimal.Decimal`.
+    pub fn is_decimal(&self, object: &Bound<'_, PyAny>) -> bool {
+        object.get_type().is(&self.decimal)
+    }
+
+    /// Exactly an `ArrowStringArray`.
+    pub fn is_arrow_strings(&self, values: &Bound<'_, PyAny>) -> bool {
+        values.get_type().is(&self.arrow_string_array)
+    }
+
+    /// Exactly an `ArrowExtensionArray`, of a dtype like `int64[pyarrow]`.
+    pub fn is_arrow_backed(&self, values: &Bound<'_, PyAny>) -> bool {
+        values.get_type().is(&self.arrow_extension_array)
+    }
+
+    /// Exactly a `Categorical`.
+    pub fn is_categorical(&self, values: &Bound<'_, PyAny>) -> bool {
+        values.get_type().is(&self.categorical)
+    }
+
+    /// Exactly an array of `Int8` to `UInt64`, `Float32`, `Float64` or `boolean`.
+    pub fn is_masked(&self, values: &Bound<'_, PyAny>) -> bool {
+        let class = values.get_type();
+        self.masked_arrays.iter().any(|masked| class.is(masked))
+    }
+
+    /// The array of objects inside a `StringArray`; anything else as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn unwrap_strings<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if values.get_type().is(&self.string_array) {
+            values.getattr("_ndarray")
+        } else {
+            Ok(values.clone())
+        }
+    }
+
+    /// A `DatetimeArray` with a time zone.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn is_aware(&self, values: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(values.get_type().is(&self.datetime_array) && !values.getattr("tz")?.is_none())
+    }
+
+    /// The NumPy array inside a `DatetimeArray` or `TimedeltaArray`; anything else as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn unwrap_temporal<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let class = values.get_type();
+        if class.is(&self.datetime_array) || class.is(&self.timedelta_array) {
+            values.getattr("_ndarray")
+        } else {
+            Ok(values.clone())
+        }
+    }
+}
+
+/// One field of the result under construction.
+#[derive(Debug)]
+struct FieldOutput {
+    builder: FieldBuilder,
+    /// The declared type.
+    declared: DataType,
+    /// What the pieces have: nulls allowed everywhere, and bytes in place of text, which pyarrow's may be any of.
+    held: FieldRef,
+    /// The type of Arrow-backed columns that are taken as they are. Text is copied by the builder,
+    /// and nested types are for stock.
+    arrow_backed: Option<DataType>,
+    /// Finished pieces, in order, before what is in the builder.
+    pieces: Vec<ArrayRef>,
+}
+
+impl FieldOutput {
+    /// Takes an Arrow-backed column of exactly the declared type, or long text, as a piece and returns its size in
+    /// bytes; `None` if it is not one.
+    fn append_piece(
+        &mut self,
+        values: &Bound<'_, PyAny>,
+        names: &Names,
+    ) -> PyResult<Option<usize>> {
+        let room = room(self.builder.variable_bytes());
+        if let FieldBuilder::String(_) | FieldBuilder::LargeString(_) = self.builder {
+            let Some(text) = text_piece(values, names, self.held.data_type(), room)? else {
+                return Ok(None);
+            };
+            let bytes = text.to_data().get_slice_memory_size().unwrap_or_default();
+            self.push(text)?;
+            return Ok(Some(bytes));
+        }
+        let Some(declared) = &self.arrow_backed else {
+            return Ok(None);
+        };
+        let Some(array) = arrow_chunk(values, names)? else {
+            return Ok(None);
+        };
+        let bytes = array.get_buffer_memory_size();
+        if array.data_type() != declared || bytes > room {
+            return Ok(None);
+        }
+        self.push(array)?;
+        Ok(Some(bytes))
+    }
+
+    /// A long column of exactly the declared type of numbers, where it lies.
+    fn number_piece(&self, values: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
+        if matches!(self.builder, FieldBuilder::Stock) {
+            return Ok(None);
+        }
+        number_piece(values, &self.declared)
+    }
+
+    /// Appends a finished array behind what the builder holds.
+    fn push(&mut self, array: ArrayRef) -> PyResult<()> {
+        self.finish_piece().map_err(|error| {
+            PyTypeError::new_err(format!("bowstring: finish a column: {error}"))
+        })?;
+        self.pieces.push(array);
+        Ok(())
+    }
+
+    /// Makes a piece of what the builder holds.
+    fn finish_piece(&mut self) -> Result<(), ArrowError> {
+        let built = self.builder.finish()?;
+        self.pieces.extend(built.map(|array| bytes_of(&array)));
+        Ok(())
+    }
+}
+
+/// Text as bytes, in the same memory; anything else as it is.
+pub fn bytes_of(array: &ArrayRef) -> ArrayRef {
+    if let Some(text) = array.as_string_opt::<i32>() {
+        Arc::new(BinaryArray::from(text.clone()))
+    } else if let Some(text) = array.as_string_opt::<i64>() {
+        Arc::new(LargeBinaryArray::from(text.clone()))
+    } else {
+        Arc::clone(array)
+    }
+}
+
+/// The columns of the groups that are finished but not written yet.
+#[derive(Debug)]
+pub struct Output {
+    schema: SchemaRef,
+    declared: Fields,
+    fields: Vec<FieldOutput>,
+    rules: Rules,
+    rows: usize,
+    groups: usize,
+    started: bool,
+    /// Bytes of the pieces that no builder has made.
+    piece_bytes: usize,
+    /// Whether whoever writes asks whether it [borrows](Self::borrows).
+    may_borrow: bool,
+    /// Whether a piece lies in memory that the user's function may write to when it is called again.
+    borrows: bool,
+}
+
+impl Output {
+    /// For results of the struct type `fields`, native except for the types named in `unproven`
+    /// and the fields at the positions `opaque`.
+    pub fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
+        let outputs = fields.iter().enumerate().map(|(index, field)| {
+            let relaxed = nullable(field);
+            let builder = FieldBuilder::new(relaxed.data_type());
+            let proven =
+                !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
+            let builder = if proven { builder } else { FieldBuilder::Stock };
+            FieldOutput {
+                arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
+                declared: field.data_type().clone(),
+                held: text_as_bytes(relaxed),
+                builder,
+                pieces: Vec::new(),
+            }
+        });
+        let outputs = outputs.collect();
+        let schema = Arc::new(Schema::new(vec![Field::new(
+            "_0",
+            DataType::Struct(fields.clone()),
+            true,
+        )]));
+        Self {
+            schema,
+            declared: fields,
+            fields: outputs,
+            rules,
+            rows: 0,
+            groups: 0,
+            started: false,
+            piece_bytes: 0,
+            may_borrow: false,
+            borrows: false,
+        }
+    }
+
+    /// For kinds that write everything before the function is called again if it [borrows](Self::borrows).
+    #[must_use]
+    pub fn borrowing(mut self) -> Self {
+        self.may_borrow = true;
+        self
+    }
+
+    /// The declared schema: a struct column `_0`.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Whether any group has ended.
+    pub fn started(&self) -> bool {
+        self.started
+    }
+
+    /// Appends `values` to field `index`. `false` if only stock may convert it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn append(
+        &mut self,
+        index: usize,
+        values: &Bound<'_, PyAny>,
+        names: &Names,
+    ) -> PyResult<bool> {
+        let Some(field) = self.fields.get_mut(index) else {
+            return Ok(false);
+        };
+        if let Some(bytes) = field.append_piece(values, names)? {
+            self.piece_bytes += bytes;
+            return Ok(true);
+        }
+        if self.may_borrow
+            && let Some(numbers) = field.number_piece(values)?
+        {
+            self.borrows = true;
+            self.append_array(index, numbers)?;
+            return Ok(true);
+        }
+        let Some(field) = self.fields.get_mut(index) else {
+            return Ok(false);
+        };
+        field.builder.append(values, names, &self.rules)
+    }
+
+    /// Appends scalars to field `index`, see [`FieldBuilder::append_scalars`].
+    pub fn append_scalars(&mut self, index: usize, scalars: &[Scalar<'_>], times: usize) -> bool {
+        let field = self.fields.get_mut(index);
+        field.is_some_and(|field| field.builder.append_scalars(scalars, times))
+    }
+
+    /// Appends a `pyarrow.Array` that stock has made for field `index`. `false` if it has another
+    /// type than the field, which the first result may change; then nothing was appended.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the array cannot be imported.
+    pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(field) = self.fields.get(index) else {
+            return Ok(false);
+        };
+        let made = array.getattr("type")?;
+        let made_type = DataType::from_pyarrow_bound(&made)?;
+        if made_type != field.declared {
+            let declared = field.declared.to_pyarrow(array.py())?;
+            // PARITY: to pyarrow the elements of a list may have any name. It is the first result
+            // that gives them one.
+            let same: bool = made.call_method1("equals", (declared,))?.extract()?;
+            if !same || !self.started {
+                return Ok(false);
+            }
+        }
+        if made_type == field.declared
+            && let Some(text) = c_data::bytes_of_text(array)?
+        {
+            self.append_array(index, text)?;
+            return Ok(true);
+        }
+        // PARITY: pyarrow lets nulls into parts that are declared without them.
+        let held = field.held.data_type();
+        let imported = if held == &made_type {
+            make_array(ArrayData::from_pyarrow_bound(array)?)
+        } else if made_type.is_nested() {
+            // pyarrow's cast makes void too short that is nested twice.
+            c_data::nested_as(array, held)?
+        } else {
+            let relaxed = array.call_method1("cast", (held.to_pyarrow(array.py())?,))?;
+            make_array(ArrayData::from_pyarrow_bound(&relaxed)?)
+        };
+        self.append_array(index, imported)?;
+        Ok(true)
+    }
+
+    /// Appends a struct column that stock has made of a whole result, with an odd schema or the
+    /// usual one. Returns its length.
+    ///
+    /// # Errors
+    ///
+    /// It has another type than the first result, or cannot be imported.
+    pub fn take_over(&mut self, column: &Bound<'_, PyAny>, odd_schema: bool) -> PyResult<usize> {
+        // PARITY: the first result decides on the schema of the answer, be it another than declared.
+        if odd_schema && !self.started {
+            self.adopt(column)?;
+        }
+        let children = column.call_method0("flatten")?;
+        for (index, child) in children.try_iter()?.enumerate() {
+            if !self.append_stock(index, &child?)? {
+                return Err(PyRuntimeError::new_err(format!(
+                    "bowstring: field {index} of a result has another type than in the first one"
+                )));
+            }
+        }
+        column.len()
+    }
+
+    /// Starts over with the schema of `column`, which is what stock has made of the first result.
+    fn adopt(&mut self, column: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data_type = ArrayData::from_pyarrow_bound(column)?.data_type().clone();
+        let DataType::Struct(fields) = &data_type else {
+            return Err(PyTypeError::new_err(format!(
+                "bowstring: PySpark has converted a result to {data_type}"
+            )));
+        };
+        let opaque: Vec<usize> = (0..fields.len()).collect();
+        let may_borrow = self.may_borrow;
+        *self = Self::new(fields.clone(), self.rules.clone(), &[], &opaque);
+        self.may_borrow = may_borrow;
+        Ok(())
+    }
+
+    /// Appends a batch that another output of the same task has made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::append_stock`].
+    pub fn append_batch(&mut self, batch: &RecordBatch) -> PyResult<()> {
+        if let Some(column) = batch.column(0).as_struct_opt() {
+            for (index, array) in column.columns().iter().enumerate() {
+                self.append_array(index, Arc::clone(array))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn append_array(&mut self, index: usize, array: ArrayRef) -> PyResult<()> {
+        self.piece_bytes += array.get_buffer_memory_size();
+        if let Some(field) = self.fields.get_mut(index) {
+            field.push(array)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the rows of a group whose fields are all appended. Returns whether a batch is due.
+    pub fn end_group(&mut self, rows: usize) -> bool {
+        self.rows += rows;
+        self.groups += 1;
+        self.started = true;
+        let fixed = self.rows * self.fields.len() * size_of::<u64>();
+        let variable: usize = self
+            .fields
+            .iter()
+            .map(|field| field.builder.variable_bytes())
+            .sum();
+        self.borrows || self.rows >= MAX_ROWS || fixed + variable + self.piece_bytes >= MAX_BYTES
+    }
+
+    /// Whether what waits lies in memory that the user's function may write to: it has to be written before the next call.
+    pub fn borrows(&self) -> bool {
+        self.borrows
+    }
+
+    /// Whether groups wait to be written, be they without rows.
+    pub fn has_groups(&self) -> bool {
+        self.groups > 0
+    }
+
+    /// The declared schema with a column for each field.
+    pub fn flat_schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.declared.clone()))
+    }
+
+    /// Takes everything as one batch with a column for each field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub fn take_flat(&mut self) -> Result<RecordBatch, ArrowError> {
+        Ok(RecordBatch::from(self.take()?.column(0).as_struct()))
+    }
+
+    /// Takes everything as one batch with the single struct column `_0`, whose fields may be null.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the fields do not fit together, which is a bug.
+    pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for field in &mut self.fields {
+            field.finish_piece()?;
+            columns.push(match field.pieces.as_slice() {
+                [] => arrow_array::new_empty_array(field.held.data_type()),
+                [piece] => Arc::clone(piece),
+                pieces => {
+                    let bytes = pieces
+                        .iter()
+                        .map(|piece| piece.to_data().get_slice_memory_size().unwrap_or_default());
+                    memory::ensure(COLUMN, bytes.sum())
+                        .map_err(|error| ArrowError::MemoryError(error.to_string()))?;
+                    concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>())?
+                }
+            });
+            field.pieces.clear();
+        }
+        // PARITY: stock sends nulls in a field that is declared without them. Only the schema says
+        // what was declared.
+        let types: Fields = self
+            .fields
+            .iter()
+            .map(|field| Arc::clone(&field.held))
+            .collect();
+        let column = StructArray::try_new_with_length(types, columns, None, self.rows)?;
+        self.rows = 0;
+        self.groups = 0;
+        self.piece_bytes = 0;
+        self.borrows = false;
+        RecordBatch::try_from_iter_with_nullable([("_0", Arc::new(column) as ArrayRef, true)])
+    }
+
+    /// A batch that was [taken](Self::take), with the declared types, as the JVM sees it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if pyarrow refuses it.
+    pub fn to_pyarrow<'py>(
+        &self,
+        py: Python<'py>,
+        batch: &RecordBatch,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let schema = self.schema.to_pyarrow(py)?;
+        c_data::to_pyarrow(&StructArray::from(batch.clone()), &schema)
+    }
+}

@@ -1,0 +1,316 @@
+//! `MAP_ITER`: `mapInPandas`. Eval type 205.
+//!
+//! Stock's function calls the user's and converts the frames that this yields. The frames that the user's function gets
+//! are made here where all columns are native, and take the place of their batches.
+
+use std::sync::{Arc, Mutex};
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Fields, Schema};
+use bowstring_ipc::framing::{Framing, GroupReader};
+use bowstring_ipc::group::{Columns, Group};
+use pyo3::prelude::*;
+
+use crate::convert::conversions::Conversions;
+use crate::convert::input::blocks::StockColumn;
+use crate::convert::input::column::Column;
+use crate::convert::input::frame::{GroupFrames, Offsets};
+use crate::convert::input::group_columns::zoned;
+use crate::convert::input::numpy::Builder;
+use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::task::step::wire_error;
+use crate::words::Word;
+
+/// Makes the frames of one task.
+#[derive(Debug)]
+#[pyclass(frozen, module = "_bowstring")]
+pub struct MapFrames {
+    usual: Arc<Conversions>,
+    older: Older,
+    /// Called with a frame and how many rows it has, for what takes the place of the batch.
+    replace: Py<PyAny>,
+    /// For the columns of the first batch.
+    started: Mutex<Option<Started>>,
+}
+
+/// Stock's older way from Arrow to pandas: Spark 4.2 on, for frames with a column that it cannot convert in the newer one.
+#[derive(Debug)]
+enum Older {
+    /// There is but one way.
+    None,
+    /// It is not known well enough.
+    Unproven,
+    /// Its conversions, with its unit of timestamps.
+    Known(Arc<Conversions>),
+}
+
+#[derive(Debug)]
+enum Started {
+    /// There are columns that only stock converts.
+    Never,
+    Frames(Box<Way>),
+}
+
+/// How the frames of this task are made.
+#[derive(Debug)]
+struct Way {
+    conversions: Arc<Conversions>,
+    is_older: bool,
+    kinds: Vec<InputKind>,
+    frames: GroupFrames,
+    /// `frames.py`'s `masked`.
+    masked: Py<PyAny>,
+}
+
+/// A column of a frame.
+enum Made<'a, 'py> {
+    Native(Column<'a>, Dtype),
+    /// One of pandas' own arrays, which is ready.
+    Masked(StockColumn<'py>),
+}
+
+#[pymethods]
+impl MapFrames {
+    /// `older`: stock's conversions in its older way, and the unit of timestamps there, if there are two ways; the unit is
+    /// `None` if it is not known.
+    #[new]
+    fn new(
+        stock: &Bound<'_, PyAny>,
+        proven: &Bound<'_, PyAny>,
+        older: Option<(Bound<'_, PyAny>, Option<Word<Unit>>)>,
+        replace: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let older = match older {
+            None => Older::None,
+            Some((_, None)) => Older::Unproven,
+            Some((stock, Some(Word(unit)))) => {
+                let mut conversions = Conversions::new(&stock, proven)?;
+                conversions.traits.timestamp_unit = unit;
+                Older::Known(Arc::new(conversions))
+            }
+        };
+        Ok(Self {
+            usual: Arc::new(Conversions::new(stock, proven)?),
+            older,
+            replace,
+            started: Mutex::new(None),
+        })
+    }
+
+    /// What takes the place of a batch, from encapsulated messages. For the self-test.
+    fn of_messages<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &[u8],
+        batch: &[u8],
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let group =
+            Group::decode(schema, &[batch], Self::reader()).map_err(|error| wire_error(&error))?;
+        match &group.columns {
+            Columns::Decoded(batches) => match batches.as_slice() {
+                [batch] => self.of_batch(py, &group.schema.schema, batch),
+                _ => Ok(None),
+            },
+            Columns::Stock(_) | Columns::Malformed(_) => Ok(None),
+        }
+    }
+}
+
+impl MapFrames {
+    /// A reader that decodes all columns.
+    pub fn reader() -> GroupReader {
+        let only_column = Box::new(|_: &Schema| vec![0]);
+        GroupReader::new(Framing::BatchPerGroup, only_column)
+            .in_struct()
+            .text_as_bytes()
+    }
+
+    /// What takes the place of a batch with this schema, or `None` if stock has to convert it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python does.
+    pub fn of_batch<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &Schema,
+        batch: &RecordBatch,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let column = batch.columns().first();
+        let Some(column) = column.and_then(|column| column.as_struct_opt()) else {
+            return Ok(None);
+        };
+        // Without rows the columns of pandas 3 have no chunks; null rows would have to change the fields.
+        if column.is_empty() || column.null_count() > 0 || batch.num_columns() != 1 {
+            return Ok(None);
+        }
+        // Never waits: whoever has it may wait for the interpreter.
+        let Ok(mut started) = self.started.try_lock() else {
+            return Ok(None);
+        };
+        let way = match &mut *started {
+            Some(started) => started,
+            none => none.insert(self.start(py, schema)?),
+        };
+        let Started::Frames(way) = way else {
+            return Ok(None);
+        };
+        let (rows, fields) = (column.len(), [RecordBatch::from(column)]);
+        let (mut native, mut masked) = (Vec::new(), Vec::new());
+        for (index, kind) in way.kinds.iter().enumerate() {
+            let Some(made) = way.column(py, *kind, &fields, index)? else {
+                return Ok(None);
+            };
+            let (column, array) = match made {
+                Made::Native(column, dtype) => (Some((column, dtype)), None),
+                Made::Masked(array) => (None, Some(array)),
+            };
+            native.push(column);
+            masked.push(array);
+        }
+        let Some(frame) = way.frames.of_columns(py, rows, &native, &masked)? else {
+            return Ok(None);
+        };
+        self.replace.bind(py).call1((frame, rows)).map(Some)
+    }
+
+    /// Looks at the schema, once a task.
+    fn start(&self, py: Python<'_>, schema: &Schema) -> PyResult<Started> {
+        let Some(fields) = fields(schema) else {
+            return Ok(Started::Never);
+        };
+        let kinds = self.usual.kinds(&Schema::new(fields.clone()));
+        let Some(kinds) = kinds.into_iter().collect::<Option<Vec<_>>>() else {
+            return Ok(Started::Never);
+        };
+        let needs_older = kinds.iter().any(|kind| is_for_the_older_way(*kind));
+        let (conversions, is_older) = match &self.older {
+            Older::Known(older) if needs_older => (older, true),
+            Older::Unproven if needs_older => return Ok(Started::Never),
+            Older::None | Older::Known(_) | Older::Unproven => (&self.usual, false),
+        };
+        let is_text = |kind: &InputKind| matches!(kind, InputKind::String | InputKind::LargeString);
+        if kinds.iter().any(is_text) {
+            conversions.stock.bind(py).call_method0("meet_text")?;
+        }
+        let labels: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+        let offsets = Offsets {
+            keys: Vec::new(),
+            values: (0..labels.len()).collect(),
+            with_key: false,
+        };
+        let mut frames = GroupFrames::labelled(conversions, &offsets, &labels, py)?;
+        if is_older {
+            frames = frames.with_own_timestamps();
+        }
+        Ok(Started::Frames(Box::new(Way {
+            conversions: Arc::clone(conversions),
+            is_older,
+            kinds,
+            frames,
+            masked: (py.import("_bowstring_frames")?.getattr("masked")?).unbind(),
+        })))
+    }
+}
+
+impl Way {
+    /// A column, or `None` if stock has to convert it.
+    fn column<'a, 'py>(
+        &self,
+        py: Python<'py>,
+        kind: InputKind,
+        fields: &'a [RecordBatch],
+        index: usize,
+    ) -> PyResult<Option<Made<'a, 'py>>> {
+        let column = Column::new(kind, fields, index);
+        let Some(column) = zoned(py, &self.conversions, kind, column)? else {
+            return Ok(None);
+        };
+        let Some(dtype) = column.dtype(&self.conversions.traits) else {
+            return Ok(None);
+        };
+        if self.is_older {
+            let is_float = matches!(kind, InputKind::Float | InputKind::Double);
+            if dtype == Dtype::Float64 && !is_float {
+                return Ok(self.masked(py, &column)?.map(Made::Masked));
+            }
+            return Ok(self
+                .dtype_in_the_older_way(kind, &column, dtype)
+                .map(|dtype| Made::Native(column, dtype)));
+        }
+        Ok(Some(Made::Native(column, dtype)))
+    }
+
+    /// Integers with a null, which are one of pandas' own arrays in the older way.
+    fn masked<'py>(
+        &self,
+        py: Python<'py>,
+        column: &Column<'_>,
+    ) -> PyResult<Option<StockColumn<'py>>> {
+        let builder = Builder {
+            py,
+            decimal: self.conversions.names.decimal.bind(py),
+            traits: &self.conversions.traits,
+            rows: column.rows(),
+        };
+        let Some(parts) = builder.masked(column)? else {
+            return Ok(None);
+        };
+        let masked = self.masked.bind(py).call1(parts)?;
+        let (values, dtype): (Bound<'py, PyAny>, String) = masked.extract()?;
+        Ok(Some(StockColumn {
+            series: py.None().into_bound(py),
+            values,
+            dtype,
+        }))
+    }
+
+    /// The dtype in stock's older way of a column that has `dtype` in the newer one, or `None` if it is not known.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other kinds have one dtype in both ways, which the self-test compares"
+    )]
+    fn dtype_in_the_older_way(
+        &self,
+        kind: InputKind,
+        column: &Column<'_>,
+        dtype: Dtype,
+    ) -> Option<Dtype> {
+        let traits = &self.conversions.traits;
+        match kind {
+            InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
+                // Whatever the unit, it goes through nanoseconds.
+                let mut nanoseconds = traits.clone();
+                nanoseconds.timestamp_unit = Unit::Nano;
+                column.dtype(&nanoseconds).and(Some(dtype))
+            }
+            // In nanoseconds it is the same.
+            InputKind::TimestampNtz => Some(Dtype::Datetime(traits.timestamp_unit)),
+            InputKind::Null => None,
+            _ => Some(dtype),
+        }
+    }
+}
+
+/// The fields of the only column, if there are any.
+fn fields(schema: &Schema) -> Option<&Fields> {
+    let column = schema.fields().first()?;
+    if let DataType::Struct(fields) = column.data_type()
+        && !fields.is_empty()
+    {
+        return Some(fields);
+    }
+    None
+}
+
+/// Whether a column of this kind has stock convert a whole frame in its older way.
+///
+/// Source: `ArrowArrayToPandasConversion._prefer_convert_numpy`, Spark 4.2.1 and 4.3.0.
+fn is_for_the_older_way(kind: InputKind) -> bool {
+    let is_flat = matches!(
+        kind,
+        InputKind::String | InputKind::LargeString | InputKind::Decimal(_) | InputKind::Interval
+    );
+    is_flat || kind.is_nested()
+}

@@ -1,0 +1,5 @@
+//! Kinds without groups: batches in, batches out.
+
+pub mod batches;
+pub mod frames;
+pub mod struct_stream;

@@ -1,0 +1,15 @@
+//! Everything of bowstring that needs CPython: the zygote, the workers that are forked from it, and what they do.
+//!
+//! Direction of knowledge: [`kinds`] → [`task`] → [`convert`] → [`bowstring_ipc`]. Only [`spark`] knows Spark's
+//! versions, and [`zygote`] and [`connection`] know nothing of pandas.
+
+pub mod connection;
+pub mod convert;
+mod errors;
+pub mod kinds;
+pub mod spark;
+pub mod task;
+mod words;
+pub mod zygote;
+
+pub use zygote::{run as run_zygote, run_worker};

@@ -1,0 +1,61 @@
+//! What a task brings along, and whether that shadows what was imported in advance: `sent_along.py`.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// The Python module, loaded once: it remembers what stock's worker would have imported.
+pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = MODULE.get_or_try_init(py, || {
+        crate::spark::load(py, "sent_along", include_str!("sent_along.py")).map(Bound::unbind)
+    })?;
+    Ok(module.bind(py).clone())
+}
+
+/// Hooks into the worker module, which has just been imported, and remembers what else is there by now.
+///
+/// # Errors
+///
+/// When this PySpark has no place for the hook.
+pub fn watch(worker: &Bound<'_, PyModule>) -> PyResult<()> {
+    module(worker.py())?
+        .call_method1("watch", (worker,))
+        .map(drop)
+}
+
+/// Whether [`watch`] has found its place. Nothing is to be imported in advance without.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn is_watching(py: Python<'_>) -> PyResult<bool> {
+    module(py)?.getattr("watching")?.extract()
+}
+
+/// Says that a module has been imported in advance.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn imported(py: Python<'_>, name: &str) -> PyResult<()> {
+    module(py)?.call_method1("imported", (name,)).map(drop)
+}
+
+/// Says that the self-test has run after all imports in advance.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn tested(py: Python<'_>) -> PyResult<()> {
+    module(py)?.call_method0("tested").map(drop)
+}
+
+/// Lets this worker look at the files of each task, and call `start.start_over(name, path)` if one shadows a module
+/// that stock's worker would not have by then; otherwise `start.forget()`.
+///
+/// # Errors
+///
+/// Fails only if Python itself does.
+pub fn arm(start: &Bound<'_, PyAny>) -> PyResult<()> {
+    module(start.py())?.call_method1("arm", (start,)).map(drop)
+}

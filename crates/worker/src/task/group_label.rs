@@ -1,0 +1,95 @@
+//! An error → the same error with a line that names the group it was raised for.
+
+use std::sync::OnceLock;
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::ToPyArrow;
+use bowstring_ipc::group::{Columns, Group};
+use bowstring_link::ErrorNotes;
+use pyo3::prelude::*;
+
+/// A group up to this size is kept while the user's function runs; of a larger one only the key is,
+/// which has to be decoded and copied for it.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// Enough of a group to name it after its memory is gone.
+#[derive(Debug)]
+pub enum Reminder {
+    /// A small group as it is, so that a good group costs nothing.
+    Group(Group),
+    /// Of a large one, the first row of the key columns, if they can be decoded.
+    Key(Option<RecordBatch>),
+    /// The user wants no notes, or nobody can tell what the group is.
+    Unwanted,
+}
+
+impl Reminder {
+    /// Takes what is needed of a group whose key are the columns `keys`, and drops the rest.
+    pub fn of(group: Group, keys: &[usize]) -> Self {
+        if !wanted() || matches!(group.columns, Columns::Malformed(_)) {
+            Self::Unwanted
+        } else if group.bytes() <= KEPT_BYTES {
+            Self::Group(group)
+        } else {
+            Self::Key(group.first_row(keys).ok())
+        }
+    }
+
+    /// The same for a cogroup, of the side that has rows, and the columns of its key.
+    pub fn of_sides<'k>(
+        left: (Group, &'k [usize]),
+        right: (Group, &'k [usize]),
+    ) -> (Self, &'k [usize]) {
+        let (group, keys) = if left.0.rows > 0 { left } else { right };
+        (Self::of(group, keys), keys)
+    }
+
+    /// Adds the note with the number of rows, of each side where there are two. `error` is the same
+    /// otherwise, and as it was if the note cannot be added.
+    pub fn annotate(&self, py: Python<'_>, keys: &[usize], rows: &[usize], error: PyErr) -> PyErr {
+        self.annotate_part(py, keys, rows, true, error)
+    }
+
+    /// The same for a group of which it may not be known yet how many rows it has in `all`.
+    pub fn annotate_part(
+        &self,
+        py: Python<'_>,
+        keys: &[usize],
+        rows: &[usize],
+        all: bool,
+        error: PyErr,
+    ) -> PyErr {
+        let decoded;
+        let row = match self {
+            Self::Group(group) => {
+                decoded = group.first_row(keys).ok();
+                decoded.as_ref()
+            }
+            Self::Key(row) => row.as_ref(),
+            Self::Unwanted => return error,
+        };
+        if let Err(reason) = add(py, &error, row, rows, all) {
+            tracing::debug!(%reason, "an error has no note about its group");
+        }
+        error
+    }
+}
+
+fn add(
+    py: Python<'_>,
+    error: &PyErr,
+    row: Option<&RecordBatch>,
+    rows: &[usize],
+    all: bool,
+) -> PyResult<()> {
+    let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
+    py.import("_bowstring_notes")?
+        .call_method1("add", (error.value(py), key, rows, all))
+        .map(drop)
+}
+
+/// Asked once a worker, so that user code cannot change it.
+fn wanted() -> bool {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    *WANTED.get_or_init(|| ErrorNotes::from_environment().unwrap_or_default() == ErrorNotes::On)
+}

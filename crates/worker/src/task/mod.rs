@@ -1,0 +1,9 @@
+//! What a native task does beside its kind: the loop over groups, verification, errors and what they say of a group.
+
+pub mod column_udf;
+pub mod group_label;
+pub mod incoming;
+pub mod results;
+pub mod step;
+pub mod table_output;
+pub mod verifier;

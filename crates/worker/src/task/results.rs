@@ -1,0 +1,192 @@
+//! What the user's function returned → the output of the task.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::convert::conversions::Conversions;
+use crate::convert::output::batch::Output;
+use crate::convert::output::values::elements;
+use crate::task::verifier::{self, Verifier};
+
+/// Takes the results of one task apart.
+#[expect(
+    missing_debug_implementations,
+    reason = "the token of the interpreter has none"
+)]
+pub struct Results<'a, 'py> {
+    py: Python<'py>,
+    conversions: &'a Conversions,
+    /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
+    frames: Bound<'py, PyAny>,
+    /// The last result's labels, and where the fields are among them.
+    matched: Option<(Labels<'py>, Vec<usize>)>,
+    /// The first result had another schema than stock usually makes, so stock refuses every later
+    /// result with the usual one and has to look at all of them.
+    odd_schema: bool,
+}
+
+impl<'a, 'py> Results<'a, 'py> {
+    /// Before the first group.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if pandas does.
+    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
+        let labels: Vec<String> = conversions
+            .fields
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let frames = conversions.frames(py, &labels)?;
+        Ok(Self {
+            py,
+            conversions,
+            frames,
+            matched: None,
+            odd_schema: false,
+        })
+    }
+
+    /// Appends a result to `output` and returns its number of rows; a verifier looks at what is appended.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises for a result that is not as declared, and a difference that was found.
+    pub fn take_apart(
+        &mut self,
+        result: &Bound<'py, PyAny>,
+        output: &mut Output,
+        verifier: Option<&Verifier<'py>>,
+    ) -> PyResult<usize> {
+        if self.odd_schema || !result.get_type().is(&self.conversions.data_frame) {
+            return self.take_whole(result, output);
+        }
+        let Some(positions) = self.positions(result)? else {
+            return self.take_whole(result, output);
+        };
+        let parts = self
+            .frames
+            .call_method1("take_apart", (result, &positions))?;
+        if parts.is_none() {
+            return self.take_whole(result, output);
+        }
+        let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
+        let Some(verifier) = verifier else {
+            if !self.append(result, &arrays, &positions, output, |_| ())? {
+                return self.take_whole(result, output);
+            }
+            return Ok(rows);
+        };
+        let (mut alone, mut native) = (self.conversions.output(), Vec::new());
+        let usual = self.append(result, &arrays, &positions, &mut alone, |index| {
+            native.push(index);
+        })?;
+        if !usual {
+            return self.take_whole(result, output);
+        }
+        alone.end_group(rows);
+        let batch = alone
+            .take()
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        verifier.output(&verifier::Output {
+            result,
+            positions: &positions,
+            native: &native,
+            batch: &alone.to_pyarrow(self.py, &batch)?,
+        })?;
+        output.append_batch(&batch)?;
+        Ok(rows)
+    }
+
+    /// Appends the columns of a result, natively where that can be; `native` hears of those fields.
+    /// `false` if stock makes a column of another type than the declared one.
+    fn append(
+        &self,
+        result: &Bound<'py, PyAny>,
+        arrays: &[Bound<'py, PyAny>],
+        positions: &[usize],
+        output: &mut Output,
+        mut native: impl FnMut(usize),
+    ) -> PyResult<bool> {
+        for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
+            if output.append(index, array, &self.conversions.names)? {
+                native(index);
+            } else {
+                let array = self
+                    .stock()
+                    .call_method1("field", (result, position, index))?;
+                if !output.append_stock(index, &array)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn stock(&self) -> &'a Bound<'py, PyAny> {
+        self.conversions.stock.bind(self.py)
+    }
+
+    /// Has stock check and convert a whole result.
+    fn take_whole(&mut self, result: &Bound<'py, PyAny>, output: &mut Output) -> PyResult<usize> {
+        let whole = self
+            .stock()
+            .call_method1("whole", (result, output.started()))?;
+        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        self.odd_schema = odd_schema;
+        output.take_over(&column, odd_schema)
+    }
+
+    /// Positions of the declared fields in a result, or `None` if stock has to judge its labels.
+    fn positions(&mut self, result: &Bound<'py, PyAny>) -> PyResult<Option<Vec<usize>>> {
+        let columns = result.getattr("columns")?;
+        let labels = Labels::of(&columns)?;
+        if let Some((last, positions)) = &self.matched
+            && labels.are(last)
+        {
+            return Ok(Some(positions.clone()));
+        }
+        let positions: Option<Vec<usize>> =
+            self.frames.call_method1("match", (&columns,))?.extract()?;
+        if let Some(positions) = &positions {
+            self.matched = Some((labels, positions.clone()));
+        }
+        Ok(positions)
+    }
+}
+
+/// The labels of a result, to compare with those of the next one.
+struct Labels<'py> {
+    class: Bound<'py, PyType>,
+    /// Views of one Index share it.
+    token: Option<Bound<'py, PyAny>>,
+    /// The labels themselves where the Index is made of objects, which users overwrite.
+    objects: Option<Vec<Bound<'py, PyAny>>>,
+}
+
+impl<'py> Labels<'py> {
+    fn of(columns: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            class: columns.get_type(),
+            token: columns.getattr_opt("_id")?,
+            objects: columns.getattr_opt("_data")?.as_ref().and_then(elements),
+        })
+    }
+
+    /// Whether both are known to be the same.
+    fn are(&self, last: &Self) -> bool {
+        let same = match (&self.objects, &last.objects) {
+            (Some(objects), Some(last)) => {
+                objects.len() == last.len()
+                    && objects.iter().zip(last).all(|(label, last)| label.is(last))
+            }
+            (None, None) => match (&self.token, &last.token) {
+                (Some(token), Some(last)) => token.is(last),
+                _ => false,
+            },
+            _ => false,
+        };
+        same && self.class.is(&last.class)
+    }
+}

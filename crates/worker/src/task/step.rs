@@ -1,0 +1,290 @@
+//! The data section of one task: groups in, record batches out, and the threads between.
+
+use std::fs::File;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, SchemaRef};
+use bowstring_ipc::framing::GroupReader;
+use bowstring_ipc::group::Group;
+use bowstring_ipc::{Fault, WireError};
+use bowstring_link::variables;
+use bowstring_socket::read_ahead::Next;
+use bowstring_socket::write_behind::WriteBehind;
+use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyMemoryError, PyRuntimeError};
+use pyo3::prelude::*;
+
+use crate::connection::files::{InputFile, OutputFile};
+use crate::convert::output::batch::Output;
+use crate::errors;
+use crate::task::incoming::Arrivals;
+
+/// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
+/// serialise some hundred small groups, short enough for nobody to notice.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What a kind does with what arrives: a group, or both sides of a key.
+pub trait Step<Input = Group> {
+    /// Whether the JVM takes one row of each batch.
+    fn one_row_each(&self) -> bool {
+        false
+    }
+
+    /// Calls the user's functions. Returns whether there is enough for a batch.
+    ///
+    /// # Errors
+    ///
+    /// Those of the functions, and of conversions.
+    fn group(&mut self, input: Input, answer: &mut Answer) -> PyResult<bool>;
+
+    /// Whether anything waits to be written.
+    fn waits(&self) -> bool;
+
+    /// Writes what waits, if anything does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()>;
+
+    /// After the last group.
+    ///
+    /// # Errors
+    ///
+    /// What has to come to an end with the groups has not.
+    fn end(&mut self) -> PyResult<()> {
+        Ok(())
+    }
+}
+
+/// A step for both sides of a key, which arrive as groups that take turns.
+#[derive(Debug)]
+pub struct Pairs<S> {
+    step: S,
+    left: Option<Group>,
+}
+
+impl<S> Pairs<S> {
+    /// Before the first key.
+    pub fn of(step: S) -> Self {
+        Self { step, left: None }
+    }
+}
+
+impl<S: Step<(Group, Group)>> Step for Pairs<S> {
+    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+        if let Some(left) = self.left.take() {
+            return self.step.group((left, group), answer);
+        }
+        self.left = Some(group);
+        Ok(false)
+    }
+
+    fn waits(&self) -> bool {
+        self.step.waits()
+    }
+
+    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+        self.step.write(py, answer)
+    }
+
+    fn end(&mut self) -> PyResult<()> {
+        match self.left {
+            None => Ok(()),
+            Some(_) => Err(PyRuntimeError::new_err(
+                "bowstring: a cogroup has only one side, this is a bug",
+            )),
+        }
+    }
+}
+
+/// The answer of a task; its thread is started with the first batch.
+#[derive(Debug)]
+pub struct Answer {
+    /// What is answered, for functions that ask for more themselves.
+    pub arrivals: Arrivals,
+    socket: File,
+    writer: Option<WriteBehind>,
+    rows_each: usize,
+}
+
+impl Answer {
+    /// Queues a batch. All batches of a task have this schema, which may allow fewer nulls.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket does, most often because the JVM has closed it.
+    pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
+        self.send(py, schema, batch, false)
+    }
+
+    /// `borrows`: the batch lies in memory of the user's function, which must not be called before it is written.
+    fn send(
+        &mut self,
+        py: Python<'_>,
+        schema: SchemaRef,
+        batch: RecordBatch,
+        borrows: bool,
+    ) -> PyResult<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let socket = self.socket.try_clone()?;
+                let started = WriteBehind::start(socket, schema, self.rows_each);
+                none.insert(started.map_err(errors::from_io)?)
+            }
+        };
+        let written = py.detach(|| {
+            if borrows {
+                writer.write_now(batch)
+            } else {
+                writer.write(batch)
+            }
+        });
+        written.map_err(errors::from_io)
+    }
+
+    /// Queues the rows that `output` has, if any, each of them a struct.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_structs(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
+        if !output.has_groups() {
+            return Ok(());
+        }
+        let borrows = output.borrows();
+        let batch = output.take().map_err(|error| internal(&error))?;
+        self.send(py, output.schema(), batch, borrows)
+    }
+
+    /// The same with a column for each field.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_columns(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
+        if !output.has_groups() {
+            return Ok(());
+        }
+        let borrows = output.borrows();
+        let batch = output.take_flat().map_err(|error| internal(&error))?;
+        self.send(py, output.flat_schema(), batch, borrows)
+    }
+}
+
+/// Takes every group of the data section behind `infile` through `step`.
+///
+/// # Errors
+///
+/// Those of `step`, of the socket, and of a stream that is out of step.
+pub fn run(
+    py: Python<'_>,
+    infile: &InputFile,
+    outfile: &OutputFile,
+    reader: GroupReader,
+    step: &mut impl Step,
+) -> PyResult<()> {
+    let rows_each = if step.one_row_each() { 1 } else { usize::MAX };
+    converse(py, infile, outfile, reader, rows_each, |answer| {
+        take_all(py, step, answer)
+    })
+}
+
+/// Has `take_all` take everything of the data section behind `infile`.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn converse(
+    py: Python<'_>,
+    infile: &InputFile,
+    outfile: &OutputFile,
+    reader: GroupReader,
+    rows_each: usize,
+    take_all: impl FnOnce(&mut Answer) -> PyResult<()>,
+) -> PyResult<()> {
+    let shared = &infile.input;
+    let socket = outfile.direct(py)?;
+    let Some(input) = shared.take() else {
+        return Err(PyRuntimeError::new_err(
+            "bowstring: the connection's input is in use",
+        ));
+    };
+    let arrivals = Arrivals::start(input, reader, variables::read_ahead_bytes());
+    let arrivals = arrivals.map_err(errors::from_io)?;
+    let mut answer = Answer {
+        arrivals: arrivals.clone(),
+        socket,
+        writer: None,
+        rows_each,
+    };
+    let outcome = errors::guarded(|| take_all(&mut answer));
+    // The stream is ended even after an error, so that the JVM can read what follows it.
+    let finished = answer
+        .writer
+        .map_or(Ok(()), |mut writer| py.detach(|| writer.finish()));
+    if let Err(error) = outcome {
+        arrivals.abandon(py);
+        return Err(error);
+    }
+    let input = arrivals.finish(py);
+    input.map(|input| shared.put_back(input)).ok_or_else(|| {
+        PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
+    })?;
+    finished.map_err(errors::from_io)
+}
+
+fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResult<()> {
+    loop {
+        // What is finished is not kept while nothing arrives.
+        let patience = step.waits().then_some(PATIENCE);
+        match answer.arrivals.next(py, patience) {
+            Next::Group(group) => {
+                if step.group(group, answer)? {
+                    step.write(py, answer)?;
+                }
+            }
+            Next::Waiting => step.write(py, answer)?,
+            Next::End => {
+                step.end()?;
+                return step.write(py, answer);
+            }
+            Next::Failed(error) => return Err(wire_error(&error)),
+        }
+    }
+}
+
+/// The class that says whose fault it is; the JVM reads the text.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "all others are bytes that are not the protocol"
+)]
+pub fn wire_error(error: &WireError) -> PyErr {
+    let text = format!("bowstring {}: {error}", env!("CARGO_PKG_VERSION"));
+    match error {
+        WireError::OutOfMemory(_) | WireError::GroupOutOfMemory { .. } => {
+            PyMemoryError::new_err(text)
+        }
+        WireError::Truncated { .. } => PyEOFError::new_err(text),
+        WireError::Io { .. } => PyBrokenPipeError::new_err(text),
+        _ => PyRuntimeError::new_err(text),
+    }
+}
+
+/// A record batch that nobody may follow, though stock's reader has not noticed it.
+pub fn malformed(fault: &Fault) -> PyErr {
+    PyRuntimeError::new_err(format!("bowstring {}: {fault}", env!("CARGO_PKG_VERSION")))
+}
+
+/// A record batch that cannot be built.
+pub fn internal(error: &(dyn std::error::Error + 'static)) -> PyErr {
+    if let Some(ArrowError::MemoryError(text)) = error.downcast_ref() {
+        let text = format!("bowstring {}: {text}", env!("CARGO_PKG_VERSION"));
+        return PyMemoryError::new_err(text);
+    }
+    PyRuntimeError::new_err(format!(
+        "bowstring {}: build record batch: {error}. This is a bug in bowstring.",
+        env!("CARGO_PKG_VERSION")
+    ))
+}
