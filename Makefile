@@ -50,7 +50,7 @@ matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/com
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) integration/parity/matrix.py $(MATRIX)
 
-self-test: ## what the self-test finds in every environment, the oldest too; writes src/seam/record.json
+self-test: ## what the self-test finds in every environment, the oldest too; writes python/bowstring/_spark/proof/record.json
 	$(ENVIRONMENTS) matrix
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) integration/record_self_test.py

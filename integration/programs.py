@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -195,10 +196,9 @@ def declines(spark: SparkSession) -> dict[str, Any]:
     """What becomes of a kind that raises an exception, and of one that raises something else."""
 
     def attempts(pdf: pd.DataFrame) -> pd.DataFrame:
-        import sys
         from types import SimpleNamespace
 
-        install = sys.modules["_bowstring_install"]
+        install = import_module("_bowstring._spark.hook")
         native, _, _ = install.INSTALLED
 
         def kind_that_fails(seen: Any) -> Any:

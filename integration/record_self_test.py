@@ -1,4 +1,4 @@
-"""The record of what the self-test finds, one line for each environment: `src/seam/record.json`.
+"""The record of what the self-test finds, one line for each environment: `python/bowstring/_spark/proof/record.json`.
 
 `python3 integration/record_self_test.py` writes it anew for the environments that are made; lines of others stay. `make
 self-test` makes them all before.
@@ -15,7 +15,7 @@ from typing import Any
 from environments import ENVIRONMENTS, Environment, build_bowstring
 
 HERE = Path(__file__).resolve().parent
-RECORD = HERE.parent / "src" / "seam" / "record.json"
+RECORD = HERE.parent / "python" / "bowstring" / "_spark" / "proof" / "record.json"
 PROGRAM = HERE / "parity" / "findings.py"
 
 

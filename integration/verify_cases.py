@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ from task_bytes import (
 
 def load_exact() -> Any:
     """`exact.py` as a module."""
-    spec = importlib.util.spec_from_file_location("exact", HERE.parent / "src" / "seam" / "exact.py")
+    spec = importlib.util.spec_from_file_location(
+        "exact", HERE.parent / "python" / "bowstring" / "_spark" / "proof" / "exact.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -246,7 +249,7 @@ def compare_pairs() -> dict[str, Any]:
 
 def spoil_frames(pdf: pd.DataFrame) -> pd.DataFrame:
     """From the second group on, one value of the frame is another."""
-    frames = sys.modules["_bowstring_frames"].Frames
+    frames = import_module("_bowstring._worker.frames").Frames
     frame = frames.frame
 
     def spoilt(self, layout, arrays, *rest):
@@ -267,7 +270,7 @@ def spoil_frames_of_iterator(frames: Iterator[pd.DataFrame]) -> Iterator[pd.Data
 
 def spoil_series(values: pd.Series) -> float:
     """From the second group on, one value of the Series is another."""
-    module = sys.modules["_bowstring_frames"]
+    module = import_module("_bowstring._worker.frames")
     series = module.series
 
     def spoilt(layout, arrays, rows):
@@ -293,7 +296,7 @@ def spoil_series_of_iterator(batches: Iterator[pd.Series]) -> float:
 
 def spoil_scalars(values: pd.Series) -> float:
     """Of this group on, stock makes another value of the result."""
-    stock = sys.modules["_bowstring_stock"]
+    stock = import_module("_bowstring._spark.stock.conversion")
     for name in ("SerializerStock", "ConversionStock"):
         getattr(stock, name).result_column = lambda self, column, index: pa.array([8.0])
     return float(values.iloc[0])
@@ -301,7 +304,7 @@ def spoil_scalars(values: pd.Series) -> float:
 
 def spoil_column(values: pd.Series) -> pd.Series:
     """Of this batch on, stock makes other values of the result."""
-    stock = sys.modules["_bowstring_stock"].Stock
+    stock = import_module("_bowstring._spark.stock.conversion").Stock
     whole_batch = stock.whole_batch
 
     def spoilt(self, batch, started):
@@ -313,7 +316,7 @@ def spoil_column(values: pd.Series) -> pd.Series:
 
 def spoil_comparison(name: str) -> None:
     """From now on, a comparison finds a difference."""
-    setattr(sys.modules["_bowstring_verify"], name, lambda ours, stocks: ("row 7", "this", "that"))
+    setattr(import_module("_bowstring._spark.proof.verify"), name, lambda ours, stocks: ("row 7", "this", "that"))
 
 
 def spoil_values(value: float) -> float:
@@ -358,7 +361,7 @@ def spoil_batch_results(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Record
 
 def spoil_arrays(values: pa.Array) -> float:
     """From the second group on, stock reads another value."""
-    reader = sys.modules["_bowstring_stock_arrow"].Reader
+    reader = import_module("_bowstring._spark.stock.arrow").Reader
     read = reader.read
 
     def spoilt(self, schema, messages):
@@ -376,7 +379,7 @@ def spoil_arrays_of_iterator(arrays: Iterator[pa.Array]) -> float:
 
 def spoil_scalars_of_arrays(values: pa.Array) -> float:
     """Of this group on, stock makes another value of the result."""
-    stock = sys.modules["_bowstring_stock_arrow"].ArrayStock
+    stock = import_module("_bowstring._spark.stock.arrow").ArrayStock
     for adapter in (stock, *stock.__subclasses__()):
         adapter.batch = lambda self, arrays: pa.record_batch([pa.array([8.0] * len(arrays[0]))], self.plain.names)
     return 1.5
@@ -393,14 +396,14 @@ class SpoilRows:
 
 def spoil_keys(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
     """From the second group on, the key is another."""
-    frames = sys.modules["_bowstring_frames"].Frames
+    frames = import_module("_bowstring._worker.frames").Frames
     frames.scalar = staticmethod(lambda maker, values: "another")
     return pdf
 
 
 def spoil_results(pdf: pd.DataFrame) -> pd.DataFrame:
     """Of this group on, one value of the result is another."""
-    frames = sys.modules["_bowstring_frames"].Frames
+    frames = import_module("_bowstring._worker.frames").Frames
     take_apart = frames.take_apart
 
     def spoilt(frame, positions):
@@ -413,14 +416,14 @@ def spoil_results(pdf: pd.DataFrame) -> pd.DataFrame:
 
 def swap_results(pdf: pd.DataFrame) -> pd.DataFrame:
     """Of this group on, two columns of a result take each other's place."""
-    frames = sys.modules["_bowstring_frames"].Frames
+    frames = import_module("_bowstring._worker.frames").Frames
     frames.match = lambda self, columns: [0, 2, 1, 3]
     return pdf
 
 
 def spoil_stock(pdf: pd.DataFrame) -> pd.DataFrame:
     """From the second group on, stock raises for a column that the native path converts."""
-    stock = sys.modules["_bowstring_stock"]
+    stock = import_module("_bowstring._spark.stock.conversion")
 
     def fail(self, table, index):
         raise OverflowError("out of range")
@@ -432,7 +435,7 @@ def spoil_stock(pdf: pd.DataFrame) -> pd.DataFrame:
 
 def count_comparisons(pdf: pd.DataFrame) -> pd.DataFrame:
     """How many groups have been compared, this one included, where the first one's is not counted by itself."""
-    module = sys.modules.get("_bowstring_verify")
+    module = sys.modules.get("_bowstring._spark.proof.verify")
     if module is None:
         return pdf.assign(n=-1)
     if not hasattr(module, "counted"):

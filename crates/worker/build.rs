@@ -1,6 +1,12 @@
-//! Tells the worker which CPython it is compiled for, and lets its tests find that libpython.
+//! Tells the worker which CPython it is compiled for, lets its tests find that libpython, and lists the sources of our
+//! Python package.
 
-fn main() {
+use std::error::Error;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() -> Result<(), Box<dyn Error>> {
     pyo3_build_config::use_pyo3_cfgs();
     pyo3_build_config::add_libpython_rpath_link_args();
     let version = pyo3_build_config::get().version();
@@ -8,4 +14,46 @@ fn main() {
         "cargo:rustc-env=BOWSTRING_PYTHON_VERSION={}.{}",
         version.major, version.minor
     );
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../python/bowstring");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let mut files = Vec::new();
+    collect(&root, &mut files)?;
+    files.sort();
+    let mut list = String::from(
+        "/// Every module by its name below the package, and its text.\nconst SOURCES: &[(&str, &str)] = &[\n",
+    );
+    for file in files {
+        let below = file.strip_prefix(&root)?.with_extension("");
+        let name = below.to_str().ok_or("a file whose name is no text")?;
+        let name = name.replace('/', ".");
+        let name = name.strip_suffix("__init__").unwrap_or(&name);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let file = file.to_str().ok_or("a path that is no text")?;
+        writeln!(list, "    ({name:?}, include_str!({file:?})),")?;
+    }
+    list.push_str("];\n");
+    let finder = root.join("_finder.py");
+    let finder = finder.to_str().ok_or("a path that is no text")?;
+    writeln!(
+        list,
+        "/// What imports them.\nconst FINDER: &str = include_str!({finder:?});"
+    )?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("sources.rs"), list)?;
+    Ok(())
+}
+
+/// The Python files below `folder`, but for those that only start our processes.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={}", folder.display());
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "py")
+            && path.file_name().is_some_and(|name| name != "_finder.py")
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 """Counts what share of columns went the native way, by listening to calls of stock's functions in bowstring's workers.
 
-The adapters of `src/seam/stock.py` are asked for whatever is not native, and `src/frame/frames.py` builds every frame
-that is: each call leaves a line in a file.
+The adapters of `_spark/stock/conversion.py` are asked for whatever is not native, and `_worker/frames.py` builds every
+frame that is: each call leaves a line in a file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,13 @@ def listen(path: str) -> None:
     import os
     import sys
 
-    if "_bowstring_stock" not in sys.modules:
+    if "_bowstring._spark.stock.conversion" not in sys.modules:
         # No native path with these versions, so there is nothing to hear.
         return
-    frames, stock = sys.modules["_bowstring_frames"].Frames, sys.modules["_bowstring_stock"]
+    frames, stock = (
+        import_module("_bowstring._worker.frames").Frames,
+        import_module("_bowstring._spark.stock.conversion"),
+    )
     file = os.open(path, os.O_WRONLY | os.O_APPEND)
     # The result of the task that runs this.
     unwanted = ["result"]

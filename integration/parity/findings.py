@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 from in_worker import run_in_worker
 
@@ -14,9 +15,12 @@ def answer() -> str:
     """Runs in the worker."""
     import json
 
-    install, proven = sys.modules["_bowstring_install"], sys.modules["_bowstring_proven"]
+    install, proven = import_module("_bowstring._spark.hook"), import_module("_bowstring._spark.proof.record")
     native, line, used = install.INSTALLED
-    kinds, stock_classes = sys.modules["_bowstring_kinds"], sys.modules["_bowstring_stock"]
+    kinds, stock_classes = (
+        import_module("_bowstring._spark.kinds.grouped_map"),
+        import_module("_bowstring._spark.stock.conversion"),
+    )
     found = install.self_test().run(native, line, stock_classes, kinds.GroupedMap)
     facts = {"found": json.loads(proven.to_text(found)), "used": json.loads(proven.to_text(used))}
     return json.dumps({"combination": proven.combination(), **facts})

@@ -30,7 +30,7 @@ def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 90
         import pandas as pd
 
         # Where nothing is on record for what is installed, the first tasks are stock's.
-        is_native = getattr(sys.modules.get("_bowstring_install"), "INSTALLED", None) is not None
+        is_native = getattr(sys.modules.get("_bowstring._spark.hook"), "INSTALLED", None) is not None
         return pd.DataFrame({"s": [answer() if is_native else None]})
 
     function.__module__ = "__main__"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 from in_worker import run_in_worker
@@ -84,8 +85,11 @@ def compare() -> dict[str, Any]:
     from pyspark.sql.types import IntegerType, StructField, StructType
 
     warnings.simplefilter("ignore")
-    install, stock_classes = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
-    make_stock = sys.modules["_bowstring_install"].self_test().make_stock
+    install, stock_classes = (
+        import_module("_bowstring._spark.hook"),
+        import_module("_bowstring._spark.stock.conversion"),
+    )
+    make_stock = import_module("_bowstring._spark.hook").self_test().make_stock
     native, line, proven = install.INSTALLED
     return_type = StructType([StructField("c", IntegerType())])
     tried, impossible, converted, differences = 0, set(), set(), []
@@ -138,7 +142,7 @@ def compare() -> dict[str, Any]:
         adapters[0].column = lambda *args: asked.append(args) or column(*args)
         if name == "timestamp_named":
             # Else making the table would count.
-            sys.modules["_bowstring_zones"].input_table(adapters[1])
+            import_module("_bowstring._spark.proof.zones").input_table(adapters[1])
         task = native.GroupedMap(install.kinds.GroupedMap(adapters[0], None, [3, 0, 0, 1], False), line.framing, proven)
         ours = facts(outcome(lambda: task.frame(schema, messages)))
         # As the bytes are read, so that no buffer is larger than its values.

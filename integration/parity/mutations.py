@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ def case(name: str) -> Case:
 
 def switch_on(name: str) -> None:
     """Runs in a worker."""
-    import sys
 
-    frames = sys.modules["_bowstring_frames"].Frames
+    frames = import_module("_bowstring._worker.frames").Frames
     original_frame, original_take_apart = frames.frame, frames.take_apart
     before, after, result = (table.get(name) for table in (INPUTS, FRAMES, RESULTS))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,8 @@ def compare(cases: list[tuple[str, str]], only: tuple[str, ...]) -> dict[str, An
     from pyspark.sql.types import StructField, StructType
 
     warnings.simplefilter("ignore")
-    install, stock = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
-    make_stock = sys.modules["_bowstring_install"].self_test().make_stock
+    install, stock = import_module("_bowstring._spark.hook"), import_module("_bowstring._spark.stock.conversion")
+    make_stock = import_module("_bowstring._spark.hook").self_test().make_stock
     native, line, proven = install.INSTALLED
     known, tried, impossible, differences, converted = names(), 0, set(), [], set()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
@@ -84,7 +85,7 @@ def unproven_if_refused(native: Any) -> list[str]:
         return make(values, *arguments)
 
     with mock.patch.object(pa, "array", refuse):
-        return sorted(sys.modules["_bowstring_stock_arrow"].unproven_scalars(native))
+        return sorted(import_module("_bowstring._spark.stock.arrow").unproven_scalars(native))
 
 
 def compare() -> dict[str, Any]:
@@ -93,7 +94,7 @@ def compare() -> dict[str, Any]:
 
     # NumPy's about its own scalars.
     warnings.simplefilter("ignore")
-    native, _, proven = sys.modules["_bowstring_install"].INSTALLED
+    native, _, proven = import_module("_bowstring._spark.hook").INSTALLED
     every = scalars()
     # Alone, and beside another, as the results of windows are.
     some = [scalar for scalar in every if not isinstance(scalar, pa.Scalar)][:40] + every[-40:]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 from in_worker import run_in_worker
@@ -38,9 +39,15 @@ def compare(zones: list[str]) -> dict[str, Any]:
     from pyspark.sql import types as T
 
     warnings.simplefilter("ignore")
-    install, stock_classes = sys.modules["_bowstring_install"], sys.modules["_bowstring_stock"]
-    columns = sys.modules["_bowstring_columns"]
-    make_stock, tables = sys.modules["_bowstring_install"].self_test().make_stock, sys.modules["_bowstring_zones"]
+    install, stock_classes = (
+        import_module("_bowstring._spark.hook"),
+        import_module("_bowstring._spark.stock.conversion"),
+    )
+    columns = import_module("_bowstring._spark.patches.converters")
+    make_stock, tables = (
+        import_module("_bowstring._spark.hook").self_test().make_stock,
+        import_module("_bowstring._spark.proof.zones"),
+    )
     native, line, proven = install.INSTALLED
     return_type = T.StructType([T.StructField("c", T.TimestampType())])
     second, day = 1_000_000, 86_400_000_000

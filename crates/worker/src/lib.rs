@@ -7,6 +7,8 @@ pub mod connection;
 pub mod convert;
 mod errors;
 pub mod kinds;
+mod native_module;
+mod package;
 pub mod spark;
 pub mod task;
 mod words;

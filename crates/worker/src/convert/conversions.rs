@@ -13,6 +13,7 @@ use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
 use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::convert::zone::Zone;
+use crate::package;
 use crate::task::step::internal;
 use crate::words::Word;
 
@@ -63,7 +64,7 @@ impl Conversions {
                 .map(|item| item?.extract())
                 .collect()
         };
-        let frames = py.import("_bowstring_frames")?;
+        let frames = package::import(py, "_worker.frames")?;
         let classes = frames.getattr("classes")?.call0()?;
         let class = |name: &str| classes.get_item(name);
         let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;

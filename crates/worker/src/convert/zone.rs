@@ -8,6 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::fixed_offset;
+use crate::package;
 
 /// Time zone of a session, which results without one are in.
 #[derive(Clone, Debug)]
@@ -77,9 +78,8 @@ impl NamedZone {
     }
 
     fn look_up(&self, py: Python<'_>, table: &str) -> PyResult<Option<Arc<Offsets>>> {
-        let found = py
-            .import("_bowstring_zones")?
-            .call_method1(table, (&self.stock,))?;
+        let found =
+            package::import(py, "_spark.proof.zones")?.call_method1(table, (&self.stock,))?;
         if found.is_none() {
             tracing::info!(
                 zone = self.name,

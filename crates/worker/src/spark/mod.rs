@@ -1,50 +1,25 @@
 //! Where bowstring meets the installed PySpark: the only room that knows Spark's versions.
 //!
-//! The Python files beside this one do the hooking, because what is hooked is Python:
-//! `lines.py` has one row per Spark line, `kinds.py` and its siblings one function per kind of
-//! UDF, `stock.py` and `stock_arrow.py` call PySpark's own conversions, `self_test.py` compares them
-//! with ours, `proven.py` knows what that found before, and `verify.py` compares on the user's data if that is
-//! asked for; `zones.py` observes their time zones. `sent_along.py` looks at the files of each task. They run under file names below PySpark's own folder, so that tracebacks which
-//! leave out PySpark's frames leave out these too.
+//! Most of this room is Python, because what is hooked is Python: `python/bowstring/_spark`. Here is what the
+//! zygote and the workers ask of it.
 
 pub mod sent_along;
 
-use std::ffi::CString;
 use std::io;
 
 use bowstring_link::Native;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyModule};
+use pyo3::types::PyModule;
 
 use self::board::Notice;
-use crate::convert::input::struct_frames::StructFrames;
-use crate::convert::input::task_columns::Columns;
-use crate::kinds::arrow_batched;
-use crate::kinds::grouped_agg::SeriesAgg;
-use crate::kinds::grouped_agg::iter::GroupedAggIter;
-use crate::kinds::grouped_agg_arrow::ArrayAgg;
-use crate::kinds::grouped_agg_arrow::calls;
-use crate::kinds::grouped_agg_arrow::iter::GroupedAggArrowIter;
-use crate::kinds::grouped_map::GroupedMap;
-use crate::kinds::grouped_map::cogrouped::CogroupedMap;
-use crate::kinds::grouped_map::iter::GroupedMapIter;
-use crate::kinds::grouped_map_arrow::GroupedMapArrow;
-use crate::kinds::grouped_map_arrow::cogrouped::CogroupedMapArrow;
-use crate::kinds::grouped_map_arrow::iter::GroupedMapArrowIter;
-use crate::kinds::map::batches::{Batches, StructBatch};
-use crate::kinds::map::frames::MapFrames;
-use crate::kinds::map::struct_stream::StructStream;
-use crate::kinds::scalar::ScalarPandas;
-use crate::kinds::scalar::iter::ScalarPandasIter;
-use crate::kinds::table_function::TableRows;
-use crate::task::verifier;
+use crate::package;
 
 mod board;
 
 /// What the self-test has found for the versions of the test environments: made and checked by
 /// `integration/self_test.py`.
-const RECORD: &str = include_str!("record.json");
+const RECORD: &str = include_str!("../../../../python/bowstring/_spark/proof/record.json");
 
 /// Hooks the native path into `pyspark.worker` if what the self-test would find is on record, or if the user
 /// wants proof and so waits for it. Otherwise [`install_lazily`] has to be in place, and stays.
@@ -75,12 +50,12 @@ pub fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
         return Ok(board::write(&Notice::Unasked)?);
     }
     let notice = if install(py, recorded(py)?) {
-        let module = py.import("_bowstring_install")?;
+        let module = package::import(py, "_spark.hook")?;
         if let Err(error) = module.call_method0("warm") {
             tracing::debug!("each worker warms up for itself: {error}");
         }
         let proven = module.getattr("INSTALLED")?;
-        let to_text = py.import("_bowstring_proven")?.getattr("to_text")?;
+        let to_text = load_proven(py)?.getattr("to_text")?;
         Notice::Findings(to_text.call1((proven.get_item(2)?,))?.extract()?)
     } else {
         Notice::Refused
@@ -138,10 +113,9 @@ fn recorded(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
     Ok(found.as_ref().map(|proven| proven.clone_ref(py)))
 }
 
-/// `proven.py`, and what it asks.
+/// What has been found before, and in which form it is kept.
 fn load_proven(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    load(py, "frames", include_str!("frames.py"))?;
-    load(py, "proven", include_str!("proven.py"))
+    package::import(py, "_spark.proof.record")
 }
 
 /// Whether the user has asked for comparisons, and so for those of the self-test.
@@ -155,7 +129,7 @@ fn traceback(py: Python<'_>, error: &PyErr) -> Option<String> {
 
 /// Logs that a task of a kind, the `count`-th of this worker, goes to PySpark because ours raised `error`.
 #[pyfunction]
-fn log_declined(py: Python<'_>, kind: &str, count: u64, error: Bound<'_, PyAny>) {
+pub(crate) fn log_declined(py: Python<'_>, kind: &str, count: u64, error: Bound<'_, PyAny>) {
     let error = PyErr::from_value(error);
     let traceback = traceback(py, &error);
     tracing::debug!(
@@ -214,92 +188,19 @@ fn install_now(py: Python<'_>) -> PyResult<bool> {
     Ok(true)
 }
 
-#[pyfunction]
-fn load_self_test(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    load(py, "self_test", include_str!("self_test.py"))
-}
-
-/// `lazy.py`, loaded once: it remembers the original.
+/// Puts the hook off; remembers the original.
 fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    static LAZY: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module = LAZY.get_or_try_init(py, || {
-        sent_along::module(py)?;
-        load(py, "lazy", include_str!("lazy.py")).map(Bound::unbind)
-    })?;
-    Ok(module.bind(py).clone())
-}
-
-/// What the Python files ask of us.
-fn native_module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    let native = PyModule::new(py, "_bowstring")?;
-    native.add_function(wrap_pyfunction!(arrow_batched::to_list, &native)?)?;
-    native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
-    native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
-    native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
-    native.add_function(wrap_pyfunction!(calls::array_of_scalars, &native)?)?;
-    native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
-    native.add_function(wrap_pyfunction!(log_declined, &native)?)?;
-    native.add_class::<Batches>()?;
-    native.add_class::<StructBatch>()?;
-    native.add_class::<StructStream>()?;
-    native.add_class::<CogroupedMap>()?;
-    native.add_class::<Columns>()?;
-    native.add_class::<MapFrames>()?;
-    native.add_class::<StructFrames>()?;
-    native.add_class::<CogroupedMapArrow>()?;
-    native.add_class::<ArrayAgg>()?;
-    native.add_class::<GroupedAggArrowIter>()?;
-    native.add_class::<GroupedAggIter>()?;
-    native.add_class::<GroupedMap>()?;
-    native.add_class::<ScalarPandas>()?;
-    native.add_class::<ScalarPandasIter>()?;
-    native.add_class::<GroupedMapIter>()?;
-    native.add_class::<SeriesAgg>()?;
-    native.add_class::<GroupedMapArrow>()?;
-    native.add_class::<TableRows>()?;
-    native.add_class::<GroupedMapArrowIter>()?;
-    Ok(native)
+    package::import(py, "_spark.lazy")
 }
 
 fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
-    let native = native_module(py)?;
     lazy(py)?.call_method0("unhook")?;
-    load(py, "lines", include_str!("lines.py"))?.call_method0("find")?;
-    load_proven(py)?;
-    load(py, "arrow_batched", include_str!("arrow_batched.py"))?;
-    load(
-        py,
-        "arrow_batched_series",
-        include_str!("arrow_batched_series.py"),
-    )?;
-    load(py, "notes", include_str!("notes.py"))?;
-    if wants_proof() {
-        load(py, "exact", include_str!("exact.py"))?;
-        load(py, "verify", include_str!("verify.py"))?;
-    }
-    let stock = load(py, "stock", include_str!("stock.py"))?;
-    load(py, "zones", include_str!("zones.py"))?;
-    load(py, "columns", include_str!("columns.py"))?;
-    load(py, "stock_arrow", include_str!("stock_arrow.py"))?;
-    load(py, "streams", include_str!("streams.py"))?;
-    load(py, "serializer", include_str!("serializer.py"))?;
-    load(py, "table_rows", include_str!("table_rows.py"))?;
-    load(py, "kinds_series", include_str!("kinds_series.py"))?;
-    load(py, "kinds", include_str!("kinds.py"))?;
-    load(
-        py,
-        "kinds_arrow_batched",
-        include_str!("kinds_arrow_batched.py"),
-    )?;
-    load(py, "kinds_scalar", include_str!("kinds_scalar.py"))?;
-    load(py, "kinds_arrow", include_str!("kinds_arrow.py"))?;
-    load(py, "kinds_udtf", include_str!("kinds_udtf.py"))?;
-    load(py, "kinds_iter", include_str!("kinds_iter.py"))?;
+    // First, because nothing else may be imported for a PySpark that it does not know.
+    package::import(py, "_spark.lines")?.call_method0("find")?;
     let on_record = proven.is_some();
-    let self_test = wrap_pyfunction!(load_self_test, py)?;
-    let proven = load(py, "install", include_str!("install.py"))?
+    let proven = package::import(py, "_spark.hook")?
         .getattr("install")?
-        .call1((&native, stock, proven, self_test))?;
+        .call1((proven,))?;
     let unproven = |name: &str| -> PyResult<Vec<String>> {
         proven
             .getattr(name)?
@@ -317,31 +218,4 @@ fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
     }
     tracing::debug!(on_record, "native paths are installed");
     Ok(())
-}
-
-/// Runs a Python source as a module, visible to the others as `_bowstring_{name}`. Once.
-///
-/// For itself and for `pickle` it is a module of PySpark, as its file is: who looks for the user's function on
-/// the stack passes over it (`context_provider` of `pyspark/logger/worker_io.py`, Spark 4.1 to 4.3).
-fn load<'py>(py: Python<'py>, name: &str, source: &str) -> PyResult<Bound<'py, PyModule>> {
-    let known_as = format!("_bowstring_{name}");
-    let modules = py.import("sys")?.getattr("modules")?;
-    if let Ok(loaded) = modules.get_item(&known_as) {
-        return Ok(loaded.cast_into()?);
-    }
-    let path = py
-        .import("pyspark")?
-        .getattr("__path__")?
-        .get_item(0)?
-        .extract::<String>()?;
-    let file = format!("{path}/bowstring/{name}.py");
-    let lines = PyList::new(py, source.split_inclusive('\n'))?;
-    py.import("linecache")?
-        .getattr("cache")?
-        .set_item(&file, (source.len(), py.None(), lines, &file))?;
-    let (source, file) = (CString::new(source)?, CString::new(file)?);
-    let full_name = CString::new(format!("pyspark.bowstring.{name}"))?;
-    let loaded = PyModule::from_code(py, &source, &file, &full_name)?;
-    modules.set_item(known_as, &loaded)?;
-    Ok(loaded)
 }

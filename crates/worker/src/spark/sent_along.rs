@@ -1,15 +1,12 @@
 //! What a task brings along, and whether that shadows what was imported in advance: `sent_along.py`.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
-/// The Python module, loaded once: it remembers what stock's worker would have imported.
-pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module = MODULE.get_or_try_init(py, || {
-        crate::spark::load(py, "sent_along", include_str!("sent_along.py")).map(Bound::unbind)
-    })?;
-    Ok(module.bind(py).clone())
+use crate::package;
+
+/// The Python module: it remembers what stock's worker would have imported.
+fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    package::import(py, "_spark.sent_along")
 }
 
 /// Hooks into the worker module, which has just been imported, and remembers what else is there by now.

@@ -8,6 +8,8 @@ use bowstring_ipc::group::{Columns, Group};
 use bowstring_link::ErrorNotes;
 use pyo3::prelude::*;
 
+use crate::package;
+
 /// A group up to this size is kept while the user's function runs; of a larger one only the key is,
 /// which has to be decoded and copied for it.
 const KEPT_BYTES: usize = 64 << 10;
@@ -83,7 +85,7 @@ fn add(
     all: bool,
 ) -> PyResult<()> {
     let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
-    py.import("_bowstring_notes")?
+    package::import(py, "_worker.notes")?
         .call_method1("add", (error.value(py), key, rows, all))
         .map(drop)
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::convert::input::frame::Offsets;
+use crate::package;
 
 /// Compares for one task. What is compared, and how, is `verify.py`'s.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl<'py> Verifier<'py> {
         let Native::Verify(share) = Native::from_environment().unwrap_or_default() else {
             return Ok(None);
         };
-        let module = stock.py().import("_bowstring_verify")?;
+        let module = package::import(stock.py(), "_spark.proof.verify")?;
         let ours = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_REPOSITORY"));
         let verifier = module.getattr("Verifier")?.call1((stock, share, ours))?;
         Ok(Some(Self(verifier)))

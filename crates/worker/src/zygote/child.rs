@@ -1,7 +1,7 @@
 //! The life of a worker after the fork.
 
 use std::convert::Infallible;
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::connection::{self, Connection};
+use crate::package;
 use crate::spark::sent_along;
 use crate::zygote::imports;
 use crate::zygote::program;
@@ -159,13 +160,9 @@ fn accept(packet: Packet) -> io::Result<OwnedFd> {
 
 fn habits(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     let module = HABITS.get_or_try_init(py, || {
-        let code = CString::new(include_str!("child.py"))?;
-        PyModule::from_code(py, &code, c"bowstring/child.py", c"_bowstring_child").and_then(
-            |module| {
-                module.call_method1("name_panics", (py.get_type::<PanicException>(),))?;
-                Ok(module.unbind())
-            },
-        )
+        let module = package::import(py, "_process.child")?;
+        module.call_method1("name_panics", (py.get_type::<PanicException>(),))?;
+        PyResult::Ok(module.unbind())
     })?;
     Ok(module.bind(py).clone())
 }

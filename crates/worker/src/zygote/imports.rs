@@ -1,12 +1,13 @@
 //! What is imported in advance.
 
 use std::collections::VecDeque;
-use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bowstring_link::{Launch, WarmUp, variables};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+use crate::package;
 
 /// Everything that a pandas UDF of any supported Spark imports. Some of it exists in some only.
 const DEFAULT: [&str; 9] = [
@@ -87,18 +88,9 @@ pub(crate) fn fill_allocator(py: Python<'_>) -> PyResult<()> {
 ///
 /// When this interpreter's `zipimport` is not as expected.
 pub(crate) fn remember_archives(py: Python<'_>) -> PyResult<()> {
-    static ARCHIVES: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module = ARCHIVES.get_or_try_init(py, || {
-        let source = CString::new(include_str!("zip_imports.py"))?;
-        PyModule::from_code(
-            py,
-            &source,
-            c"bowstring/zip_imports.py",
-            c"_bowstring_zip_imports",
-        )
-        .map(Bound::unbind)
-    })?;
-    module.bind(py).call_method0("install").map(drop)
+    package::import(py, "_process.zip_imports")?
+        .call_method0("install")
+        .map(drop)
 }
 
 /// Whether [`hold_garbage`] has stopped the collector: a start-up file of the user may have done so before.

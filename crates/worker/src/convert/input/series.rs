@@ -15,6 +15,7 @@ use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
+use crate::package;
 use crate::task::verifier::Verifier;
 
 /// Builds the Series of one task's groups.
@@ -47,7 +48,7 @@ impl GroupSeries {
         Ok(Self {
             conversions: Arc::clone(conversions),
             columns: GroupColumns::new(conversions),
-            module: py.import("_bowstring_frames")?.unbind(),
+            module: package::import(py, "_worker.frames")?.unbind(),
             labels: None,
             makers: Vec::new(),
             layout: None,

@@ -7,6 +7,7 @@ use pyo3::types::{PyList, PyModule};
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::scalars::Scalars;
+use crate::package;
 use crate::task::column_udf::{ColumnUdf, column, columns};
 use crate::task::step::internal;
 use crate::task::verifier::Verifier;
@@ -65,7 +66,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
             eager,
             scalars: Scalars::new(py)?,
             pandas: py.import("pandas")?,
-            frames: py.import("_bowstring_frames")?,
+            frames: package::import(py, "_worker.frames")?,
             odd_schema: false,
             verifier: Verifier::start(conversions.stock.bind(py))?,
         })
@@ -269,7 +270,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
     /// What stock raises for all results together, of which one is refused: an array of several chunks only after the
     /// last field, and that one may be refused before.
     fn first_error(&self, results: &[Returned<'py>], output: &Output, error: PyErr) -> PyErr {
-        let refuses_chunks = (self.py.import("_bowstring_stock"))
+        let refuses_chunks = (package::import(self.py, "_spark.stock.conversion"))
             .and_then(|stock| stock.call_method1("refuses_chunks", (error.value(self.py),)))
             .is_ok_and(|answer| answer.is_truthy().unwrap_or(false));
         if !refuses_chunks || !error.is_instance_of::<PyTypeError>(self.py) {

@@ -14,6 +14,7 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::{FrameOfColumns, GroupFrames, Offsets};
 use crate::convert::output::batch::Output;
+use crate::package;
 use crate::task::group_label::Reminder;
 use crate::task::incoming::{Part, Parts};
 use crate::task::results::Results;
@@ -183,7 +184,7 @@ impl<'py> Run<'_, 'py> {
 
     /// Has stock's error raised for a group without batches.
     fn refuse(&self, parts: &Bound<'py, Parts>) -> PyResult<bool> {
-        let module = self.py.import("_bowstring_kinds_iter")?;
+        let module = package::import(self.py, "_spark.kinds.iter")?;
         for first in module.call_method1("first", (parts,))?.try_iter()? {
             first?;
         }

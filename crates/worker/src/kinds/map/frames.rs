@@ -19,6 +19,7 @@ use crate::convert::input::frame::{GroupFrames, Offsets};
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::package;
 use crate::task::step::wire_error;
 use crate::words::Word;
 
@@ -209,7 +210,7 @@ impl MapFrames {
             is_older,
             kinds,
             frames,
-            masked: (py.import("_bowstring_frames")?.getattr("masked")?).unbind(),
+            masked: (package::import(py, "_worker.frames")?.getattr("masked")?).unbind(),
         })))
     }
 }

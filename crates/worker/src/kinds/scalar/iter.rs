@@ -21,6 +21,7 @@ use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::kinds::scalar::ScalarPandas;
+use crate::package;
 use crate::task::incoming::Arrivals;
 use crate::task::step::{self, Answer, internal, wire_error};
 
@@ -40,7 +41,7 @@ pub struct ScalarPandasIter {
 impl ScalarPandasIter {
     #[new]
     fn new(py: Python<'_>, task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let frames = py.import("_bowstring_frames")?;
+        let frames = package::import(py, "_worker.frames")?;
         Ok(Self {
             scalar: ScalarPandas::new(task, proven)?,
             values: frames.getattr("series_values")?.unbind(),

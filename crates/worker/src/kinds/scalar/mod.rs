@@ -20,6 +20,7 @@ use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::convert::types::InputKind;
+use crate::package;
 use crate::task::column_udf::ColumnUdf;
 use crate::task::step::{self, Answer, Step, internal};
 use crate::task::verifier::Verifier;
@@ -68,7 +69,7 @@ impl ScalarPandas {
             py,
             task: self,
             frames: GroupSeries::new(py, &self.conversions)?,
-            values: py.import("_bowstring_frames")?.getattr("result_values")?,
+            values: package::import(py, "_worker.frames")?.getattr("result_values")?,
             spare: None,
             stock: self.conversions.output(),
             odd_schema: false,

@@ -10,7 +10,8 @@ import random
 import pandas as pd
 import pyarrow as pa
 import pyspark
-from _bowstring_exact import arrow_difference, column_difference, frame_difference, series_difference
+
+from .exact import arrow_difference, column_difference, frame_difference, series_difference
 
 
 class Difference(RuntimeError):

@@ -4,12 +4,13 @@ What is not plain of a batch goes through stock's function and serializers, whic
 have returned already, so that none of them is called twice.
 """
 
-from _bowstring_columns import TaskColumns, active
-from _bowstring_kinds import stream_of_columns
-from _bowstring_kinds_series import ColumnUdf, single_udfs
-from _bowstring_streams import Batch, Converted, Taken
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType, UserDefinedType
 from pyspark.worker import PythonEvalType
+
+from ..patches.converters import TaskColumns, active
+from ..patches.streams import Batch, Converted, Taken
+from .grouped_agg import ColumnUdf, single_udfs
+from .grouped_map import stream_of_columns
 
 WRAPS = ("wrap_scalar_pandas_udf", "wrap_pandas_batch_iter_udf")
 

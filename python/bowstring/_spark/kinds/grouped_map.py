@@ -5,13 +5,14 @@ function of the worker's main loop, and the native object that is both deseriali
 task to stock.
 """
 
-from _bowstring_columns import TaskColumns
-from _bowstring_kinds_series import grouped_agg, window_agg
-from _bowstring_serializer import alone
-from _bowstring_stock import _is_plain
-from _bowstring_streams import Converted, Streams
 from pyspark.sql.types import DataType, LongType, StructField, StructType
 from pyspark.worker import PythonEvalType
+
+from ..patches.converters import TaskColumns
+from ..patches.streams import Converted, Streams
+from ..stock.conversion import _is_plain
+from ..stock.serializer import alone
+from .grouped_agg import grouped_agg, window_agg
 
 # Stock's adapters need a type; here each column brings its own.
 _ANY = StructType([StructField("_0", LongType())])

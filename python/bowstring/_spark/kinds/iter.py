@@ -1,9 +1,10 @@
 """Kinds of pandas UDFs that go through the batches of a group one by one: one function per kind, see `kinds.py`."""
 
-from _bowstring_kinds import GroupedMap, _raw_parts, _wrapped_parts
-from _bowstring_kinds_series import series_task
-from _bowstring_serializer import alone
 from pyspark.worker import PythonEvalType
+
+from ..stock.serializer import alone
+from .grouped_agg import series_task
+from .grouped_map import GroupedMap, _raw_parts, _wrapped_parts
 
 WRAPS = ("wrap_grouped_map_pandas_iter_udf", "wrap_grouped_agg_pandas_iter_udf")
 

@@ -4,8 +4,9 @@ For daemons that do not import pandas in advance: a worker that only runs RDD fu
 pay for it, and one that gets Arrow data needs it anyway.
 """
 
-import _bowstring_sent_along as sent_along
 from pyspark import worker
+
+from . import sent_along
 
 _NAMES = ("read_udfs", "read_udtf")
 _ORIGINALS = {name: getattr(worker, name) for name in _NAMES}

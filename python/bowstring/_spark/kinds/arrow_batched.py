@@ -2,12 +2,13 @@
 
 from types import SimpleNamespace
 
-import _bowstring_arrow_batched as in_lists
-import _bowstring_arrow_batched_series as in_series
-from _bowstring_kinds import stream
-from _bowstring_streams import Streams
 from pyspark import worker
 from pyspark.worker import PythonEvalType
+
+from ..patches.streams import Streams
+from ..rows import lists as in_lists
+from ..rows import series as in_series
+from .grouped_map import stream
 
 WRAPS = ("wrap_arrow_batch_udf",)
 

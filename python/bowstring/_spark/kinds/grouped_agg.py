@@ -1,7 +1,8 @@
 """Kinds of UDFs that get Series and return scalars: one function per kind, see `kinds.py`."""
 
-from _bowstring_serializer import alone
 from pyspark.sql.types import DataType, StructField, StructType
+
+from ..stock.serializer import alone
 
 
 class ColumnUdf:

@@ -1,8 +1,9 @@
 """As `kinds.py`, for user-defined table functions; stock's `read_udtf` has read their tasks."""
 
-import _bowstring_table_rows as table_rows
-from _bowstring_streams import Streams
 from pyspark.worker import PythonEvalType
+
+from ..patches.streams import Streams
+from ..rows import table as table_rows
 
 
 def table(seen):

@@ -5,9 +5,10 @@ serializer that reads from a `Batches` of the native half, or writes to a `Sink`
 """
 
 import pyarrow as pa
-from _bowstring_columns import active
 from pyspark.serializers import SpecialLengths, write_int
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
+
+from .converters import active
 
 try:
     # Spark 4.2 on.

@@ -6,11 +6,12 @@ runs; what gets no answer they convert as ever, and then raise what there is to 
 
 import pandas as pd
 import pyarrow as pa
-from _bowstring_frames import _DEFAULT_OPTIONS, _options, takes_infinite_for_null
-from _bowstring_stock import _is_plain, refuses_chunks
 from pandas.core.arrays import DatetimeArray
 from pandas.core.internals.managers import BlockManager
 from pyspark.sql.pandas import serializers
+
+from ..._worker.frames import _DEFAULT_OPTIONS, _options, takes_infinite_for_null
+from ..stock.conversion import _is_plain, refuses_chunks
 
 try:
     from pyspark.sql.pandas.types import is_variant

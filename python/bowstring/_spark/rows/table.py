@@ -12,11 +12,12 @@ from itertools import repeat
 from types import GeneratorType
 
 import pyarrow as pa
-from _bowstring_arrow_batched import EXACT
-from _bowstring_arrow_batched_series import SCALARS
-from _bowstring_frames import has_usual_options
-from _bowstring_streams import Taken
 from pyspark.sql.types import Row
+
+from ..._worker.frames import has_usual_options
+from ..patches.streams import Taken
+from .lists import EXACT
+from .series import SCALARS
 
 
 def cells(function):

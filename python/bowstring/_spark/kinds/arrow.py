@@ -1,11 +1,12 @@
 """As `kinds.py`, for UDFs whose functions take and return pyarrow's objects."""
 
-import _bowstring_stock_arrow as stock_arrow
-from _bowstring_kinds import CogroupedMap, GroupedMap, _is_struct
-from _bowstring_kinds_series import ColumnUdf, find_windows, single_udfs
-from _bowstring_serializer import alone
 from pyspark import worker
 from pyspark.worker import PythonEvalType
+
+from ..stock import arrow as stock_arrow
+from ..stock.serializer import alone
+from .grouped_agg import ColumnUdf, find_windows, single_udfs
+from .grouped_map import CogroupedMap, GroupedMap, _is_struct
 
 WRAPS = (
     "wrap_grouped_map_arrow_udf",

@@ -5,12 +5,13 @@ Source: `wrap_arrow_batch_udf` in `pyspark/worker.py`, and `ArrowStreamPandasUDF
 
 import pandas as pd
 import pyarrow as pa
-from _bowstring_frames import has_usual_options
 from pyspark import worker
 from pyspark.sql.pandas import serializers
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import BinaryType, StringType
 from pyspark.util import fail_on_stopiteration
+
+from ..._worker.frames import has_usual_options
 
 _NUMBERS = {pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()}
 """Types of which a Series without nulls gives the same objects as Arrow does."""

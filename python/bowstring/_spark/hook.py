@@ -6,21 +6,22 @@ replaced by native objects with the same three methods.
 """
 
 import os
-import sys
 from collections import Counter
 
-import _bowstring_columns
-import _bowstring_kinds as kinds
-import _bowstring_kinds_arrow as kinds_arrow
-import _bowstring_kinds_arrow_batched as kinds_arrow_batched
-import _bowstring_kinds_iter as kinds_iter
-import _bowstring_kinds_scalar as kinds_scalar
-import _bowstring_kinds_udtf as kinds_udtf
-import _bowstring_sent_along as sent_along
-import _bowstring_streams
-from _bowstring_lines import find
 from pyspark import worker
 from pyspark.sql.pandas.utils import require_minimum_pandas_version, require_minimum_pyarrow_version
+
+from .. import _native as native
+from . import sent_along
+from .kinds import arrow as kinds_arrow
+from .kinds import arrow_batched as kinds_arrow_batched
+from .kinds import grouped_map as kinds
+from .kinds import iter as kinds_iter
+from .kinds import scalar as kinds_scalar
+from .kinds import table_function as kinds_udtf
+from .lines import find
+from .patches import converters, streams
+from .stock import conversion as stock_classes
 
 _FAMILIES = (kinds, kinds_arrow, kinds_arrow_batched, kinds_iter, kinds_scalar, kinds_udtf)
 _KINDS = {number: kind for family in _FAMILIES for number, kind in family.KINDS.items()}
@@ -35,22 +36,19 @@ INSTALLED = None
 # How many tasks of a kind were left to PySpark, in this worker, because ours raised an exception.
 DECLINED = Counter()
 
-_load_self_test = None
-
 # Of `self_test.py`: enough to have run all that tasks of other kinds run, too.
 _USUAL_KINDS = ("long", "double", "string", "timestamp")
 
 
-def install(native, stock_classes, proven, load_self_test):
+def install(proven):
     """Replaces `pyspark.worker.read_udfs` and `read_udtf`. Raises `Refused` if it must not.
 
     `proven`: what the self-test would find; None: it is run.
     """
-    global INSTALLED, _load_self_test
-    _load_self_test = load_self_test
+    global INSTALLED
     line = find()
-    _bowstring_columns.install()
-    _bowstring_streams.install(native)
+    converters.install()
+    streams.install(native)
     if proven is None:
         proven = self_test().run(native, line, stock_classes, kinds.GroupedMap)
     # Conversions ask first, and Spark 3.5 imports all of setuptools for the answer.
@@ -88,13 +86,15 @@ def attempt(kind, seen):
 
 def self_test():
     """The module `self_test.py`, which few need."""
-    return _load_self_test()
+    from .proof import self_test
+
+    return self_test
 
 
 def warm():
     """Runs once what the first task of each worker would run first."""
-    native, line, _ = INSTALLED
-    self_test().run(native, line, sys.modules["_bowstring_stock"], kinds.GroupedMap, _USUAL_KINDS)
+    _, line, _ = INSTALLED
+    self_test().run(native, line, stock_classes, kinds.GroupedMap, _USUAL_KINDS)
 
 
 def _hook(native, line, stock_classes, proven):

@@ -14,7 +14,8 @@ import numpy
 import pandas
 import pyarrow
 import pyspark
-from _bowstring_frames import _DEFAULT_OPTIONS
+
+from ..._worker.frames import _DEFAULT_OPTIONS
 
 # Whose source has to be the recorded one: where PySpark converts, and where it calls the functions.
 _SOURCES = (

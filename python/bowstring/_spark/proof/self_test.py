@@ -9,12 +9,13 @@ import decimal
 import types
 import warnings
 
-import _bowstring_columns
 import numpy as np
 import pyarrow as pa
-from _bowstring_proven import Proven
-from _bowstring_stock_arrow import unproven_scalars
 from pyspark.sql import types as T
+
+from ..patches import converters
+from ..stock.arrow import unproven_scalars
+from .record import Proven
 
 _UTC = "UTC"
 _DAY = datetime.date(2020, 2, 29)
@@ -99,7 +100,7 @@ def _run(native, line, stock_classes, task_class, names):
         _unit(dtype_of("interval")),
         nested.dtype == object,
     )
-    proven.older_unit = _bowstring_columns.observe_older_unit()
+    proven.older_unit = converters.observe_older_unit()
     proven.unproven_input |= _ABSENT
     proven.unproven_output |= _ABSENT
     for name in names:
@@ -125,7 +126,7 @@ def _run(native, line, stock_classes, task_class, names):
     proven.unproven_scalars |= unproven_scalars(native)
     known = [name for name in _KINDS if name not in proven.unproven_input]
     if proven.older_unit is not None and not (
-        _bowstring_columns.is_proven(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
+        converters.is_proven(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
         and all(_same_older_frame(native, line, stock_classes, proven, name) for name in known)
     ):
         proven.older_unit = None

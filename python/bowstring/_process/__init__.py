@@ -1,0 +1,1 @@
+"""What a process of ours does beside its tasks. Knows nothing of PySpark's tasks."""

@@ -1,0 +1,1 @@
+"""Where bowstring meets the installed PySpark: nothing else knows its versions."""

@@ -1,0 +1,1 @@
+"""What is put into PySpark's conversions and streams."""

@@ -1,0 +1,1 @@
+"""Whether native conversions are equal to PySpark's."""

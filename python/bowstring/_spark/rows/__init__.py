@@ -1,0 +1,1 @@
+"""The rows of functions that are called for each."""

@@ -1,0 +1,1 @@
+"""PySpark's own conversions, called for what has no native path."""

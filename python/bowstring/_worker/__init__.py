@@ -1,0 +1,1 @@
+"""What conversions and kinds of UDF need of pandas and of errors."""
