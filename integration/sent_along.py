@@ -37,6 +37,9 @@ COMPILED = ("numpy", "pandas", "pyarrow")
 STANDARD = ("runpy", "queue")
 """Modules that stock's workers have imported before they read a task."""
 
+EXTENSION = "cmath"
+"""A module of the standard library that is a shared object, and that NumPy brings, but stock's worker has not yet."""
+
 MARK = "\nSENT_ALONG = True\n"
 
 THIN = """
@@ -56,14 +59,20 @@ def facts() -> str:
     import importlib
     import resource
 
+    from pyspark import SparkFiles
+
     # What stock's worker has imported by now; then what imports find.
     here = sorted(name for name in sys.modules if "." not in name and not name.startswith("_bowstring"))
     limit = resource.getrlimit(resource.RLIMIT_AS)
     modules = {name: importlib.import_module(name) for name in (*INSTALLED, *COMPILED, *STANDARD)}
+    extension = importlib.import_module(EXTENSION)
+    sent = [name for name, module in modules.items() if hasattr(module, "SENT_ALONG")]
+    if Path(str(extension.__file__)).parent == Path(SparkFiles.getRootDirectory()):
+        sent.append(EXTENSION)
     command = Path("/proc/self/cmdline").read_bytes().split(b"\0")[0].decode()
     return json.dumps(
         {
-            "sent": sorted(name for name, module in modules.items() if hasattr(module, "SENT_ALONG")),
+            "sent": sorted(sent),
             "modules": here,
             "started_over": command == "bowstring-worker",
             "pid": os.getpid(),
@@ -90,6 +99,23 @@ def series(spark: SparkSession) -> Any:
 def row(spark: SparkSession) -> Any:
     """The facts as a function of rows finds them."""
     return spark.range(1).coalesce(1).select(udf(lambda _: facts(), "string", useArrow=False)("id").alias("s"))
+
+
+def portions(spark: SparkSession) -> Any:
+    """The facts, and which modules of the namespace package `spaced` come from where."""
+
+    def found(_: Any) -> str:
+        import importlib
+
+        here = json.loads(facts())
+        for name in ("spaced.first", "spaced.second"):
+            try:
+                here["sent"].append(f"{name} of {importlib.import_module(name).PLACE}")
+            except ModuleNotFoundError:
+                here["sent"].append(f"no {name}")
+        return json.dumps(here)
+
+    return spark.range(1).coalesce(1).select(udf(found, "string", useArrow=False)("id").alias("s"))
 
 
 def rdd(spark: SparkSession) -> Any:
@@ -211,15 +237,17 @@ def sent_along(spark: SparkSession) -> dict[str, Any]:
 
 
 def sent_into_the_folder(spark: SparkSession) -> dict[str, Any]:
-    """The same of a single module and of a folder, which all functions of the session find from then on."""
+    """The same of a shared object, a module and a folder, which all functions of the session find from then on."""
     directory = Path(tempfile.mkdtemp())
     context = spark.sparkContext
     shutil.copytree(Path(str(importlib.util.find_spec("dateutil").origin)).parent, directory / "dateutil")  # type: ignore[union-attr]
     with open(directory / "dateutil/__init__.py", "a", encoding="utf-8") as file:
         file.write(MARK)
     (directory / "numpy.py").write_text(THIN)
+    extension = str(importlib.import_module(EXTENSION).__file__)
     sides = Sides(spark)
     for step, send in (
+        ("extension", lambda: context.addFile(extension)),
         ("module", lambda: context.addPyFile(str(directory / "numpy.py"))),
         ("folder", lambda: context.addFile(str(directory / "dateutil"), recursive=True)),
     ):
@@ -227,4 +255,33 @@ def sent_into_the_folder(spark: SparkSession) -> dict[str, Any]:
         for side in sides.programs:
             for kind in (rdd, series):
                 sides.ask(step, side, kind)
+    return sides.answers
+
+
+def sent_in_portions(spark: SparkSession) -> dict[str, Any]:
+    """What functions find of a namespace package that is installed and imported in advance, by what was sent of it."""
+    directory = Path(tempfile.mkdtemp())
+    context = spark.sparkContext
+    installed = directory / "installed"
+    (installed / "spaced").mkdir(parents=True)
+    (installed / "spaced/first.py").write_text("PLACE = 'installed'")
+    # Without an entry of its own, a folder in a zip file is no portion.
+    sent = {
+        "another": ["spaced/", "spaced/second.py"],
+        "the same": ["spaced/", "spaced/first.py", "spaced/second.py"],
+        "package": ["spaced/__init__.py", "spaced/first.py"],
+    }
+    for step, names in sent.items():
+        context.addPyFile(archive(directory / f"{step}.zip", dict.fromkeys(names, f"PLACE = {step!r}")))
+    variables = {"PYTHONPATH": str(installed), "BOWSTRING_PREIMPORT": "numpy,spaced.first"}
+    context.environment.update(variables)
+    sides = Sides(spark)
+    # Those that were forked before anything had been imported in advance.
+    for kind in (row, rdd, rdd, rdd):
+        sides.end(kind)
+    for side in sides.programs:
+        for step in sent:
+            sides.ask(step, side, portions, f"{step}.zip")
+    for name in variables:
+        del context.environment[name]
     return sides.answers

@@ -18,6 +18,10 @@ STARTED_OVER = {
     "compiled, series": True,
     "pure afterwards, row": True,
     "pure once more, row": True,
+    "another, portions": False,
+    "the same, portions": True,
+    "package, portions": True,
+    "extension, series": True,
     "folder, series": True,
     "harmless, series": False,
     "before series, series": False,
@@ -25,11 +29,18 @@ STARTED_OVER = {
 }
 """Whether the worker has started over. Of those of RDDs it depends on what had been imported when they were forked."""
 
+PORTIONS = {
+    "another": ["spaced.first of installed", "spaced.second of another"],
+    "the same": ["spaced.first of the same", "spaced.second of the same"],
+    "package": ["spaced.first of package", "no spaced.second"],
+}
+"""Which modules of a namespace package functions find, by what was sent of it."""
+
 
 @pytest.fixture(scope="module")
 def finished(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """One session. What was sent last shadows something in every task after it."""
-    names = ["sent_along", "sent_into_the_folder", "cancelled_while_sleeping", "left_after_stop"]
+    names = ["sent_along", "sent_in_portions", "sent_into_the_folder", "cancelled_while_sleeping", "left_after_stop"]
     directory = tmp_path_factory.mktemp("sent_along")
     conf = {"spark.executor.pyspark.memory": "4g"}
     return run_programs(lifecycle, names, directory, conf=conf, variables={"BOWSTRING_LOG": "info"})
@@ -38,7 +49,8 @@ def finished(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def answers(finished: Finished) -> dict[str, Any]:
     """What functions found, by step and side."""
-    return {**finished.answers["sent_along"], **finished.answers["sent_into_the_folder"]}
+    programs = ("sent_along", "sent_in_portions", "sent_into_the_folder")
+    return {step: sides for program in programs for step, sides in finished.answers[program].items()}
 
 
 def test_functions_find_what_stocks_find(answers: dict[str, Any]) -> None:
@@ -53,6 +65,9 @@ def test_stock_finds_what_was_sent(answers: dict[str, Any]) -> None:
         assert "dateutil" in answers[step]["stock"]["sent"], step
     assert {"pandas", "pyarrow"} <= set(answers["compiled, series"]["stock"]["sent"])
     assert answers["harmless, series"]["stock"]["sent"] == []
+    for step in ("extension, rdd", "extension, series"):
+        assert answers[step]["stock"]["sent"] == ["cmath"], step
+    assert {step: answers[f"{step}, portions"]["stock"]["sent"] for step in PORTIONS} == PORTIONS
     assert "sent dateutil is broken" in answers["broken, row"]["stock"]["text"]
 
 
