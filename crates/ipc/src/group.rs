@@ -112,6 +112,11 @@ impl EncodedBatch {
         }
     }
 
+    /// The message as it came, unless that was compressed or is not one piece of memory.
+    pub fn whole(&self) -> Option<&Buffer> {
+        self.whole.as_ref()
+    }
+
     /// The message of a batch that has the fields of the only column, a struct, as columns; `None` if it must not be read
     /// so.
     pub fn unwrapped(&self) -> Option<&Buffer> {

@@ -9,6 +9,7 @@ pub mod c_data;
 pub mod calendar;
 pub mod conversions;
 pub mod input;
+pub mod lent;
 pub mod output;
 pub mod types;
 pub mod zone;

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::convert::conversions::Conversions;
 use crate::convert::input::column::Column;
+use crate::convert::lent::lend;
 use crate::convert::types::{Dtype, InputKind};
 use crate::convert::zone::Zone;
 use crate::task::step;
@@ -162,6 +163,10 @@ pub fn zoned<'a>(
     Ok(zone.input(py)?.map(|offsets| column.in_zone(offsets)))
 }
 
+/// Bytes of a message from which on it is lent and not copied: a copy of a whole group may be more than there is memory for.
+/// Of smaller ones a copy costs less than an object of pyarrow's.
+const LENT: usize = 64 << 10;
+
 /// A group as `Stock` takes it: the schema and the record batches, encapsulated.
 ///
 /// # Errors
@@ -177,6 +182,11 @@ pub fn messages<'py>(
         .taken_apart()
         .map_err(|error| step::internal(&error))?;
     for batch in group.encoded.iter().chain(&again) {
+        if let Some(whole) = batch.whole().filter(|whole| whole.len() >= LENT) {
+            let foreign_buffer = py.import("pyarrow")?.getattr("foreign_buffer")?;
+            list.append(lend(&foreign_buffer, whole.clone())?)?;
+            continue;
+        }
         // Not by way of a `Vec`: a group may be large.
         let (head, body) = batch.message_parts();
         list.append(PyBytes::new_with(py, head.len() + body.len(), |target| {

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::connection::files::{InputFile, OutputFile, SharedInput};
+use crate::convert::lent::lend;
 use crate::errors;
 use crate::kinds::map::frames::MapFrames;
 use crate::task::step::{malformed, wire_error};
@@ -138,14 +139,6 @@ fn next_of(input: &mut Input, reader: &mut GroupReader) -> Next {
         Ok(None) => Next::End,
         Err(error) => Next::Failed(error),
     }
-}
-
-/// Keeps memory for pyarrow.
-#[derive(Debug)]
-#[pyclass(frozen, module = "_bowstring")]
-struct Held {
-    #[expect(dead_code, reason = "it is only kept")]
-    buffer: Buffer,
 }
 
 #[pymethods]
@@ -347,12 +340,7 @@ impl Running {
         message: Buffer,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = schema.py();
-        let (address, length) = (message.as_ptr() as usize, message.len());
-        let held = Bound::new(py, Held { buffer: message })?;
-        let buffer = self
-            .foreign_buffer
-            .bind(py)
-            .call1((address, length, held))?;
+        let buffer = lend(self.foreign_buffer.bind(py), message)?;
         self.read_record_batch.bind(py).call1((buffer, schema))
     }
 
