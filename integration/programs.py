@@ -23,7 +23,7 @@ from pyspark.sql.functions import udf
 
 from canonical import error_of
 from runner import prove_worker, start_session
-from sent_along import sent_along, sent_into_the_folder
+from sent_along import sent_along, sent_in_portions, sent_into_the_folder
 
 PATIENCE = 20.0
 """Seconds to wait for something that takes two or three."""
@@ -123,6 +123,31 @@ def pipelined_mode(spark: SparkSession) -> dict[str, Any]:
     stock = outcome()
     spark.sparkContext.pythonExec = worker
     return {"ours": ours, "stock": stock, "our threads": found[0].threads}
+
+
+def warnings_as_errors(spark: SparkSession) -> dict[str, Any]:
+    """A grouped map under `PYTHONWARNINGS=error`: with stock, with this worker, and with its native path off."""
+
+    def outcome(worker: str, **variables: str) -> Any:
+        spark.sparkContext.pythonExec = worker
+        spark.sparkContext.environment.update(variables)
+        try:
+            found = spark.range(4).groupBy().applyInPandas(lambda pdf: pdf, "id long").collect()
+            return sorted(row.id for row in found)
+        except Exception as error:
+            return error_of(error)
+        finally:
+            for name in variables:
+                del spark.sparkContext.environment[name]
+
+    ours = spark.sparkContext.pythonExec
+    answers = {
+        "stock": outcome(os.environ["BOWSTRING_PYTHON"], PYTHONWARNINGS="error"),
+        "off": outcome(ours, PYTHONWARNINGS="error", BOWSTRING_NATIVE="off"),
+        "ours": outcome(ours, PYTHONWARNINGS="error"),
+    }
+    spark.sparkContext.pythonExec = ours
+    return answers
 
 
 def worker_pids(spark: SparkSession) -> list[list[tuple[int, int]]]:
@@ -350,6 +375,7 @@ PROGRAMS: dict[str, Callable[[SparkSession], Any]] = {
         pipelined_mode,
         started_by_a_script,
         declines,
+        warnings_as_errors,
         worker_pids,
         dies_by_exit,
         dies_by_signal,
@@ -358,6 +384,7 @@ PROGRAMS: dict[str, Callable[[SparkSession], Any]] = {
         cancelled_while_busy,
         left_after_stop,
         sent_along,
+        sent_in_portions,
         sent_into_the_folder,
     )
 }

@@ -24,7 +24,8 @@ KILLED_WITHIN = 15.0
 def everyday(lifecycle: Environment, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """One session with defaults: jobs one after another, settings, cancelled jobs, the end."""
     cancelled = ["cancelled_while_sleeping", "cancelled_while_busy"]
-    names = ["worker_pids", "rows_with_variables", "started_by_a_script", "declines", *cancelled, "left_after_stop"]
+    alone = ["rows_with_variables", "started_by_a_script", "declines", "warnings_as_errors"]
+    names = ["worker_pids", *alone, *cancelled, "left_after_stop"]
     return run_programs(lifecycle, names, tmp_path_factory.mktemp("everyday"))
 
 
@@ -120,6 +121,15 @@ def test_the_log_says_which_kind_was_left_to_stock_and_why(lifecycle: Environmen
     lines = [line for line in everyday.log.splitlines() if "a task of kind_that_fails" in line]
     assert len(lines) == 2
     assert all("TypeError: of no importance" in line and "in kind_that_fails" in line for line in lines)
+
+
+def test_where_warnings_are_errors_only_native_conversions_go_on(lifecycle: Environment, everyday: Finished) -> None:
+    if not lifecycle.spark.startswith("3.5"):
+        pytest.skip("what is said of Spark 3.5")
+    answer = everyday.answers["warnings_as_errors"]
+    assert "Warning: " in answer["stock"]["text"]
+    assert answer["off"] == answer["stock"]
+    assert answer["ours"] == (answer["stock"] if is_stand_in(lifecycle) else [0, 1, 2, 3])
 
 
 SETTINGS = {
