@@ -15,8 +15,29 @@ PROGRAM = Path(__file__).resolve().parent / "memory_limits.py"
 WHOLE_RUN = 300
 """Seconds; each single answer is limited by the client, so only a wedged daemon gets here."""
 
-LIMITS = {"spark-3.5.9": (200, 340, 460, 560), "spark-4.3.0": (200, 400, 800)}
-"""MiB: too small for the imports, for some of the work, and enough for all of it."""
+TOO_LITTLE = 200
+ARROW = "applyInArrow,cogroups in Arrow"
+LIMITS = {
+    "spark-3.5.9": {
+        TOO_LITTLE: "groups,mapInPandas,mapInArrow,aggregates",
+        380: "groups,text,mapInArrow,cogroups",
+        510: "text,mapInPandas,aggregates",
+        540: "groups,windows",
+        590: "cogroups",
+    },
+    "spark-4.0.5": {530: f"text,mapInPandas,aggregates,{ARROW}", 560: "groups,windows"},
+    "spark-4.1.4": {530: f"text,mapInPandas,{ARROW}", 620: "groups,aggregates,windows"},
+    "spark-4.2.1": {570: f"mapInPandas,aggregates,{ARROW}", 620: "groups,windows"},
+    "spark-4.3.0": {
+        TOO_LITTLE: "groups,mapInPandas,mapInArrow,aggregates",
+        400: "groups,text,mapInPandas,cogroups",
+        500: f"mapInArrow,{ARROW}",
+        540: "groups,cogroups",
+        710: "text,aggregates,windows",
+    },
+}
+"""MiB, and the kinds of work under that limit: too small for the imports, for some of the work, and about the least
+that is enough for stock's workers, which is another one for each kind."""
 
 
 @pytest.fixture(scope="module", params=LIMITS)
@@ -25,7 +46,7 @@ def answers(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     environment = ENVIRONMENTS[request.param]
     if request.param not in (request.config.getoption("--environments") or request.param):
         pytest.skip("another environment was chosen")
-    limits = map(str, LIMITS[request.param])
+    limits = [f"{limit}:{names}" for limit, names in LIMITS[request.param].items()]
     command = [make(environment), PROGRAM, build_bowstring(environment.python), *limits]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WHOLE_RUN, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
@@ -39,7 +60,7 @@ def ended(answers: list[dict[str, Any]], side: str, how: str) -> list[dict[str, 
 
 def test_nothing_hangs_and_nobody_dies(answers: list[dict[str, Any]]) -> None:
     """Every task is answered, with its rows or with an error."""
-    assert len(answers) >= 12
+    assert len(answers) >= 6
     assert not ended(answers, "bowstring", "hangs")
     assert not ended(answers, "bowstring", "died")
 
@@ -53,6 +74,8 @@ def test_what_suffices_for_stock_suffices(answers: list[dict[str, Any]]) -> None
 
 def test_too_little_is_an_error_that_names_memory(answers: list[dict[str, Any]]) -> None:
     """Ours says what was to be allocated and what the limit is."""
+    if min(answer["limit"] for answer in answers) > TOO_LITTLE:
+        pytest.skip("only limits that are enough, on this line")
     refused = ended(answers, "bowstring", "error: ")
     assert len(refused) >= 4
     # Where there is too little for anything, it may be Python's own that fails: "Cannot allocate memory".
