@@ -13,8 +13,8 @@ use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
 use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
 use crate::convert::zone::Zone;
+use crate::errors::internal;
 use crate::package;
-use crate::task::step::internal;
 use crate::words::Word;
 
 /// One task's conversions, both native and stock.

@@ -12,7 +12,7 @@ use bowstring_socket::read_ahead::{Next, ReadAhead, Stopper};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::task::step::wire_error;
+use crate::errors::wire_error;
 
 /// The reading thread of a task, shared with the iterators that its functions get, and these with threads of
 /// the functions.

@@ -4,19 +4,18 @@ use std::fs::File;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use bowstring_ipc::framing::GroupReader;
 use bowstring_ipc::group::Group;
-use bowstring_ipc::{Fault, WireError};
 use bowstring_link::variables;
 use bowstring_socket::read_ahead::Next;
 use bowstring_socket::write_behind::WriteBehind;
-use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyMemoryError, PyRuntimeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::output::batch::Output;
-use crate::errors;
+use crate::errors::{self, internal, wire_error};
 use crate::task::incoming::Arrivals;
 
 /// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
@@ -253,38 +252,4 @@ fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResu
             Next::Failed(error) => return Err(wire_error(&error)),
         }
     }
-}
-
-/// The class that says whose fault it is; the JVM reads the text.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "all others are bytes that are not the protocol"
-)]
-pub fn wire_error(error: &WireError) -> PyErr {
-    let text = format!("bowstring {}: {error}", env!("CARGO_PKG_VERSION"));
-    match error {
-        WireError::OutOfMemory(_) | WireError::GroupOutOfMemory { .. } => {
-            PyMemoryError::new_err(text)
-        }
-        WireError::Truncated { .. } => PyEOFError::new_err(text),
-        WireError::Io { .. } => PyBrokenPipeError::new_err(text),
-        _ => PyRuntimeError::new_err(text),
-    }
-}
-
-/// A record batch that nobody may follow, though stock's reader has not noticed it.
-pub fn malformed(fault: &Fault) -> PyErr {
-    PyRuntimeError::new_err(format!("bowstring {}: {fault}", env!("CARGO_PKG_VERSION")))
-}
-
-/// A record batch that cannot be built.
-pub fn internal(error: &(dyn std::error::Error + 'static)) -> PyErr {
-    if let Some(ArrowError::MemoryError(text)) = error.downcast_ref() {
-        let text = format!("bowstring {}: {text}", env!("CARGO_PKG_VERSION"));
-        return PyMemoryError::new_err(text);
-    }
-    PyRuntimeError::new_err(format!(
-        "bowstring {}: build record batch: {error}. This is a bug in bowstring.",
-        env!("CARGO_PKG_VERSION")
-    ))
 }

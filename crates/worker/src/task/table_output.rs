@@ -13,7 +13,8 @@ use pyo3::types::PyList;
 
 use crate::convert::c_data::{Layout, record_batch_class, table_class, to_pyarrow};
 use crate::convert::output::pieces::Pieces;
-use crate::task::step::{Answer, internal};
+use crate::errors::internal;
+use crate::task::step::Answer;
 use crate::task::verifier::Verifier;
 
 /// What is sent, and how results get there.

@@ -14,7 +14,7 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::column::Column;
 use crate::convert::types::{Dtype, InputKind};
 use crate::convert::zone::Zone;
-use crate::task::step;
+use crate::errors;
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
 pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
@@ -141,7 +141,7 @@ impl GroupColumns {
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
     fn malformed(&self, py: Python<'_>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
         self.ask_stock(py, "batches", group)?;
-        Ok(step::malformed(fault))
+        Ok(errors::malformed(fault))
     }
 }
 
@@ -175,7 +175,7 @@ pub fn messages<'py>(
     let list = PyList::empty(py);
     let again = group
         .taken_apart()
-        .map_err(|error| step::internal(&error))?;
+        .map_err(|error| errors::internal(&error))?;
     for batch in group.encoded.iter().chain(&again) {
         // Not by way of a `Vec`: a group may be large.
         let (head, body) = batch.message_parts();

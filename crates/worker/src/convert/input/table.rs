@@ -16,7 +16,7 @@ use pyo3::types::{PyBytes, PyList};
 use crate::convert::c_data::{table_class, to_pyarrow};
 use crate::convert::input::frame::Offsets;
 use crate::convert::input::group_columns::messages;
-use crate::task::step::internal;
+use crate::errors::internal;
 use crate::task::verifier::Verifier;
 
 /// Every column, so that it is checked and decoded off the main thread.

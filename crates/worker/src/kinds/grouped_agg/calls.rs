@@ -7,9 +7,9 @@ use pyo3::types::{PyList, PyModule};
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::scalars::Scalars;
+use crate::errors::internal;
 use crate::package;
 use crate::task::column_udf::{ColumnUdf, column, columns};
-use crate::task::step::internal;
 use crate::task::verifier::Verifier;
 
 /// What a UDF has returned for a group.

@@ -9,8 +9,9 @@ use pyo3::types::PyList;
 
 use crate::convert::c_data::{Layout, to_pyarrow};
 use crate::convert::output::array_scalars::{ArrayScalars, ScalarColumns};
+use crate::errors::internal;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{Answer, internal};
+use crate::task::step::Answer;
 use crate::task::table_output::FlatOutput;
 use crate::task::verifier::Verifier;
 

@@ -18,9 +18,10 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::{GroupFrames, Offsets};
 use crate::convert::output::batch::Output;
+use crate::errors::{internal, wire_error};
 use crate::task::group_label::Reminder;
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Step, internal, wire_error};
+use crate::task::step::{self, Answer, Step};
 use crate::task::verifier::Verifier;
 use crate::words::Word;
 

@@ -19,8 +19,8 @@ use crate::convert::input::frame::{GroupFrames, Offsets};
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::errors::wire_error;
 use crate::package;
-use crate::task::step::wire_error;
 use crate::words::Word;
 
 /// Makes the frames of one task.

@@ -20,10 +20,11 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
+use crate::errors::{internal, wire_error};
 use crate::kinds::scalar::ScalarPandas;
 use crate::package;
 use crate::task::incoming::Arrivals;
-use crate::task::step::{self, Answer, internal, wire_error};
+use crate::task::step::{self, Answer};
 
 /// One task.
 #[derive(Debug)]

@@ -20,9 +20,10 @@ use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::convert::types::InputKind;
+use crate::errors::internal;
 use crate::package;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step, internal};
+use crate::task::step::{self, Answer, Step};
 use crate::task::verifier::Verifier;
 
 /// One task.
