@@ -7,7 +7,8 @@ use bowstring_ipc::framing::{Framing, GroupReader, Join, Projection};
 use pyo3::prelude::*;
 
 use crate::convert::calendar::is_offset;
-use crate::convert::output::batch::{Names, Output};
+use crate::convert::classes::PandasClasses;
+use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
@@ -35,7 +36,7 @@ pub struct Conversions {
     /// `pandas.DataFrame`.
     pub data_frame: Py<PyAny>,
     /// Objects that result columns are compared with.
-    pub names: Names,
+    pub names: PandasClasses,
     /// `frames.py`'s `Frames`.
     pub frames_class: Py<PyAny>,
     /// `frames.py`'s `block_values`.
@@ -104,7 +105,7 @@ impl Conversions {
             fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
             by_name: stock.getattr("by_name")?.extract()?,
             stock: stock.clone().unbind(),
-            names: Names {
+            names: PandasClasses {
                 na: class("na")?.unbind(),
                 nat: class("nat")?.unbind(),
                 decimal: py

@@ -12,43 +12,16 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::blocks::{Slot, StockColumn, blocks, dtype_maker, slot};
 use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
 use crate::task::verifier::{Input, Verifier};
-
-/// Which columns of the Arrow data are the key, and which the frame.
-///
-/// Source: `extract_key_value_indexes` in `pyspark/worker.py`, Spark 3.5.9 to 4.3.0.
-#[derive(Clone, Debug)]
-pub struct Offsets {
-    /// Columns of the key, in order.
-    pub keys: Vec<usize>,
-    /// Columns of the frame, in order.
-    pub values: Vec<usize>,
-    /// Whether the function takes the key.
-    pub with_key: bool,
-}
-
-impl Offsets {
-    /// Those of a `GroupedMap` of `kinds.py`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it is not what its file says.
-    pub fn of(task: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self {
-            keys: task.getattr("key_offsets")?.extract()?,
-            values: task.getattr("value_offsets")?.extract()?,
-            with_key: task.getattr("with_key")?.extract()?,
-        })
-    }
-}
 
 /// Builds the frames of one task's groups.
 #[derive(Debug)]
 pub struct GroupFrames {
     conversions: Arc<Conversions>,
-    offsets: Offsets,
+    offsets: KeyColumns,
     columns: GroupColumns,
     /// `frames.py`'s `Frames`, made for the first group's column names.
     frames: Option<Py<PyAny>>,
@@ -77,7 +50,7 @@ pub struct FrameOfColumns<'py> {
 
 impl GroupFrames {
     /// Before the first group.
-    pub fn new(conversions: &Arc<Conversions>, offsets: &Offsets) -> Self {
+    pub fn new(conversions: &Arc<Conversions>, offsets: &KeyColumns) -> Self {
         Self {
             conversions: Arc::clone(conversions),
             offsets: offsets.clone(),
@@ -99,7 +72,7 @@ impl GroupFrames {
     /// Fails only if pandas does.
     pub fn labelled(
         conversions: &Arc<Conversions>,
-        offsets: &Offsets,
+        offsets: &KeyColumns,
         labels: &[String],
         py: Python<'_>,
     ) -> PyResult<Self> {

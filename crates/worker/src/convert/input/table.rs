@@ -14,8 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::convert::c_data::{table_class, to_pyarrow};
-use crate::convert::input::frame::Offsets;
 use crate::convert::input::group_columns::messages;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::errors::internal;
 use crate::task::verifier::Verifier;
 
@@ -55,7 +55,7 @@ impl Selection {
 
 impl GroupTables {
     /// Before the first group.
-    pub fn new(stock: &Bound<'_, PyAny>, offsets: &Offsets) -> Self {
+    pub fn new(stock: &Bound<'_, PyAny>, offsets: &KeyColumns) -> Self {
         Self {
             stock: stock.clone().unbind(),
             keys: Selection::new(&offsets.keys),

@@ -14,7 +14,7 @@ use bowstring_memory as memory;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::decimal::append_decimals;
 use crate::convert::output::nested::NestedBuilder;
 use crate::convert::output::numbers::{booleans, floats, integers};
@@ -218,7 +218,7 @@ impl FieldBuilder {
     pub fn append(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &Names,
+        names: &PandasClasses,
         rules: &Rules,
     ) -> PyResult<bool> {
         let rows = match values.cast::<PyUntypedArray>() {

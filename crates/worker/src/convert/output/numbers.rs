@@ -6,7 +6,7 @@ use numpy::Element;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::masked::Masked;
 use crate::convert::output::values::{
     append_booleans, append_floats, append_integers, elements, exact_double, integral, objects,
@@ -20,7 +20,7 @@ use crate::convert::output::values::{
 pub(crate) fn booleans(
     builder: &mut BooleanBuilder,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
 ) -> PyResult<bool> {
     match Masked::of(values, names)? {
         Some(masked) => Ok(masked.append_booleans(builder)),
@@ -32,7 +32,7 @@ pub(crate) fn booleans(
 pub(crate) fn integers<T>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
 ) -> PyResult<bool>
 where
     T: ArrowPrimitiveType,
@@ -57,7 +57,7 @@ where
 pub(crate) fn floats<T: ArrowPrimitiveType>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     mantissa: u32,
     from_double: impl Fn(f64) -> T::Native + Copy,
     from_float: impl Fn(f32) -> T::Native,
@@ -85,7 +85,7 @@ fn exact_integer(object: &Bound<'_, PyAny>) -> Option<i64> {
 fn append_objects<T: ArrowPrimitiveType>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     accept: impl Fn(&Bound<'_, PyAny>) -> Option<T::Native>,
 ) -> bool {
     let Some(elements) = elements(values) else {

@@ -9,9 +9,10 @@ use arrow_array::types::ArrowPrimitiveType;
 use bowstring_memory as memory;
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
+use pyo3::types::{PyBool, PyBytes, PyString};
 
-use crate::convert::output::batch::{MAX_BYTES, Names};
+use crate::convert::classes::PandasClasses;
+use crate::convert::limits::MAX_BYTES;
 use crate::convert::output::text::{append_array, append_categories, arrow_chunk};
 use crate::convert::zone::Zone;
 
@@ -48,7 +49,7 @@ pub(crate) fn narrow(value: f64) -> f32 {
 pub(crate) fn append_booleans(
     builder: &mut BooleanBuilder,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
 ) -> bool {
     if let Some(array) = column::<bool>(values) {
         array
@@ -199,7 +200,7 @@ pub(crate) fn exact_double(value: i64, mantissa: u32) -> Option<f64> {
 /// any other element is not accepted.
 pub(crate) fn objects<'a, 'py, T>(
     array: &'a [Bound<'py, PyAny>],
-    names: &Names,
+    names: &PandasClasses,
     accept: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
 ) -> Option<Vec<Option<T>>> {
     array
@@ -229,7 +230,7 @@ pub fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>
 
 pub(crate) fn append_strings(
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     append: impl FnMut(Option<&str>),
     room: usize,
 ) -> PyResult<bool> {
@@ -267,7 +268,7 @@ pub(crate) fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> 
 
 pub(crate) fn append_binary(
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     append: impl FnMut(Option<&[u8]>),
     room: usize,
 ) -> bool {
@@ -288,13 +289,6 @@ pub(crate) fn append_binary(
 
 pub(crate) fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     Some(object.cast_exact::<PyBytes>().ok()?.as_bytes())
-}
-
-/// Whether `object` is the float NaN.
-pub(crate) fn is_nan(object: &Bound<'_, PyAny>) -> bool {
-    object
-        .cast_exact::<PyFloat>()
-        .is_ok_and(|float| float.value().is_nan())
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
-use crate::convert::input::frame::{GroupFrames, Offsets};
+use crate::convert::input::frame::GroupFrames;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::output::batch::Output;
 use crate::task::group_label::Reminder;
 use crate::task::results::Results;
@@ -23,8 +24,8 @@ use crate::task::verifier::Verifier;
 pub struct CogroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    left: Offsets,
-    right: Offsets,
+    left: KeyColumns,
+    right: KeyColumns,
     /// The Spark line makes one batch of each side before it converts it.
     conversions: Arc<Conversions>,
 }
@@ -50,8 +51,8 @@ impl CogroupedMap {
         let left = task.getattr("left")?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            left: Offsets::of(&left)?,
-            right: Offsets::of(&task.getattr("right")?)?,
+            left: KeyColumns::of(&left)?,
+            right: KeyColumns::of(&task.getattr("right")?)?,
             conversions: Conversions::new(&left.getattr("stock")?, proven)?.into(),
         })
     }

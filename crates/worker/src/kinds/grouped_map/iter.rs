@@ -12,7 +12,8 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
-use crate::convert::input::frame::{FrameOfColumns, GroupFrames, Offsets};
+use crate::convert::input::frame::{FrameOfColumns, GroupFrames};
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::output::batch::Output;
 use crate::package;
 use crate::task::group_label::Reminder;
@@ -27,7 +28,7 @@ use crate::task::verifier::Verifier;
 pub struct GroupedMapIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    offsets: KeyColumns,
     /// `frames` of `kinds_iter.py`.
     iterate: Py<PyAny>,
     /// Stock converts the batches that the function has not asked for, too.
@@ -47,7 +48,7 @@ impl GroupedMapIter {
     ) -> PyResult<Self> {
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            offsets: KeyColumns::of(task)?,
             iterate,
             converts_rest,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),

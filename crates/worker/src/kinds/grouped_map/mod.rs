@@ -16,7 +16,8 @@ use pyo3::types::PyBytes;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
-use crate::convert::input::frame::{GroupFrames, Offsets};
+use crate::convert::input::frame::GroupFrames;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::output::batch::Output;
 use crate::errors::{internal, wire_error};
 use crate::task::group_label::Reminder;
@@ -31,7 +32,7 @@ use crate::words::Word;
 pub struct GroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    offsets: KeyColumns,
     framing: Framing,
     conversions: Arc<Conversions>,
 }
@@ -60,7 +61,7 @@ impl GroupedMap {
     ) -> PyResult<Self> {
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            offsets: KeyColumns::of(task)?,
             framing: framing.0,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })

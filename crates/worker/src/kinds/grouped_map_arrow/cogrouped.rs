@@ -7,7 +7,7 @@ use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
 use crate::task::group_label::Reminder;
 use crate::task::step::{self, Answer, Pairs, Step};
@@ -20,8 +20,8 @@ use crate::task::verifier::Verifier;
 pub struct CogroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    left: Offsets,
-    right: Offsets,
+    left: KeyColumns,
+    right: KeyColumns,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
 }
@@ -37,8 +37,8 @@ impl CogroupedMapArrow {
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            left: Offsets::of(&left)?,
-            right: Offsets::of(&task.getattr("right")?)?,
+            left: KeyColumns::of(&left)?,
+            right: KeyColumns::of(&task.getattr("right")?)?,
             stock: stock.unbind(),
         })
     }

@@ -7,7 +7,7 @@ use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
 use crate::task::group_label::Reminder;
 use crate::task::incoming::{Part, Parts};
@@ -21,7 +21,7 @@ use crate::task::verifier::Verifier;
 pub struct GroupedMapArrowIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    offsets: KeyColumns,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
 }
@@ -36,7 +36,7 @@ impl GroupedMapArrowIter {
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            offsets: KeyColumns::of(task)?,
             stock: stock.unbind(),
         })
     }
@@ -101,7 +101,7 @@ struct Run<'a, 'py> {
     py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
-    offsets: &'a Offsets,
+    offsets: &'a KeyColumns,
     maker: Bound<'py, BatchMaker>,
     output: TableOutput<'a, 'py>,
     verifier: Option<Verifier<'py>>,

@@ -11,7 +11,7 @@ use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
 use crate::task::group_label::Reminder;
 use crate::task::step::{self, Answer, Step};
@@ -25,7 +25,7 @@ use crate::words::Word;
 pub struct GroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    offsets: KeyColumns,
     framing: Framing,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
@@ -41,7 +41,7 @@ impl GroupedMapArrow {
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            offsets: KeyColumns::of(task)?,
             framing: framing.0,
             stock: stock.unbind(),
         })
@@ -74,7 +74,7 @@ struct Run<'a, 'py> {
     py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
-    offsets: &'a Offsets,
+    offsets: &'a KeyColumns,
     tables: GroupTables,
     output: TableOutput<'a, 'py>,
     /// If the user has asked for it.
