@@ -12,7 +12,7 @@ use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
-use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
+use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Observed, Unit};
 use crate::convert::zone::Zone;
 use crate::errors::internal;
 use crate::package;
@@ -24,7 +24,7 @@ pub struct Conversions {
     /// The stock conversions (`stock.py`).
     pub stock: Py<PyAny>,
     /// What the self-test has observed.
-    pub traits: Traits,
+    pub traits: Observed,
     /// `spark.sql.session.timeZone`.
     pub session_zone: Option<String>,
     /// Its offsets.
@@ -93,7 +93,7 @@ impl Conversions {
             },
             zone,
             session_zone,
-            traits: Traits {
+            traits: Observed {
                 arrow_strings: proven.getattr("arrow_strings")?.extract()?,
                 timestamp_unit: unit("timestamp_unit")?,
                 interval_unit: unit("interval_unit")?,
@@ -203,7 +203,7 @@ impl Conversions {
     }
 }
 
-fn kinds(traits: &Traits, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
+fn kinds(traits: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
     schema
         .fields()
         .iter()

@@ -32,7 +32,7 @@ impl FromStr for Unit {
 
 /// What the installed Spark, pandas and pyarrow do where they differ, as the self-test observed it.
 #[derive(Clone, Debug)]
-pub struct Traits {
+pub struct Observed {
     /// Strings are `StringDtype(storage="pyarrow", na_value=nan)` columns, not objects. pandas 3.
     pub arrow_strings: bool,
     /// Unit in which `TimestampType` arrives: µs in Spark 3.5, ns later.
@@ -120,7 +120,7 @@ impl InputKind {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn of(field: &Field, session_zone: Option<&str>, traits: &Traits) -> Option<Self> {
+    pub fn of(field: &Field, session_zone: Option<&str>, traits: &Observed) -> Option<Self> {
         let kind = match field.data_type() {
             DataType::Boolean => Self::Boolean,
             DataType::Int8 => Self::Byte,
@@ -221,7 +221,7 @@ pub enum Dtype {
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub fn is_native(data_type: &DataType, traits: &Traits) -> bool {
+pub fn is_native(data_type: &DataType, traits: &Observed) -> bool {
     let part = |field: &Field| {
         // Metadata marks variants and geometries, which are objects of PySpark's own.
         field.metadata().is_empty()
@@ -256,7 +256,7 @@ pub fn is_native(data_type: &DataType, traits: &Traits) -> bool {
 }
 
 /// The kind of a part that is not nested itself.
-pub(crate) fn leaf(field: &Field, traits: &Traits) -> Option<InputKind> {
+pub(crate) fn leaf(field: &Field, traits: &Observed) -> Option<InputKind> {
     // Timestamps and intervals in a nested type have rules of their own.
     InputKind::of(field, None, traits).filter(|kind| {
         matches!(

@@ -16,7 +16,7 @@ const KEPT_BYTES: usize = 64 << 10;
 
 /// Enough of a group to name it after its memory is gone.
 #[derive(Debug)]
-pub enum Reminder {
+pub enum GroupLabel {
     /// A small group as it is, so that a good group costs nothing.
     Group(Group),
     /// Of a large one, the first row of the key columns, if they can be decoded.
@@ -25,7 +25,7 @@ pub enum Reminder {
     Unwanted,
 }
 
-impl Reminder {
+impl GroupLabel {
     /// Takes what is needed of a group whose key are the columns `keys`, and drops the rest.
     pub fn of(group: Group, keys: &[usize]) -> Self {
         if !wanted() || matches!(group.columns, Columns::Malformed(_)) {

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::output::batch::Output;
 use crate::errors::{self, internal, wire_error};
-use crate::task::incoming::Arrivals;
+use crate::task::incoming::Incoming;
 
 /// How long finished rows may wait for more to share a batch with. Long enough for the JVM to
 /// serialise some hundred small groups, short enough for nobody to notice.
@@ -34,7 +34,7 @@ pub trait Step<Input = Group> {
     /// # Errors
     ///
     /// Those of the functions, and of conversions.
-    fn group(&mut self, input: Input, answer: &mut Answer) -> PyResult<bool>;
+    fn group(&mut self, input: Input, reply: &mut Reply) -> PyResult<bool>;
 
     /// Whether anything waits to be written.
     fn waits(&self) -> bool;
@@ -44,7 +44,7 @@ pub trait Step<Input = Group> {
     /// # Errors
     ///
     /// Those of the socket.
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()>;
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()>;
 
     /// After the last group.
     ///
@@ -71,9 +71,9 @@ impl<S> Pairs<S> {
 }
 
 impl<S: Step<(Group, Group)>> Step for Pairs<S> {
-    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, reply: &mut Reply) -> PyResult<bool> {
         if let Some(left) = self.left.take() {
-            return self.step.group((left, group), answer);
+            return self.step.group((left, group), reply);
         }
         self.left = Some(group);
         Ok(false)
@@ -83,8 +83,8 @@ impl<S: Step<(Group, Group)>> Step for Pairs<S> {
         self.step.waits()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.step.write(py, answer)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        self.step.write(py, reply)
     }
 
     fn end(&mut self) -> PyResult<()> {
@@ -99,15 +99,15 @@ impl<S: Step<(Group, Group)>> Step for Pairs<S> {
 
 /// The answer of a task; its thread is started with the first batch.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Reply {
     /// What is answered, for functions that ask for more themselves.
-    pub arrivals: Arrivals,
+    pub incoming: Incoming,
     socket: File,
     writer: Option<WriteBehind>,
     rows_each: usize,
 }
 
-impl Answer {
+impl Reply {
     /// Queues a batch. All batches of a task have this schema, which may allow fewer nulls.
     ///
     /// # Errors
@@ -185,8 +185,8 @@ pub fn run(
     step: &mut impl Step,
 ) -> PyResult<()> {
     let rows_each = if step.one_row_each() { 1 } else { usize::MAX };
-    converse(py, infile, outfile, reader, rows_each, |answer| {
-        take_all(py, step, answer)
+    serve_section(py, infile, outfile, reader, rows_each, |reply| {
+        take_all(py, step, reply)
     })
 }
 
@@ -195,13 +195,13 @@ pub fn run(
 /// # Errors
 ///
 /// As [`run`].
-pub fn converse(
+pub fn serve_section(
     py: Python<'_>,
     infile: &InputFile,
     outfile: &OutputFile,
     reader: GroupReader,
     rows_each: usize,
-    take_all: impl FnOnce(&mut Answer) -> PyResult<()>,
+    take_all: impl FnOnce(&mut Reply) -> PyResult<()>,
 ) -> PyResult<()> {
     let shared = &infile.input;
     let socket = outfile.direct(py)?;
@@ -210,44 +210,44 @@ pub fn converse(
             "bowstring: the connection's input is in use",
         ));
     };
-    let arrivals = Arrivals::start(input, reader, variables::read_ahead_bytes());
-    let arrivals = arrivals.map_err(errors::from_io)?;
-    let mut answer = Answer {
-        arrivals: arrivals.clone(),
+    let incoming = Incoming::start(input, reader, variables::read_ahead_bytes());
+    let incoming = incoming.map_err(errors::from_io)?;
+    let mut reply = Reply {
+        incoming: incoming.clone(),
         socket,
         writer: None,
         rows_each,
     };
-    let outcome = errors::guarded(|| take_all(&mut answer));
+    let outcome = errors::guarded(|| take_all(&mut reply));
     // The stream is ended even after an error, so that the JVM can read what follows it.
-    let finished = answer
+    let finished = reply
         .writer
         .map_or(Ok(()), |mut writer| py.detach(|| writer.finish()));
     if let Err(error) = outcome {
-        arrivals.abandon(py);
+        incoming.abandon(py);
         return Err(error);
     }
-    let input = arrivals.finish(py);
+    let input = incoming.finish(py);
     input.map(|input| shared.put_back(input)).ok_or_else(|| {
         PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
     })?;
     finished.map_err(errors::from_io)
 }
 
-fn take_all(py: Python<'_>, step: &mut impl Step, answer: &mut Answer) -> PyResult<()> {
+fn take_all(py: Python<'_>, step: &mut impl Step, reply: &mut Reply) -> PyResult<()> {
     loop {
         // What is finished is not kept while nothing arrives.
         let patience = step.waits().then_some(PATIENCE);
-        match answer.arrivals.next(py, patience) {
+        match reply.incoming.next(py, patience) {
             Next::Group(group) => {
-                if step.group(group, answer)? {
-                    step.write(py, answer)?;
+                if step.group(group, reply)? {
+                    step.write(py, reply)?;
                 }
             }
-            Next::Waiting => step.write(py, answer)?,
+            Next::Waiting => step.write(py, reply)?,
             Next::End => {
                 step.end()?;
-                return step.write(py, answer);
+                return step.write(py, reply);
             }
             Next::Failed(error) => return Err(wire_error(&error)),
         }

@@ -14,7 +14,7 @@ use pyo3::types::PyList;
 use crate::convert::c_data::{Layout, record_batch_class, table_class, to_pyarrow};
 use crate::convert::output::pieces::Pieces;
 use crate::errors::internal;
-use crate::task::step::Answer;
+use crate::task::step::Reply;
 use crate::task::verifier::Verifier;
 
 /// What is sent, and how results get there.
@@ -105,7 +105,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     pub fn batches(
         &mut self,
         result: &Bound<'py, PyAny>,
-        answer: &mut Answer,
+        reply: &mut Reply,
         verifier: Option<&Verifier<'py>>,
     ) -> PyResult<()> {
         let py = result.py();
@@ -125,7 +125,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
                 self.append_wrapped(&batch)?;
             }
             if self.is_due() {
-                self.write(py, answer)?;
+                self.write(py, reply)?;
             }
         }
         Ok(())
@@ -210,7 +210,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         let Some(wire) = &self.wire else {
             return Ok(());
         };
@@ -219,7 +219,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
             let column: ArrayRef = Arc::new(columns);
             let batch = RecordBatch::try_from_iter_with_nullable([("_0", column, true)])
                 .map_err(|error| internal(&error))?;
-            answer.write(py, Arc::clone(&wire.schema), batch)?;
+            reply.write(py, Arc::clone(&wire.schema), batch)?;
         }
         Ok(())
     }
@@ -295,12 +295,12 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         let Some((_, schema)) = &self.wire else {
             return Ok(());
         };
         for columns in self.pieces.take().map_err(|error| internal(&error))? {
-            answer.write(py, Arc::clone(schema), RecordBatch::from(columns))?;
+            reply.write(py, Arc::clone(schema), RecordBatch::from(columns))?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::convert::conversions::Conversions;
-use crate::convert::input::blocks::{Slot, StockColumn, blocks, dtype_maker, slot};
+use crate::convert::input::blocks::{BlockSource, StockColumn, blocks, dtype_maker, slot};
 use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
 use crate::convert::input::key_columns::KeyColumns;
@@ -25,7 +25,7 @@ pub struct GroupFrames {
     columns: GroupColumns,
     /// `frames.py`'s `Frames`, made for the first group's column names.
     frames: Option<Py<PyAny>>,
-    layouts: HashMap<Vec<Slot>, Py<PyAny>>,
+    layouts: HashMap<Vec<BlockSource>, Py<PyAny>>,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
     shared: Option<Py<PyDict>>,
@@ -279,20 +279,20 @@ impl GroupFrames {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         // pandas 3.
         let one_per_column = self.conversions.traits.arrow_strings;
-        let slots: Vec<Slot> = self
+        let slots: Vec<BlockSource> = self
             .offsets
             .values
             .iter()
             .map(|offset| slot(*offset, native, stock, one_per_column, one_chunk))
             .map(|slot| match slot {
-                Slot::Native {
+                BlockSource::Native {
                     dtype: dtype @ Dtype::Datetime(_),
                     zero_copy_in_stock,
-                } => Slot::Native {
+                } => BlockSource::Native {
                     dtype,
                     zero_copy_in_stock: zero_copy_in_stock && !self.own_timestamps,
                 },
-                Slot::Native { .. } | Slot::Stock { .. } => slot,
+                BlockSource::Native { .. } | BlockSource::Stock { .. } => slot,
             })
             .collect();
         let blocks = blocks(&slots, one_per_column);
@@ -335,7 +335,7 @@ impl GroupFrames {
     /// The array of one block, made of the columns at `offsets`.
     fn block<'py>(
         builder: &Builder<'_, 'py>,
-        slot: &Slot,
+        slot: &BlockSource,
         offsets: &[usize],
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
@@ -356,7 +356,7 @@ impl GroupFrames {
                 .map(|column| &column.values)
         };
         let dtype = match slot {
-            Slot::Native {
+            BlockSource::Native {
                 dtype: Dtype::String,
                 ..
             } => {
@@ -366,7 +366,7 @@ impl GroupFrames {
                 })?;
                 return builder.string_array(column, false);
             }
-            Slot::Native {
+            BlockSource::Native {
                 dtype,
                 zero_copy_in_stock: true,
             } => {
@@ -377,8 +377,8 @@ impl GroupFrames {
                 }
                 *dtype
             }
-            Slot::Native { dtype, .. } => *dtype,
-            Slot::Stock { .. } => {
+            BlockSource::Native { dtype, .. } => *dtype,
+            BlockSource::Stock { .. } => {
                 let values = offsets.first().and_then(values);
                 return values.cloned().ok_or_else(|| {
                     PyRuntimeError::new_err("bowstring: a converted column is missing")

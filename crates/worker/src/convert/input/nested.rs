@@ -25,11 +25,11 @@ use pyo3::types::{PyDict, PySlice, PyString};
 
 use crate::convert::input::column::Column;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Traits, is_converted, leaf};
+use crate::convert::types::{Dtype, InputKind, Observed, is_converted, leaf};
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
-pub fn fits(array: &ArrayRef, traits: &Traits) -> bool {
+pub fn fits(array: &ArrayRef, traits: &Observed) -> bool {
     match array.data_type() {
         DataType::List(_) => array
             .as_list_opt::<i32>()

@@ -272,7 +272,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
     fn first_error(&self, results: &[Returned<'py>], output: &Output, error: PyErr) -> PyErr {
         let refuses_chunks = (package::import(self.py, "_spark.stock.conversion"))
             .and_then(|stock| stock.call_method1("refuses_chunks", (error.value(self.py),)))
-            .is_ok_and(|answer| answer.is_truthy().unwrap_or(false));
+            .is_ok_and(|reply| reply.is_truthy().unwrap_or(false));
         if !refuses_chunks || !error.is_instance_of::<PyTypeError>(self.py) {
             return error;
         }

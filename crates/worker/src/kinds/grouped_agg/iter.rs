@@ -15,8 +15,8 @@ use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::incoming::{Part, Parts};
-use crate::task::step::{self, Answer, Step};
+use crate::task::incoming::{GroupBatch, GroupBatches};
+use crate::task::step::{self, Reply, Step};
 
 /// One task.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl SeriesMaker {
     fn __call__<'py>(
         &mut self,
         py: Python<'py>,
-        part: &Bound<'py, Part>,
+        part: &Bound<'py, GroupBatch>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let series = self.series.series(py, &part.get().0)?;
         self.udfs
@@ -109,8 +109,8 @@ impl Step for Run<'_, '_> {
         true
     }
 
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let parts = Bound::new(self.py, Parts::new(first, &answer.arrivals))?;
+    fn group(&mut self, first: Group, reply: &mut Reply) -> PyResult<bool> {
+        let parts = Bound::new(self.py, GroupBatches::new(first, &reply.incoming))?;
         let series = self.iterate.call1((&self.maker, &parts))?;
         let results = self.calls.aggregate_iterator(series)?;
         while let Some(part) = parts.get().next(self.py)? {
@@ -125,7 +125,7 @@ impl Step for Run<'_, '_> {
         self.output.has_groups()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_columns(py, &mut self.output)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_columns(py, &mut self.output)
     }
 }

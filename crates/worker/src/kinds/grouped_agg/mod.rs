@@ -18,7 +18,7 @@ use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step};
+use crate::task::step::{self, Reply, Step};
 use crate::words::Word;
 
 /// One task.
@@ -93,7 +93,7 @@ impl Step for Run<'_, '_> {
         !self.task.windows
     }
 
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, _reply: &mut Reply) -> PyResult<bool> {
         if self.task.skips_empty && group.batches() == 0 {
             return Ok(false);
         }
@@ -114,7 +114,7 @@ impl Step for Run<'_, '_> {
         self.output.has_groups()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_columns(py, &mut self.output)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_columns(py, &mut self.output)
     }
 }

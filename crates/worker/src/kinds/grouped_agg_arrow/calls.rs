@@ -11,7 +11,7 @@ use crate::convert::c_data::{Layout, to_pyarrow};
 use crate::convert::output::array_scalars::{ArrayScalars, ScalarColumns};
 use crate::errors::internal;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::Answer;
+use crate::task::step::Reply;
 use crate::task::table_output::FlatOutput;
 use crate::task::verifier::Verifier;
 
@@ -211,9 +211,9 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         self.flush()?;
-        self.output.write(py, answer)
+        self.output.write(py, reply)
     }
 }
 

@@ -16,8 +16,8 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
 use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::incoming::{Arrivals, Parts};
-use crate::task::step::{self, Answer, Step};
+use crate::task::incoming::{GroupBatches, Incoming};
+use crate::task::step::{self, Reply, Step};
 use crate::task::verifier::Verifier;
 
 /// One task.
@@ -81,9 +81,9 @@ struct Run<'a, 'py> {
 
 impl<'py> Run<'_, 'py> {
     /// What the function gets for the group that starts with `first`.
-    fn iterator(&self, first: Group, arrivals: &Arrivals) -> PyResult<Bound<'py, PyAny>> {
-        let batches = GroupBatches {
-            parts: Parts::new(first, arrivals),
+    fn iterator(&self, first: Group, incoming: &Incoming) -> PyResult<Bound<'py, PyAny>> {
+        let batches = ReadBatches {
+            parts: GroupBatches::new(first, incoming),
             groups: Arc::clone(&self.groups),
             verifier: self.verifier.clone().map(Verifier::unbind),
         };
@@ -95,15 +95,15 @@ impl<'py> Run<'_, 'py> {
 /// The batches of one group, in the place of stock's reader.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupBatches {
-    parts: Parts,
+pub struct ReadBatches {
+    parts: GroupBatches,
     groups: Arc<WholeGroups>,
     /// If the user has asked for it.
     verifier: Option<Py<PyAny>>,
 }
 
 #[pymethods]
-impl GroupBatches {
+impl ReadBatches {
     fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
         this
     }
@@ -127,8 +127,8 @@ impl Step for Run<'_, '_> {
         true
     }
 
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let batches = self.iterator(first, &answer.arrivals)?;
+    fn group(&mut self, first: Group, reply: &mut Reply) -> PyResult<bool> {
+        let batches = self.iterator(first, &reply.incoming)?;
         let returned = [self.calls.one(self.function.call1((&batches,))?)?];
         // PARITY: stock reads the batches that the function has not asked for, too.
         for batch in batches.try_iter()? {
@@ -142,7 +142,7 @@ impl Step for Run<'_, '_> {
         self.calls.waits()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.calls.write(py, answer)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        self.calls.write(py, reply)
     }
 }

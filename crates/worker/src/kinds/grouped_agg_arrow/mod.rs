@@ -15,7 +15,7 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
 use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step};
+use crate::task::step::{self, Reply, Step};
 use crate::task::verifier::Verifier;
 use crate::words::Word;
 
@@ -86,7 +86,7 @@ impl Step for Run<'_, '_> {
         !self.windows
     }
 
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, _reply: &mut Reply) -> PyResult<bool> {
         if self.skips_empty && group.encoded.is_empty() {
             return Ok(false);
         }
@@ -113,7 +113,7 @@ impl Step for Run<'_, '_> {
         self.calls.waits()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.calls.write(py, answer)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        self.calls.write(py, reply)
     }
 }

@@ -13,9 +13,9 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::output::batch::Output;
-use crate::task::group_label::Reminder;
+use crate::task::group_label::GroupLabel;
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Pairs, Step};
+use crate::task::step::{self, Pairs, Reply, Step};
 use crate::task::verifier::Verifier;
 
 /// One task.
@@ -84,7 +84,7 @@ impl CogroupedMap {
 }
 
 impl Step<(Group, Group)> for Run<'_, '_> {
-    fn group(&mut self, sides: (Group, Group), _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, sides: (Group, Group), _reply: &mut Reply) -> PyResult<bool> {
         let (left, right) = sides;
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let (left_offsets, right_offsets) = (&self.task.left, &self.task.right);
@@ -103,7 +103,7 @@ impl Step<(Group, Group)> for Run<'_, '_> {
             });
         // The frames have copies of all that they show, so large sides' memory is free for the call.
         let (reminder, keys) =
-            Reminder::of_sides((left, &left_offsets.keys), (right, &right_offsets.keys));
+            GroupLabel::of_sides((left, &left_offsets.keys), (right, &right_offsets.keys));
         frames
             .and_then(
                 |((left, left_key), (right, right_key))| match left_key.or(right_key) {
@@ -124,7 +124,7 @@ impl Step<(Group, Group)> for Run<'_, '_> {
         self.output.has_groups()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_structs(py, &mut self.output)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_structs(py, &mut self.output)
     }
 }

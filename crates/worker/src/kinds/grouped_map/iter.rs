@@ -16,10 +16,10 @@ use crate::convert::input::frame::{FrameOfColumns, GroupFrames};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::output::batch::Output;
 use crate::package;
-use crate::task::group_label::Reminder;
-use crate::task::incoming::{Part, Parts};
+use crate::task::group_label::GroupLabel;
+use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Step};
+use crate::task::step::{self, Reply, Step};
 use crate::task::verifier::Verifier;
 
 /// One task.
@@ -98,7 +98,7 @@ impl FrameMaker {
     fn __call__<'py>(
         &mut self,
         py: Python<'py>,
-        part: &Bound<'py, Part>,
+        part: &Bound<'py, GroupBatch>,
     ) -> PyResult<Bound<'py, PyList>> {
         let made = self.make(py, &part.get().0, false)?;
         PyList::new(py, [made.columns, made.frame])
@@ -137,8 +137,8 @@ impl<'py> Run<'_, 'py> {
     fn call(
         &mut self,
         made: FrameOfColumns<'py>,
-        rest: &Bound<'py, Parts>,
-        answer: &mut Answer,
+        rest: &Bound<'py, GroupBatches>,
+        reply: &mut Reply,
     ) -> PyResult<bool> {
         // The list lets the iterator forget the frame that it has given.
         let frame = if self.task.converts_rest {
@@ -159,7 +159,7 @@ impl<'py> Run<'_, 'py> {
             let verifier = Verifier::of_next(self.verifier.as_ref())?;
             let rows = (self.results).take_apart(&frame?, &mut self.output, verifier)?;
             if self.output.end_group(rows) {
-                answer.write_structs(self.py, &mut self.output)?;
+                reply.write_structs(self.py, &mut self.output)?;
             }
         }
         while let Some(part) = rest.get().next(self.py)? {
@@ -184,7 +184,7 @@ impl<'py> Run<'_, 'py> {
     }
 
     /// Has stock's error raised for a group without batches.
-    fn refuse(&self, parts: &Bound<'py, Parts>) -> PyResult<bool> {
+    fn refuse(&self, parts: &Bound<'py, GroupBatches>) -> PyResult<bool> {
         let module = package::import(self.py, "_spark.kinds.iter")?;
         for first in module.call_method1("first", (parts,))?.try_iter()? {
             first?;
@@ -194,16 +194,16 @@ impl<'py> Run<'_, 'py> {
 }
 
 impl Step for Run<'_, '_> {
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let rest = Bound::new(self.py, Parts::after(&first, &answer.arrivals))?;
+    fn group(&mut self, first: Group, reply: &mut Reply) -> PyResult<bool> {
+        let rest = Bound::new(self.py, GroupBatches::after(&first, &reply.incoming))?;
         if first.encoded.is_empty() {
             return self.refuse(&rest);
         }
         let keys = &self.task.offsets.keys;
         let with_key = self.task.offsets.with_key;
         let made = (self.maker.try_borrow_mut()?).make(self.py, &first, with_key);
-        let reminder = Reminder::of(first, keys);
-        made.and_then(|made| self.call(made, &rest, answer))
+        let reminder = GroupLabel::of(first, keys);
+        made.and_then(|made| self.call(made, &rest, reply))
             .map_err(|error| {
                 let (rows, all) = (rest.get().rows(), rest.get().is_over());
                 reminder.annotate_part(self.py, keys, &[rows], all, error)
@@ -214,7 +214,7 @@ impl Step for Run<'_, '_> {
         self.output.has_groups()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_structs(py, &mut self.output)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_structs(py, &mut self.output)
     }
 }

@@ -20,9 +20,9 @@ use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::output::batch::Output;
 use crate::errors::{internal, wire_error};
-use crate::task::group_label::Reminder;
+use crate::task::group_label::GroupLabel;
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Step};
+use crate::task::step::{self, Reply, Step};
 use crate::task::verifier::Verifier;
 use crate::words::Word;
 
@@ -119,12 +119,12 @@ impl GroupedMap {
 }
 
 impl Step for Run<'_, '_> {
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, _reply: &mut Reply) -> PyResult<bool> {
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = group.rows;
         let input = self.frames.frame(self.py, &group, self.with_key, verifier);
         // The frame has copies of all that it shows, so a large group's memory is free for the call.
-        let reminder = Reminder::of(group, self.keys);
+        let reminder = GroupLabel::of(group, self.keys);
         input
             .and_then(|(frame, key)| match key {
                 Some(key) => self.function.call1((key, frame)),
@@ -143,7 +143,7 @@ impl Step for Run<'_, '_> {
         self.output.has_groups()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_structs(py, &mut self.output)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_structs(py, &mut self.output)
     }
 }

@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::group_label::Reminder;
-use crate::task::step::{self, Answer, Pairs, Step};
+use crate::task::group_label::GroupLabel;
+use crate::task::step::{self, Pairs, Reply, Step};
 use crate::task::table_output::TableOutput;
 use crate::task::verifier::Verifier;
 
@@ -80,7 +80,7 @@ struct Run<'a, 'py> {
 }
 
 impl Step<(Group, Group)> for Run<'_, '_> {
-    fn group(&mut self, sides: (Group, Group), _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, sides: (Group, Group), _reply: &mut Reply) -> PyResult<bool> {
         let (left, right) = sides;
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = [left.rows, right.rows];
@@ -100,7 +100,7 @@ impl Step<(Group, Group)> for Run<'_, '_> {
                 (key, left_table, right_table).into_pyobject(self.py)
             });
         let (reminder, keys) =
-            Reminder::of_sides((left, &self.task.left.keys), (right, &self.task.right.keys));
+            GroupLabel::of_sides((left, &self.task.left.keys), (right, &self.task.right.keys));
         arguments
             .and_then(|arguments| self.function.call1(arguments))
             .and_then(|result| {
@@ -114,7 +114,7 @@ impl Step<(Group, Group)> for Run<'_, '_> {
         self.output.waits()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.output.write(py, answer)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        self.output.write(py, reply)
     }
 }

@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::group_label::Reminder;
-use crate::task::incoming::{Part, Parts};
-use crate::task::step::{self, Answer, Step};
+use crate::task::group_label::GroupLabel;
+use crate::task::incoming::{GroupBatch, GroupBatches};
+use crate::task::step::{self, Reply, Step};
 use crate::task::table_output::TableOutput;
 use crate::task::verifier::Verifier;
 
@@ -90,7 +90,7 @@ impl BatchMaker {
     fn __call__<'py>(
         &mut self,
         py: Python<'py>,
-        part: &Bound<'py, Part>,
+        part: &Bound<'py, GroupBatch>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.batch(py, &part.get().0)
     }
@@ -112,7 +112,7 @@ impl<'py> Run<'_, 'py> {
     fn arguments(
         &self,
         first: &Group,
-        rest: &Bound<'py, Parts>,
+        rest: &Bound<'py, GroupBatches>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let mut maker = self.maker.try_borrow_mut()?;
         // Of a group without batches this is stock's error.
@@ -129,16 +129,16 @@ impl<'py> Run<'_, 'py> {
 }
 
 impl Step for Run<'_, '_> {
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let parts = Parts::after(&first, &answer.arrivals);
+    fn group(&mut self, first: Group, reply: &mut Reply) -> PyResult<bool> {
+        let parts = GroupBatches::after(&first, &reply.incoming);
         let parts = Bound::new(self.py, parts)?;
         let arguments = self.arguments(&first, &parts);
-        let reminder = Reminder::of(first, &self.offsets.keys);
+        let reminder = GroupLabel::of(first, &self.offsets.keys);
         arguments
             .and_then(|(arguments, rest)| {
                 let result = self.function.call1(arguments.cast_into()?)?;
                 let verifier = self.verifier.as_ref();
-                self.output.batches(&result, answer, verifier)?;
+                self.output.batches(&result, reply, verifier)?;
                 self.stock.call_method1("exhaust", (rest,))?;
                 Ok(false)
             })
@@ -152,7 +152,7 @@ impl Step for Run<'_, '_> {
         self.output.waits()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.output.write(py, answer)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        self.output.write(py, reply)
     }
 }

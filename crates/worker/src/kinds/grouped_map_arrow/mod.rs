@@ -13,8 +13,8 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::group_label::Reminder;
-use crate::task::step::{self, Answer, Step};
+use crate::task::group_label::GroupLabel;
+use crate::task::step::{self, Reply, Step};
 use crate::task::table_output::TableOutput;
 use crate::task::verifier::Verifier;
 use crate::words::Word;
@@ -82,7 +82,7 @@ struct Run<'a, 'py> {
 }
 
 impl Step for Run<'_, '_> {
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, _reply: &mut Reply) -> PyResult<bool> {
         let verifier = Verifier::of_next(self.verifier.as_ref())?;
         let rows = group.rows;
         let arguments = self
@@ -96,7 +96,7 @@ impl Step for Run<'_, '_> {
                 let key = self.stock.call_method1("first_key", (keys,))?;
                 (key, table).into_pyobject(self.py)
             });
-        let reminder = Reminder::of(group, &self.offsets.keys);
+        let reminder = GroupLabel::of(group, &self.offsets.keys);
         arguments
             .and_then(|arguments| self.function.call1(arguments))
             .and_then(|result| {
@@ -110,7 +110,7 @@ impl Step for Run<'_, '_> {
         self.output.waits()
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.output.write(py, answer)
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        self.output.write(py, reply)
     }
 }

@@ -23,8 +23,8 @@ use crate::convert::output::batch::Output;
 use crate::errors::{internal, wire_error};
 use crate::kinds::scalar::ScalarPandas;
 use crate::package;
-use crate::task::incoming::Arrivals;
-use crate::task::step::{self, Answer};
+use crate::task::incoming::Incoming;
+use crate::task::step::{self, Reply};
 
 /// One task.
 #[derive(Debug)]
@@ -87,15 +87,15 @@ impl ScalarPandasIter {
     ) -> PyResult<()> {
         let reader = self.scalar.conversions.reader(Framing::BatchPerGroup);
         let (infile, outfile) = (infile.get(), outfile.get());
-        step::converse(py, infile, outfile, reader, usize::MAX, |answer| {
+        step::serve_section(py, infile, outfile, reader, usize::MAX, |reply| {
             let task = self.scalar.task.bind(py);
             let batches = SeriesBatches {
-                arrivals: answer.arrivals.clone(),
+                incoming: reply.incoming.clone(),
                 task: task.clone().unbind(),
                 state: Mutex::new(Some(GroupSeries::new(py, &self.scalar.conversions)?)),
             };
             let yielded = task.call_method1("start", (batches,))?;
-            let outcome = self.write_all(&yielded, answer);
+            let outcome = self.write_all(&yielded, reply);
             // The generator ends now, as in stock's main loop, even if the error keeps it.
             let closed = yielded.call_method0("close").map(drop);
             outcome.and(closed)
@@ -104,7 +104,7 @@ impl ScalarPandasIter {
 }
 
 impl ScalarPandasIter {
-    fn write_all(&self, yielded: &Bound<'_, PyAny>, answer: &mut Answer) -> PyResult<()> {
+    fn write_all(&self, yielded: &Bound<'_, PyAny>, reply: &mut Reply) -> PyResult<()> {
         let (py, mut started) = (yielded.py(), false);
         // For what stock makes.
         let mut stock = self.scalar.conversions.output();
@@ -120,15 +120,15 @@ impl ScalarPandasIter {
                 None
             };
             if let Some(Made { batch, schema }) = native {
-                answer.write(py, SchemaRef::clone(schema), batch.clone())?;
+                reply.write(py, SchemaRef::clone(schema), batch.clone())?;
             } else {
                 self.ask_stock(&item, started, &mut stock)?;
-                answer.write_columns(py, &mut stock)?;
+                reply.write_columns(py, &mut stock)?;
             }
             started = true;
         }
         // Where a function has swallowed an error of a conversion there may be more.
-        while let Next::Group(_) = answer.arrivals.next(py, None) {}
+        while let Next::Group(_) = reply.incoming.next(py, None) {}
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl Made {
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 struct SeriesBatches {
-    arrivals: Arrivals,
+    incoming: Incoming,
     task: Py<PyAny>,
     /// `None` after the end, or after an error, as a generator is over then.
     state: Mutex<Option<GroupSeries>>,
@@ -198,7 +198,7 @@ impl SeriesBatches {
         let Some(frames) = state.as_mut() else {
             return Ok(None);
         };
-        let outcome = match self.arrivals.next(py, None) {
+        let outcome = match self.incoming.next(py, None) {
             Next::Group(group) => self.batch(py, frames, &group).map(Some),
             Next::Failed(error) => Err(wire_error(&error)),
             Next::End | Next::Waiting => Ok(None),

@@ -23,7 +23,7 @@ use crate::convert::types::InputKind;
 use crate::errors::internal;
 use crate::package;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step};
+use crate::task::step::{self, Reply, Step};
 use crate::task::verifier::Verifier;
 
 /// One task.
@@ -156,7 +156,7 @@ impl<'py> Run<'_, 'py> {
 }
 
 impl Step for Run<'_, '_> {
-    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
+    fn group(&mut self, group: Group, reply: &mut Reply) -> PyResult<bool> {
         let (py, mut results) = (self.py, Vec::new());
         let series = if self.odd_schema {
             None
@@ -180,11 +180,11 @@ impl Step for Run<'_, '_> {
                 )?;
             }
             let columns = RecordBatch::from(batch.column(0).as_struct());
-            answer.write(py, output.flat_schema(), columns)?;
+            reply.write(py, output.flat_schema(), columns)?;
             self.spare = Some(output);
         } else {
             let output = self.ask_stock(&group, series, results)?;
-            answer.write_columns(py, output)?;
+            reply.write_columns(py, output)?;
         }
         self.started = true;
         Ok(false)
@@ -194,7 +194,7 @@ impl Step for Run<'_, '_> {
         false
     }
 
-    fn write(&mut self, _py: Python<'_>, _answer: &mut Answer) -> PyResult<()> {
+    fn write(&mut self, _py: Python<'_>, _reply: &mut Reply) -> PyResult<()> {
         Ok(())
     }
 }
