@@ -97,6 +97,47 @@ impl<S: Step<(Group, Group)>> Step for Pairs<S> {
     }
 }
 
+/// What waits to be written, as results come.
+pub trait Rows {
+    /// Whether anything waits to be written.
+    fn waits(&self) -> bool;
+
+    /// Writes what waits, if anything does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()>;
+}
+
+/// Rows of which each is sent as a struct.
+#[derive(Debug)]
+pub struct Structs(pub Output);
+
+impl Rows for Structs {
+    fn waits(&self) -> bool {
+        self.0.has_groups()
+    }
+
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_structs(py, &mut self.0)
+    }
+}
+
+/// Rows that are sent with a column for each field.
+#[derive(Debug)]
+pub struct Flat(pub Output);
+
+impl Rows for Flat {
+    fn waits(&self) -> bool {
+        self.0.has_groups()
+    }
+
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        reply.write_columns(py, &mut self.0)
+    }
+}
+
 /// The answer of a task; its thread is started with the first batch.
 #[derive(Debug)]
 pub struct Reply {
@@ -232,6 +273,38 @@ pub fn serve_section(
         PyRuntimeError::new_err("bowstring: the reading thread panicked, this is a bug")
     })?;
     finished.map_err(errors::from_io)
+}
+
+/// Has `take` take every group that arrives, into `output`, and whether there is enough for a batch; `end` comes after the
+/// last one.
+///
+/// # Errors
+///
+/// Those of `take` and `end`, of the socket, and of a stream that is out of step.
+pub fn take_groups<O: Rows>(
+    py: Python<'_>,
+    reply: &mut Reply,
+    output: &mut O,
+    mut take: impl FnMut(Group, &mut O, &mut Reply) -> PyResult<bool>,
+    end: impl FnOnce() -> PyResult<()>,
+) -> PyResult<()> {
+    loop {
+        // What is finished is not kept while nothing arrives.
+        let patience = output.waits().then_some(PATIENCE);
+        match reply.incoming.next(py, patience) {
+            Next::Group(group) => {
+                if take(group, output, reply)? {
+                    output.write(py, reply)?;
+                }
+            }
+            Next::Waiting => output.write(py, reply)?,
+            Next::End => {
+                end()?;
+                return output.write(py, reply);
+            }
+            Next::Failed(error) => return Err(wire_error(&error)),
+        }
+    }
 }
 
 fn take_all(py: Python<'_>, step: &mut impl Step, reply: &mut Reply) -> PyResult<()> {

@@ -65,6 +65,11 @@ impl<'py> Verifier<'py> {
         Ok(Some(Self(verifier)))
     }
 
+    /// The interpreter that it belongs to.
+    pub fn py(&self) -> Python<'py> {
+        self.0.py()
+    }
+
     /// For what outlives this attachment to the interpreter.
     pub fn unbind(self) -> Py<PyAny> {
         self.0.unbind()

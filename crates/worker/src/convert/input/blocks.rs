@@ -18,6 +18,7 @@ pub(crate) enum BlockSource {
 }
 
 /// A column that stock has converted, or that is ready without a Series: one of pandas' own arrays.
+#[derive(Debug)]
 pub(crate) struct StockColumn<'py> {
     pub(crate) series: Bound<'py, PyAny>,
     pub(crate) values: Bound<'py, PyAny>,

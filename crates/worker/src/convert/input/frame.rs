@@ -15,7 +15,6 @@ use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
-use crate::task::verifier::{Input, Verifier};
 
 /// Builds the frames of one task's groups.
 #[derive(Debug)]
@@ -37,15 +36,16 @@ pub struct GroupFrames {
     combines: bool,
 }
 
-/// A frame that is shared with its columns only while they live.
+/// What was made of a group.
 #[derive(Debug)]
-pub struct FrameOfColumns<'py> {
+pub struct FrameOfGroup<'py> {
     /// The frame.
     pub frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
     pub key: Option<Bound<'py, PyTuple>>,
-    /// What has to live as long as stock keeps the columns.
-    pub columns: Bound<'py, PyAny>,
+    /// By position in the group, the columns that stock has converted, or nothing if there are none; `None` if stock has
+    /// made the frame as well.
+    pub(crate) stock: Option<Vec<Option<StockColumn<'py>>>>,
 }
 
 impl GroupFrames {
@@ -113,18 +113,17 @@ impl GroupFrames {
         self
     }
 
-    /// Builds the frame of a group, and its key if it is wanted; a verifier looks at both.
+    /// Builds the frame of a group, and its key if it is wanted.
     ///
     /// # Errors
     ///
-    /// What stock raises for a column that it cannot convert, and a difference that was found.
+    /// What stock raises for a column that it cannot convert.
     pub fn frame<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
         wants_key: bool,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
+    ) -> PyResult<FrameOfGroup<'py>> {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
@@ -154,19 +153,11 @@ impl GroupFrames {
             } else {
                 None
             };
-            if let Some(verifier) = verifier {
-                let series = |index| stock.get(index).and_then(Option::as_ref);
-                verifier.input(Input {
-                    table: self.columns.ask_stock(py, "table", group)?,
-                    converted: (0..width)
-                        .map(|index| series(index).map(|column| &column.series))
-                        .collect(),
-                    offsets: &self.offsets,
-                    frame: &frame,
-                    key: key.as_ref(),
-                })?;
-            }
-            return Ok((frame, key));
+            return Ok(FrameOfGroup {
+                frame,
+                key,
+                stock: Some(stock),
+            });
         }
         // The user has changed an option of pandas, which stock's converters and concat may heed.
         let none: Vec<Option<(Column<'_>, Dtype)>> = (0..width).map(|_| None).collect();
@@ -184,11 +175,16 @@ impl GroupFrames {
             .stock(py)
             .call_method1("frame", (&columns, self.offsets.values.clone()))?;
         self.shared = Some(columns.unbind());
-        Ok((frame, key))
+        Ok(FrameOfGroup {
+            frame,
+            key,
+            stock: None,
+        })
     }
 
     /// As [`Self::frame`], for kinds that do not keep the columns of every frame until the function
-    /// is done.
+    /// is done. The second is what has to live as long as stock keeps the columns: the frame is shared with them only
+    /// while they live.
     ///
     /// # Errors
     ///
@@ -198,21 +194,30 @@ impl GroupFrames {
         py: Python<'py>,
         group: &Group,
         wants_key: bool,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<FrameOfColumns<'py>> {
+    ) -> PyResult<(FrameOfGroup<'py>, Bound<'py, PyAny>)> {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
         self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
-        let made = self.frame(py, group, wants_key, verifier);
+        let made = self.frame(py, group, wants_key);
         let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
-        let (frame, key) = made?;
+        let made = made?;
         let columns = stocks.map(Py::into_any).or(ours).into_pyobject(py)?;
-        Ok(FrameOfColumns {
-            frame,
-            key,
-            columns,
-        })
+        Ok((made, columns))
+    }
+
+    /// The group as stock's Arrow table.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises.
+    pub fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.columns.ask_stock(py, "table", group)
+    }
+
+    /// Which columns are the key and which the frame.
+    pub fn key_columns(&self) -> &KeyColumns {
+        &self.offsets
     }
 
     fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {

@@ -16,9 +16,9 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
 use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
 use crate::task::column_udf::ColumnUdf;
+use crate::task::converter::{Converters, KeptConverters};
 use crate::task::incoming::{GroupBatches, Incoming};
 use crate::task::step::{self, Reply, Step};
-use crate::task::verifier::Verifier;
 
 /// One task.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl GroupedAggArrowIter {
             arguments: stock.call_method1("arguments", (&self.udf.offsets,))?,
             function: self.udf.function.bind(py),
             calls: ArrayCalls::new(stock, slice::from_ref(&self.udf), false)?,
-            verifier: Verifier::start(stock)?,
+            converters: Converters::of(stock)?,
         };
         step::run(py, infile.get(), outfile.get(), reader, &mut run)
     }
@@ -75,8 +75,7 @@ struct Run<'a, 'py> {
     arguments: Bound<'py, PyAny>,
     function: &'a Bound<'py, PyAny>,
     calls: ArrayCalls<'a, 'py>,
-    /// If the user has asked for it.
-    verifier: Option<Verifier<'py>>,
+    converters: Converters<'py>,
 }
 
 impl<'py> Run<'_, 'py> {
@@ -85,7 +84,7 @@ impl<'py> Run<'_, 'py> {
         let batches = ReadBatches {
             parts: GroupBatches::new(first, incoming),
             groups: Arc::clone(&self.groups),
-            verifier: self.verifier.clone().map(Verifier::unbind),
+            converters: self.converters.kept(),
         };
         let iterate = intern!(self.stock.py(), "iterate");
         self.stock.call_method1(iterate, (&self.arguments, batches))
@@ -98,8 +97,7 @@ impl<'py> Run<'_, 'py> {
 pub struct ReadBatches {
     parts: GroupBatches,
     groups: Arc<WholeGroups>,
-    /// If the user has asked for it.
-    verifier: Option<Py<PyAny>>,
+    converters: KeptConverters,
 }
 
 #[pymethods]
@@ -112,11 +110,8 @@ impl ReadBatches {
         let Some(part) = self.parts.next(py)? else {
             return Ok(None);
         };
-        let batches = self.groups.batches(py, &part)?;
-        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
-        if let Some(verifier) = Verifier::of_next(verifier.as_ref())? {
-            self.groups.verify(&part, &batches, verifier)?;
-        }
+        let batches =
+            (self.converters).next(py, |convert| convert.whole_batches(py, &self.groups, &part))?;
         batches.get_item(0).map(Some)
     }
 }

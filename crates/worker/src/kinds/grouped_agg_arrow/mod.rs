@@ -15,8 +15,8 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
 use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
 use crate::task::column_udf::ColumnUdf;
+use crate::task::converter::Converters;
 use crate::task::step::{self, Reply, Step};
-use crate::task::verifier::Verifier;
 use crate::words::Word;
 
 /// One task.
@@ -63,7 +63,7 @@ impl ArrayAgg {
             skips_empty: stock.getattr("skips_empty")?.extract()?,
             groups: WholeGroups::new(stock),
             calls: ArrayCalls::new(stock, &self.udfs, self.windows)?,
-            verifier: Verifier::start(stock)?,
+            converters: Converters::of(stock)?,
         };
         step::run(py, infile.get(), outfile.get(), reader, &mut run)
     }
@@ -77,7 +77,7 @@ struct Run<'a, 'py> {
     skips_empty: bool,
     groups: WholeGroups,
     calls: ArrayCalls<'a, 'py>,
-    verifier: Option<Verifier<'py>>,
+    converters: Converters<'py>,
 }
 
 impl Step for Run<'_, '_> {
@@ -90,10 +90,8 @@ impl Step for Run<'_, '_> {
         if self.skips_empty && group.encoded.is_empty() {
             return Ok(false);
         }
-        let batches = self.groups.batches(self.stock.py(), &group)?;
-        if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
-            self.groups.verify(&group, &batches, verifier)?;
-        }
+        let convert = self.converters.next()?;
+        let batches = convert.whole_batches(self.stock.py(), &self.groups, &group)?;
         // pyarrow copies, be it one batch: the function's arrays are not slices of what was read.
         let batch = self
             .stock
