@@ -7,6 +7,8 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::{FrameOfGroup, GroupFrames};
+use crate::convert::input::group_columns::messages;
+use crate::convert::input::series::GroupSeries;
 use crate::convert::input::table::{GroupTables, WholeGroups, table_of};
 use crate::convert::output::batch::Output;
 use crate::errors::internal;
@@ -175,6 +177,57 @@ impl<'py> Converter<'_, 'py> {
         tables.table(&batches)
     }
 
+    /// As [`GroupSeries::series`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn series(
+        self,
+        py: Python<'py>,
+        frames: &mut GroupSeries,
+        group: &Group,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let series = frames.series(py, group)?;
+        self.see_series(py, frames, group, &series)?;
+        Ok(series)
+    }
+
+    /// As [`GroupSeries::native_series`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn native_series(
+        self,
+        py: Python<'py>,
+        frames: &mut GroupSeries,
+        group: &Group,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let series = frames.native_series(py, group)?;
+        if let Some(series) = &series {
+            self.see_series(py, frames, group, series)?;
+        }
+        Ok(series)
+    }
+
+    fn see_series(
+        self,
+        py: Python<'py>,
+        frames: &GroupSeries,
+        group: &Group,
+        series: &[Bound<'py, PyAny>],
+    ) -> PyResult<()> {
+        let (Some(verifier), Some(native)) = (self.0, frames.native()) else {
+            return Ok(());
+        };
+        let native: Vec<usize> = native.collect();
+        let ours: Vec<_> = (native.iter())
+            .filter_map(|index| series.get(*index).cloned())
+            .collect();
+        verifier.series(messages(py, group)?, native, &ours)
+    }
+
     /// The batches of a group as [`WholeGroups::batches`] makes them.
     ///
     /// # Errors
@@ -210,6 +263,42 @@ impl<'py> Converter<'_, 'py> {
             Some(verifier) => verifier.batches(&ours()?, &stocks()?),
             None => Ok(()),
         }
+    }
+
+    /// The same for a batch with a column for each field, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::see_batches`], but for what `stocks` fails with, which is a difference.
+    pub(crate) fn see_flat(
+        self,
+        ours: impl FnOnce() -> PyResult<Option<Bound<'py, PyAny>>>,
+        stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let Some(verifier) = self.0 else {
+            return Ok(());
+        };
+        match ours()? {
+            Some(ours) => verifier.flat(&ours, stocks()),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a batch with a struct column, and the function of stock's that makes that of the arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::see_batches`].
+    pub(crate) fn see_whole(
+        self,
+        ours: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+        stocks: impl FnOnce() -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)>,
+    ) -> PyResult<()> {
+        let Some(verifier) = self.0 else {
+            return Ok(());
+        };
+        let (convert, arguments) = stocks()?;
+        verifier.whole(&convert, arguments, &ours()?)
     }
 
     /// Has `append` append a result of so many rows to `output`. What is to be seen is appended to an output of its own

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::task::converter::{Converter, Converters};
 use crate::task::group_label::GroupLabel;
-use crate::task::incoming::GroupBatches;
+use crate::task::incoming::{Arrived, GroupBatches};
 use crate::task::kind::{Kind, StreamKind};
 use crate::task::step::{Reply, Rows, serve_section, take_groups};
 
@@ -110,7 +110,30 @@ impl<'a, 'py> Section<'a, 'py> {
         })
     }
 
-    /// The same for groups whose batches are converted as the function asks for them.
+    /// The same for kinds whose errors do not say where they come from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub fn run_unnamed<K, I>(self, mut kind: K, output: K::Output) -> PyResult<()>
+    where
+        K: for<'g> Kind<'py, Input<'g> = I>,
+        I: Arrived,
+    {
+        let group = |converters: &Converters<'py>, group: Group, output: &mut _, reply: &mut _| {
+            let reply: &mut Reply = reply;
+            let input = I::of(group, &reply.incoming);
+            if kind.skips(&input) {
+                return Ok(false);
+            }
+            let convert = converters.next()?;
+            let arguments = kind.arguments(input, convert)?;
+            call_and_take(&mut kind, arguments, output, convert)
+        };
+        self.serve(output, group, || Ok(()))
+    }
+
+    /// As [`Self::run`], for groups whose batches are converted as the function asks for them.
     ///
     /// # Errors
     ///

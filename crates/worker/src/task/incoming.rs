@@ -145,6 +145,24 @@ impl GroupBatches {
     }
 }
 
+/// What a kind may take of what arrives, and keep.
+pub trait Arrived {
+    /// Of the group, or of the first batch of one.
+    fn of(first: Group, incoming: &Incoming) -> Self;
+}
+
+impl Arrived for Group {
+    fn of(first: Group, _incoming: &Incoming) -> Self {
+        first
+    }
+}
+
+impl Arrived for GroupBatches {
+    fn of(first: Group, incoming: &Incoming) -> Self {
+        Self::new(first, incoming)
+    }
+}
+
 #[pymethods]
 impl GroupBatches {
     fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {

@@ -23,6 +23,7 @@ use crate::convert::output::batch::Output;
 use crate::errors::{internal, wire_error};
 use crate::kinds::scalar::ScalarPandas;
 use crate::package;
+use crate::task::converter::{Converters, KeptConverters};
 use crate::task::incoming::Incoming;
 use crate::task::step::{self, Reply};
 
@@ -92,6 +93,7 @@ impl ScalarPandasIter {
             let batches = SeriesBatches {
                 incoming: reply.incoming.clone(),
                 task: task.clone().unbind(),
+                converters: Converters::of(self.scalar.conversions.stock.bind(py))?.kept(),
                 state: Mutex::new(Some(GroupSeries::new(py, &self.scalar.conversions)?)),
             };
             let yielded = task.call_method1("start", (batches,))?;
@@ -176,6 +178,7 @@ impl Made {
 struct SeriesBatches {
     incoming: Incoming,
     task: Py<PyAny>,
+    converters: KeptConverters,
     /// `None` after the end, or after an error, as a generator is over then.
     state: Mutex<Option<GroupSeries>>,
 }
@@ -218,7 +221,9 @@ impl SeriesBatches {
         group: &Group,
     ) -> PyResult<Bound<'py, PyAny>> {
         let task = self.task.bind(py);
-        match frames.native_series(py, group)? {
+        let series =
+            (self.converters).next(py, |convert| convert.native_series(py, frames, group))?;
+        match series {
             Some(series) => task.call_method1("converted", (series, group.rows)),
             None => task.call_method1("read", messages(py, group)?),
         }
