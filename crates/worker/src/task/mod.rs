@@ -1,5 +1,6 @@
 //! What a native task does beside its kind: the loop over groups, verification, errors and what they say of a group.
 
+pub mod array_results;
 pub mod column_udf;
 pub mod converter;
 pub mod driver;
