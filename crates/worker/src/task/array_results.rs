@@ -10,7 +10,7 @@ use crate::convert::c_data::{Layout, to_pyarrow};
 use crate::convert::output::array_scalars::{ArrayScalars, ScalarColumns};
 use crate::errors::internal;
 use crate::task::converter::Converter;
-use crate::task::step::{Reply, Rows};
+use crate::task::section::{Reply, Rows};
 use crate::task::table_output::FlatOutput;
 
 /// What a UDF has returned for a group.

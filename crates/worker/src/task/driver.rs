@@ -12,7 +12,7 @@ use crate::task::converter::{Converter, Converters};
 use crate::task::group_label::GroupLabel;
 use crate::task::incoming::{Arrived, GroupBatches};
 use crate::task::kind::{Kind, StreamKind};
-use crate::task::step::{Reply, Rows, serve_section, take_groups};
+use crate::task::section::{Reply, Rows, serve_section, take_groups};
 
 /// A data section, and the conversions of its task.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use pyo3::types::PyIterator;
 
 use crate::task::converter::Converter;
 use crate::task::incoming::GroupBatches;
-use crate::task::step::Rows;
+use crate::task::section::Rows;
 
 /// A kind of UDF whose functions are called once for each group.
 pub trait Kind<'py> {

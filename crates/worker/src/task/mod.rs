@@ -8,7 +8,8 @@ pub mod group_label;
 pub mod incoming;
 pub mod kind;
 pub mod results;
+pub mod section;
 pub mod series_results;
-pub mod step;
+
 pub mod table_output;
 pub mod verifier;

@@ -7,7 +7,7 @@ use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::values::elements;
 use crate::task::converter::Converter;
-use crate::task::step::Structs;
+use crate::task::section::Structs;
 use crate::task::verifier;
 
 /// Takes the results of one task apart.
@@ -120,7 +120,9 @@ impl<'a, 'py> Results<'a, 'py> {
     ) -> PyResult<bool> {
         for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
             if output.append(index, array, &self.conversions.names)? {
-                native.iter_mut().for_each(|native| native.push(index));
+                if let Some(native) = &mut native {
+                    native.push(index);
+                }
             } else {
                 let array = self
                     .stock()

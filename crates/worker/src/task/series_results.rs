@@ -9,7 +9,7 @@ use crate::convert::output::batch::Output;
 use crate::convert::output::scalars::Scalars;
 use crate::package;
 use crate::task::converter::Converter;
-use crate::task::step::Flat;
+use crate::task::section::Flat;
 
 /// What a UDF has returned for a group.
 #[expect(
@@ -153,7 +153,9 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     ) -> PyResult<bool> {
         for (index, result) in results.iter().enumerate() {
             if self.take_scalars(index, result, output)? {
-                native.iter_mut().for_each(|native| native.push(index));
+                if let Some(native) = &mut native {
+                    native.push(index);
+                }
             } else {
                 let series = self.series(result)?;
                 let array = self

@@ -15,7 +15,7 @@ use crate::convert::c_data::{Layout, record_batch_class, table_class, to_pyarrow
 use crate::convert::output::pieces::Pieces;
 use crate::errors::internal;
 use crate::task::converter::Converter;
-use crate::task::step::{Reply, Rows};
+use crate::task::section::{Reply, Rows};
 
 /// What is sent, and how results get there.
 #[derive(Debug)]

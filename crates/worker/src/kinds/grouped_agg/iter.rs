@@ -18,8 +18,8 @@ use crate::task::converter::{Converter, KeptConverters};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::Kind;
+use crate::task::section::Flat;
 use crate::task::series_results::Returned;
-use crate::task::step::Flat;
 
 /// One task.
 #[derive(Debug)]

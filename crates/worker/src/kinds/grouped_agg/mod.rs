@@ -20,8 +20,8 @@ use crate::task::column_udf::ColumnUdf;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
+use crate::task::section::Flat;
 use crate::task::series_results::Returned;
-use crate::task::step::Flat;
 use crate::words::Word;
 
 /// One task.

@@ -17,7 +17,7 @@ use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
 use crate::task::results::Results;
-use crate::task::step::Structs;
+use crate::task::section::Structs;
 
 /// One task.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::StreamKind;
 use crate::task::results::Results;
-use crate::task::step::Structs;
+use crate::task::section::Structs;
 
 /// One task.
 #[derive(Debug)]

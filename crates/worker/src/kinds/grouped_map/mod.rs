@@ -23,7 +23,7 @@ use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
 use crate::task::results::Results;
-use crate::task::step::Structs;
+use crate::task::section::Structs;
 use crate::words::Word;
 
 /// One task.
@@ -61,7 +61,7 @@ impl GroupedMap {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(self.framing);
-        let kind = Frames {
+        let kind = FramesOfGroups {
             py,
             function: self.function.bind(py),
             with_key: self.columns.with_key,
@@ -111,7 +111,7 @@ impl GroupedMap {
 }
 
 /// One group → one frame, and a key if the function takes it; one frame → rows.
-struct Frames<'a, 'py> {
+struct FramesOfGroups<'a, 'py> {
     py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
     with_key: bool,
@@ -119,7 +119,7 @@ struct Frames<'a, 'py> {
     results: Results<'a, 'py>,
 }
 
-impl<'py> Kind<'py> for Frames<'_, 'py> {
+impl<'py> Kind<'py> for FramesOfGroups<'_, 'py> {
     type Input<'g> = &'g Group;
     type Arguments = (Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>);
     type Returned = Bound<'py, PyAny>;

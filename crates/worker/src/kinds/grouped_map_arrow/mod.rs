@@ -57,7 +57,7 @@ impl GroupedMapArrow {
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything()).in_struct();
         let stock = self.stock.bind(py);
-        let kind = Tables {
+        let kind = TablesOfGroups {
             function: self.function.bind(py),
             stock,
             with_key: self.columns.with_key,
@@ -69,14 +69,14 @@ impl GroupedMapArrow {
 }
 
 /// One group → one table, and a key if the function takes it; one table → rows.
-struct Tables<'a, 'py> {
+struct TablesOfGroups<'a, 'py> {
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
     with_key: bool,
     tables: GroupTables,
 }
 
-impl<'a, 'py> Kind<'py> for Tables<'a, 'py> {
+impl<'a, 'py> Kind<'py> for TablesOfGroups<'a, 'py> {
     type Input<'g> = &'g Group;
     type Arguments = Bound<'py, PyTuple>;
     type Returned = Bound<'py, PyAny>;

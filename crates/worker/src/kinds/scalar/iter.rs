@@ -25,7 +25,7 @@ use crate::kinds::scalar::ScalarPandas;
 use crate::package;
 use crate::task::converter::{Converters, KeptConverters};
 use crate::task::incoming::Incoming;
-use crate::task::step::{self, Reply};
+use crate::task::section::{self, Reply};
 
 /// One task.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl ScalarPandasIter {
     ) -> PyResult<()> {
         let reader = self.scalar.conversions.reader(Framing::BatchPerGroup);
         let (infile, outfile) = (infile.get(), outfile.get());
-        step::serve_section(py, infile, outfile, reader, usize::MAX, |reply| {
+        section::serve_section(py, infile, outfile, reader, usize::MAX, |reply| {
             let task = self.scalar.task.bind(py);
             let batches = SeriesBatches {
                 incoming: reply.incoming.clone(),

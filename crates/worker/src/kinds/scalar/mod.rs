@@ -28,7 +28,7 @@ use crate::task::column_udf::ColumnUdf;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
-use crate::task::step::{Reply, Rows};
+use crate::task::section::{Reply, Rows};
 
 /// One task.
 #[derive(Debug)]

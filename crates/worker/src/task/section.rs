@@ -22,81 +22,6 @@ use crate::task::incoming::Incoming;
 /// serialise some hundred small groups, short enough for nobody to notice.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// What a kind does with what arrives: a group, or both sides of a key.
-pub trait Step<Input = Group> {
-    /// Whether the JVM takes one row of each batch.
-    fn one_row_each(&self) -> bool {
-        false
-    }
-
-    /// Calls the user's functions. Returns whether there is enough for a batch.
-    ///
-    /// # Errors
-    ///
-    /// Those of the functions, and of conversions.
-    fn group(&mut self, input: Input, reply: &mut Reply) -> PyResult<bool>;
-
-    /// Whether anything waits to be written.
-    fn waits(&self) -> bool;
-
-    /// Writes what waits, if anything does.
-    ///
-    /// # Errors
-    ///
-    /// Those of the socket.
-    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()>;
-
-    /// After the last group.
-    ///
-    /// # Errors
-    ///
-    /// What has to come to an end with the groups has not.
-    fn end(&mut self) -> PyResult<()> {
-        Ok(())
-    }
-}
-
-/// A step for both sides of a key, which arrive as groups that take turns.
-#[derive(Debug)]
-pub struct Pairs<S> {
-    step: S,
-    left: Option<Group>,
-}
-
-impl<S> Pairs<S> {
-    /// Before the first key.
-    pub fn of(step: S) -> Self {
-        Self { step, left: None }
-    }
-}
-
-impl<S: Step<(Group, Group)>> Step for Pairs<S> {
-    fn group(&mut self, group: Group, reply: &mut Reply) -> PyResult<bool> {
-        if let Some(left) = self.left.take() {
-            return self.step.group((left, group), reply);
-        }
-        self.left = Some(group);
-        Ok(false)
-    }
-
-    fn waits(&self) -> bool {
-        self.step.waits()
-    }
-
-    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
-        self.step.write(py, reply)
-    }
-
-    fn end(&mut self) -> PyResult<()> {
-        match self.left {
-            None => Ok(()),
-            Some(_) => Err(PyRuntimeError::new_err(
-                "bowstring: a cogroup has only one side, this is a bug",
-            )),
-        }
-    }
-}
-
 /// What waits to be written, as results come.
 pub trait Rows {
     /// Whether anything waits to be written.
@@ -213,29 +138,11 @@ impl Reply {
     }
 }
 
-/// Takes every group of the data section behind `infile` through `step`.
-///
-/// # Errors
-///
-/// Those of `step`, of the socket, and of a stream that is out of step.
-pub fn run(
-    py: Python<'_>,
-    infile: &InputFile,
-    outfile: &OutputFile,
-    reader: GroupReader,
-    step: &mut impl Step,
-) -> PyResult<()> {
-    let rows_each = if step.one_row_each() { 1 } else { usize::MAX };
-    serve_section(py, infile, outfile, reader, rows_each, |reply| {
-        take_all(py, step, reply)
-    })
-}
-
 /// Has `take_all` take everything of the data section behind `infile`.
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Those of `take_all`, of the socket, and of a stream that is out of step.
 pub fn serve_section(
     py: Python<'_>,
     infile: &InputFile,
@@ -301,26 +208,6 @@ pub fn take_groups<O: Rows>(
             Next::End => {
                 end()?;
                 return output.write(py, reply);
-            }
-            Next::Failed(error) => return Err(wire_error(&error)),
-        }
-    }
-}
-
-fn take_all(py: Python<'_>, step: &mut impl Step, reply: &mut Reply) -> PyResult<()> {
-    loop {
-        // What is finished is not kept while nothing arrives.
-        let patience = step.waits().then_some(PATIENCE);
-        match reply.incoming.next(py, patience) {
-            Next::Group(group) => {
-                if step.group(group, reply)? {
-                    step.write(py, reply)?;
-                }
-            }
-            Next::Waiting => step.write(py, reply)?,
-            Next::End => {
-                step.end()?;
-                return step.write(py, reply);
             }
             Next::Failed(error) => return Err(wire_error(&error)),
         }
