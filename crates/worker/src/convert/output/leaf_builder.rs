@@ -17,10 +17,10 @@ use pyo3::types::{PyFloat, PyInt};
 
 use crate::convert::classes::PandasClasses;
 use crate::convert::output::decimal::exact_decimal;
+use crate::convert::output::numbers::append_integers;
 use crate::convert::output::temporal::exact_date;
 use crate::convert::output::values::{
-    append_integers, column, elements, exact_bool, exact_bytes, exact_double, exact_string,
-    integral, narrow, room,
+    column, elements, exact_bool, exact_bytes, exact_double, exact_string, integral, narrow, room,
 };
 
 /// A growing array of a type that is not nested.

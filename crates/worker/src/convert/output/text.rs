@@ -16,7 +16,35 @@ use pyo3::prelude::*;
 
 use crate::convert::c_data::unchecked_bytes_of_text;
 use crate::convert::classes::PandasClasses;
-use crate::convert::output::values::{column, elements, exact_string};
+use crate::convert::output::values::{can_grow, column, elements, exact_string, objects};
+
+pub(crate) fn append_strings(
+    values: &Bound<'_, PyAny>,
+    names: &PandasClasses,
+    append: impl FnMut(Option<&str>),
+    room: usize,
+) -> PyResult<bool> {
+    if let Some(elements) = elements(&names.unwrap_strings(values)?) {
+        let exact = |object| exact_string(object);
+        let Some(strings) = objects(&elements, names, exact) else {
+            return Ok(false);
+        };
+        let bytes = strings.iter().flatten().map(|value| value.len()).sum();
+        if bytes > room || !can_grow(bytes) {
+            return Ok(false);
+        }
+        strings.into_iter().for_each(append);
+        return Ok(true);
+    }
+    if names.is_categorical(values) {
+        return append_categories(values, names, append, room);
+    }
+    let Some(array) = arrow_chunk(values, names)? else {
+        return Ok(false);
+    };
+    let bytes = array.get_buffer_memory_size();
+    Ok(bytes <= room && can_grow(bytes) && append_array(&array, append))
+}
 
 /// The one chunk of an Arrow-backed column; `None` if it is something else or in pieces.
 pub(crate) fn arrow_chunk(
