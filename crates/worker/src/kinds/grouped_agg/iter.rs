@@ -14,7 +14,7 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::series::GroupSeries;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::converter::{Converter, KeptConverters};
+use crate::task::converter::{Converter, Converters, KeptConverters};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::Kind;
@@ -59,19 +59,20 @@ impl GroupedAggIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(Framing::Parts);
-        let section = Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
-            .one_row_each(true);
+        let stock = self.conversions.stock.bind(py);
         let maker = SeriesMaker {
             series: GroupSeries::new(py, &self.conversions)?,
             udfs: Arc::clone(&self.udfs),
-            converters: section.converters.kept(),
+            converters: Converters::of(stock)?.kept(),
         };
         let kind = SeriesStreams {
             iterate: self.iterate.bind(py),
             maker: Bound::new(py, maker)?,
             calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
         };
-        section.run_unnamed(kind, Flat(self.conversions.output()))
+        Section::new(infile, outfile, reader, stock)?
+            .one_row_each(true)
+            .run_unnamed(kind, Flat(self.conversions.output()))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
 use crate::task::array_results::{ArrayResults, ArrayRows, Results, Returned};
 use crate::task::column_udf::ColumnUdf;
-use crate::task::converter::{Converter, KeptConverters};
+use crate::task::converter::{Converter, Converters, KeptConverters};
 use crate::task::driver::Section;
 use crate::task::incoming::GroupBatches;
 use crate::task::kind::Kind;
@@ -54,18 +54,19 @@ impl GroupedAggArrowIter {
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything());
         let stock = self.stock.bind(py);
-        let section = Section::new(infile, outfile, reader, stock)?.one_row_each(true);
         let kind = ArrayStreams {
             stock,
             arguments: stock.call_method1("arguments", (&self.udf.offsets,))?,
             function: self.udf.function.bind(py),
             maker: Arc::new(BatchMaker {
                 groups: WholeGroups::new(stock),
-                converters: section.converters.kept(),
+                converters: Converters::of(stock)?.kept(),
             }),
             results: ArrayResults::new(stock, false)?,
         };
-        section.run_unnamed(kind, ArrayRows::new(stock)?)
+        Section::new(infile, outfile, reader, stock)?
+            .one_row_each(true)
+            .run_unnamed(kind, ArrayRows::new(stock)?)
     }
 }
 
