@@ -1,5 +1,5 @@
-//! The conversions that kinds ask for. Here, and nowhere in a kind, it is known that the user may have asked for a look at
-//! them: `BOWSTRING_NATIVE=verify`.
+//! The conversions that kinds ask for. Here, and not in a kind, it is known that the user may want them to be compared
+//! with stock's: `BOWSTRING_NATIVE=verify`.
 
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
@@ -301,9 +301,9 @@ impl<'py> Converter<'_, 'py> {
         verifier.whole(&convert, arguments, &ours()?)
     }
 
-    /// Has `append` append a result of so many rows to `output`. What is to be seen is appended to an output of its own
-    /// first, with the fields that were converted natively as the second argument, and shown with them to `see`. `false`
-    /// if `append` says so, as stock makes a column of another type than the declared one.
+    /// Has `append` append a result of so many rows to `output`. `false` if it says so, as stock makes a column of
+    /// another type than the declared one. What is to be compared goes to an output of its own first, `append` adds the
+    /// fields that were converted natively to its second argument, and `see` gets both.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use crate::task::section::Rows;
 
 /// A kind of UDF whose functions are called once for each group.
 pub trait Kind<'py> {
-    /// What there is for one call: a group as long as the arguments are made of it, both sides of a key, or a group to keep.
+    /// What there is for one call: a group, lent or to keep, or both sides of a key.
     type Input<'g>;
     /// What the functions are called with.
     type Arguments;

@@ -10,6 +10,5 @@ pub mod kind;
 pub mod results;
 pub mod section;
 pub mod series_results;
-
 pub mod table_output;
 pub mod verifier;

@@ -182,8 +182,8 @@ pub fn serve_section(
     finished.map_err(errors::from_io)
 }
 
-/// Has `take` take every group that arrives, into `output`, and whether there is enough for a batch; `end` comes after the
-/// last one.
+/// Has `take` take every group that arrives. Writes what is in `output` when `take` says that it is enough for a batch, or
+/// nothing more arrives. `end` comes after the last group.
 ///
 /// # Errors
 ///

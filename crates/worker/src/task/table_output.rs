@@ -262,8 +262,8 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
             .map_err(|error| internal(&error))
     }
 
-    /// Appends columns that are laid out as `plain`. If a batch of stock's has come first, it had the same schema, since
-    /// no native type has more than one spelling.
+    /// Appends columns that are laid out as `plain`. If a batch of stock's has come first, it had the same schema,
+    /// since no native type has more than one spelling.
     ///
     /// # Errors
     ///

@@ -43,8 +43,8 @@ pub struct FrameOfGroup<'py> {
     pub frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
     pub key: Option<Bound<'py, PyTuple>>,
-    /// By position in the group, the columns that stock has converted, or nothing if there are none; `None` if stock has
-    /// made the frame as well.
+    /// By position in the group, the columns that stock has converted, or nothing if there are none; `None` if stock
+    /// has made the frame as well.
     pub(crate) stock: Option<Vec<Option<StockColumn<'py>>>>,
 }
 
