@@ -5,12 +5,12 @@ use crate::layout::Width;
 use crate::soundness::Outcome;
 
 /// Where the values of a column's rows start and end.
-pub(super) struct Offsets<'a> {
+pub(super) struct ValueOffsets<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) width: Width,
 }
 
-impl Offsets<'_> {
+impl ValueOffsets<'_> {
     /// Checks that they do not fall, and stay between 0 and `limit`.
     pub(super) fn check(&self, limit: usize, unit: &'static str) -> Outcome<()> {
         let sound = match self.width {
@@ -97,7 +97,7 @@ mod tests {
     fn check_offsets(offsets: &[i32], limit: usize) -> Outcome<()> {
         let bytes = rising(offsets);
         let width = Width::Four;
-        Offsets {
+        ValueOffsets {
             bytes: &bytes,
             width,
         }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn an_element_is_in_the_row_whose_offsets_enclose_it() {
         let bytes = rising(&[0, 2, 2, 5]);
-        let offsets = Offsets {
+        let offsets = ValueOffsets {
             bytes: &bytes,
             width: Width::Four,
         };

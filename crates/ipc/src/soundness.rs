@@ -12,7 +12,7 @@ use arrow_schema::{Field, Schema};
 
 use crate::fault::Lie;
 use crate::layout::{Layout, Width};
-use crate::offsets::Offsets;
+use crate::offsets::ValueOffsets;
 
 /// How a sound record batch may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ where
     }
 
     /// The offsets of a column, all of them present, their values unchecked.
-    fn offsets(&mut self, rows: usize, width: Width) -> Outcome<Offsets<'a>> {
+    fn offsets(&mut self, rows: usize, width: Width) -> Outcome<ValueOffsets<'a>> {
         let bytes = self.buffer("offsets")?;
         let size = width.bytes();
         self.unusual |= !bytes.len().is_multiple_of(size);
@@ -241,7 +241,7 @@ where
         };
         let needed = count.saturating_mul(size);
         match bytes.get(..needed) {
-            Some(bytes) => Ok(Offsets { bytes, width }),
+            Some(bytes) => Ok(ValueOffsets { bytes, width }),
             None => Err(short("offsets", bytes, needed, |bytes| {
                 bytes
                     .checked_div(size)

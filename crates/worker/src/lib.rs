@@ -6,6 +6,8 @@
 pub mod connection;
 pub mod convert;
 mod errors;
+#[cfg(test)]
+mod floors;
 pub mod kinds;
 mod native_module;
 mod package;

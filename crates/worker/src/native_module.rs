@@ -9,7 +9,6 @@ use crate::kinds::arrow_batched;
 use crate::kinds::grouped_agg::SeriesAgg;
 use crate::kinds::grouped_agg::iter::GroupedAggIter;
 use crate::kinds::grouped_agg_arrow::ArrayAgg;
-use crate::kinds::grouped_agg_arrow::calls;
 use crate::kinds::grouped_agg_arrow::iter::GroupedAggArrowIter;
 use crate::kinds::grouped_map::GroupedMap;
 use crate::kinds::grouped_map::cogrouped::CogroupedMap;
@@ -24,7 +23,7 @@ use crate::kinds::scalar::ScalarPandas;
 use crate::kinds::scalar::iter::ScalarPandasIter;
 use crate::kinds::table_function::TableRows;
 use crate::spark::log_declined;
-use crate::task::verifier;
+use crate::task::{array_results, verifier};
 
 /// The module, new.
 pub(crate) fn new(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
@@ -33,7 +32,7 @@ pub(crate) fn new(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     native.add_function(wrap_pyfunction!(arrow_batched::evaluate, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::to_array, &native)?)?;
     native.add_function(wrap_pyfunction!(arrow_batched::series_array, &native)?)?;
-    native.add_function(wrap_pyfunction!(calls::array_of_scalars, &native)?)?;
+    native.add_function(wrap_pyfunction!(array_results::array_of_scalars, &native)?)?;
     native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
     native.add_function(wrap_pyfunction!(log_declined, &native)?)?;
     native.add_class::<Batches>()?;

@@ -7,14 +7,15 @@ use bowstring_ipc::framing::{Framing, GroupReader, Join, Projection};
 use pyo3::prelude::*;
 
 use crate::convert::calendar::is_offset;
-use crate::convert::output::batch::{Names, Output};
+use crate::convert::classes::PandasClasses;
+use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
-use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Traits, Unit};
+use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Observed, Unit};
 use crate::convert::zone::Zone;
+use crate::errors::internal;
 use crate::package;
-use crate::task::step::internal;
 use crate::words::Word;
 
 /// One task's conversions, both native and stock.
@@ -23,7 +24,7 @@ pub struct Conversions {
     /// The stock conversions (`stock.py`).
     pub stock: Py<PyAny>,
     /// What the self-test has observed.
-    pub traits: Traits,
+    pub traits: Observed,
     /// `spark.sql.session.timeZone`.
     pub session_zone: Option<String>,
     /// Its offsets.
@@ -35,7 +36,7 @@ pub struct Conversions {
     /// `pandas.DataFrame`.
     pub data_frame: Py<PyAny>,
     /// Objects that result columns are compared with.
-    pub names: Names,
+    pub names: PandasClasses,
     /// `frames.py`'s `Frames`.
     pub frames_class: Py<PyAny>,
     /// `frames.py`'s `block_values`.
@@ -92,7 +93,7 @@ impl Conversions {
             },
             zone,
             session_zone,
-            traits: Traits {
+            traits: Observed {
                 arrow_strings: proven.getattr("arrow_strings")?.extract()?,
                 timestamp_unit: unit("timestamp_unit")?,
                 interval_unit: unit("interval_unit")?,
@@ -104,7 +105,7 @@ impl Conversions {
             fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
             by_name: stock.getattr("by_name")?.extract()?,
             stock: stock.clone().unbind(),
-            names: Names {
+            names: PandasClasses {
                 na: class("na")?.unbind(),
                 nat: class("nat")?.unbind(),
                 decimal: py
@@ -202,7 +203,7 @@ impl Conversions {
     }
 }
 
-fn kinds(traits: &Traits, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
+fn kinds(traits: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
     schema
         .fields()
         .iter()

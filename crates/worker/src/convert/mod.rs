@@ -7,9 +7,11 @@
 
 pub mod c_data;
 pub mod calendar;
+pub mod classes;
 pub mod conversions;
 pub mod input;
 pub mod lent;
+pub mod limits;
 pub mod output;
 pub mod types;
 pub mod zone;

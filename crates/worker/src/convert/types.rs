@@ -7,7 +7,6 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use bowstring_ipc::{UnknownWord, choose};
 
 use crate::convert::calendar::{fixed_offset, is_offset};
-use crate::convert::input::nested;
 
 /// Unit of a pandas datetime or timedelta column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +32,7 @@ impl FromStr for Unit {
 
 /// What the installed Spark, pandas and pyarrow do where they differ, as the self-test observed it.
 #[derive(Clone, Debug)]
-pub struct Traits {
+pub struct Observed {
     /// Strings are `StringDtype(storage="pyarrow", na_value=nan)` columns, not objects. pandas 3.
     pub arrow_strings: bool,
     /// Unit in which `TimestampType` arrives: µs in Spark 3.5, ns later.
@@ -121,7 +120,7 @@ impl InputKind {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn of(field: &Field, session_zone: Option<&str>, traits: &Traits) -> Option<Self> {
+    pub fn of(field: &Field, session_zone: Option<&str>, traits: &Observed) -> Option<Self> {
         let kind = match field.data_type() {
             DataType::Boolean => Self::Boolean,
             DataType::Int8 => Self::Byte,
@@ -149,9 +148,9 @@ impl InputKind {
             DataType::Duration(TimeUnit::Microsecond) => Self::Interval,
             DataType::Decimal128(_, scale) if *scale >= 0 => Self::Decimal(*scale),
             DataType::Null => Self::Null,
-            DataType::List(_) if nested::is_native(field.data_type(), traits) => Self::Array,
-            DataType::Struct(_) if nested::is_native(field.data_type(), traits) => Self::Struct,
-            DataType::Map(..) if nested::is_native(field.data_type(), traits) => Self::Map,
+            DataType::List(_) if is_native(field.data_type(), traits) => Self::Array,
+            DataType::Struct(_) if is_native(field.data_type(), traits) => Self::Struct,
+            DataType::Map(..) if is_native(field.data_type(), traits) => Self::Map,
             _ => return None,
         };
         (!traits.unproven.contains(kind.name())).then_some(kind)
@@ -215,6 +214,82 @@ pub enum Dtype {
     Timedelta(Unit),
     /// pandas 3's `str`
     String,
+}
+
+/// Whether the type is a list, struct or map all of whose parts have a native path.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an allow-list: what is not on it goes to stock"
+)]
+pub fn is_native(data_type: &DataType, traits: &Observed) -> bool {
+    let part = |field: &Field| {
+        // Metadata marks variants and geometries, which are objects of PySpark's own.
+        field.metadata().is_empty()
+            && (leaf(field, traits).is_some() || is_native(field.data_type(), traits))
+    };
+    match data_type {
+        // `numpy.array` of several arrays may have two dimensions.
+        DataType::List(item) => {
+            let doubly_converted =
+                matches!(item.data_type(), DataType::List(_)) && is_converted(item.data_type());
+            !doubly_converted && part(item)
+        }
+        DataType::Struct(fields) => {
+            let names: HashSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+            // pyarrow cuts a name at its first NUL.
+            let plain =
+                names.len() == fields.len() && names.iter().all(|name| !name.contains('\0'));
+            plain && !fields.is_empty() && fields.iter().all(|field| part(field))
+        }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) => match fields.as_ref() {
+                [key, value] => {
+                    let key = leaf(key, traits).filter(|_| key.metadata().is_empty());
+                    key.is_some_and(|kind| kind != InputKind::Null) && part(value)
+                }
+                _ => false,
+            },
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The kind of a part that is not nested itself.
+pub(crate) fn leaf(field: &Field, traits: &Observed) -> Option<InputKind> {
+    // Timestamps and intervals in a nested type have rules of their own.
+    InputKind::of(field, None, traits).filter(|kind| {
+        matches!(
+            kind,
+            InputKind::Boolean
+                | InputKind::Byte
+                | InputKind::Short
+                | InputKind::Int
+                | InputKind::Long
+                | InputKind::Float
+                | InputKind::Double
+                | InputKind::String
+                | InputKind::LargeString
+                | InputKind::Binary
+                | InputKind::LargeBinary
+                | InputKind::Date
+                | InputKind::Decimal(_)
+                | InputKind::Null
+        )
+    })
+}
+
+/// Whether PySpark passes values of this type through a converter after pyarrow's.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the native types only these are"
+)]
+pub(crate) fn is_converted(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(_) | DataType::Map(..) => true,
+        DataType::List(item) => is_converted(item.data_type()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

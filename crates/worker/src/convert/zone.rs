@@ -41,8 +41,8 @@ impl Zone {
 pub struct NamedZone {
     name: String,
     stock: Py<PyAny>,
-    input: OnceLock<Option<Arc<Offsets>>>,
-    output: OnceLock<Option<Arc<Offsets>>>,
+    input: OnceLock<Option<Arc<ZoneTable>>>,
+    output: OnceLock<Option<Arc<ZoneTable>>>,
 }
 
 impl NamedZone {
@@ -51,7 +51,7 @@ impl NamedZone {
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn input(&self, py: Python<'_>) -> PyResult<Option<&Arc<Offsets>>> {
+    pub fn input(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
         self.once(py, &self.input, "input_table")
     }
 
@@ -60,16 +60,16 @@ impl NamedZone {
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn output(&self, py: Python<'_>) -> PyResult<Option<&Arc<Offsets>>> {
+    pub fn output(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
         self.once(py, &self.output, "output_table")
     }
 
     fn once<'a>(
         &self,
         py: Python<'_>,
-        known: &'a OnceLock<Option<Arc<Offsets>>>,
+        known: &'a OnceLock<Option<Arc<ZoneTable>>>,
         table: &str,
-    ) -> PyResult<Option<&'a Arc<Offsets>>> {
+    ) -> PyResult<Option<&'a Arc<ZoneTable>>> {
         if let Some(offsets) = known.get() {
             return Ok(offsets.as_ref());
         }
@@ -77,7 +77,7 @@ impl NamedZone {
         Ok(known.get_or_init(|| offsets).as_ref())
     }
 
-    fn look_up(&self, py: Python<'_>, table: &str) -> PyResult<Option<Arc<Offsets>>> {
+    fn look_up(&self, py: Python<'_>, table: &str) -> PyResult<Option<Arc<ZoneTable>>> {
         let found =
             package::import(py, "_spark.proof.zones")?.call_method1(table, (&self.stock,))?;
         if found.is_none() {
@@ -90,7 +90,7 @@ impl NamedZone {
         }
         let (starts, east, end): (Bound<'_, PyArray1<i64>>, Bound<'_, PyArray1<i64>>, i64) =
             found.extract()?;
-        Offsets::new(starts.to_vec()?, east.to_vec()?, end)
+        ZoneTable::new(starts.to_vec()?, east.to_vec()?, end)
             .map(|offsets| Some(Arc::new(offsets)))
             .ok_or_else(|| PyTypeError::new_err("bowstring: zones.py made an unordered table"))
     }
@@ -101,7 +101,7 @@ const GAP: i64 = i64::MIN;
 
 /// Offsets of a zone, in microseconds east of UTC, over a limited range of time.
 #[derive(Debug)]
-pub struct Offsets {
+pub struct ZoneTable {
     /// Ascending, not empty.
     starts: Vec<i64>,
     /// The offset from each start on, or [`GAP`].
@@ -109,7 +109,7 @@ pub struct Offsets {
     end: i64,
 }
 
-impl Offsets {
+impl ZoneTable {
     /// `None` if these are not a table: as many starts as offsets, ascending, and then the end.
     fn new(starts: Vec<i64>, east: Vec<i64>, end: i64) -> Option<Self> {
         let ascending = starts.is_sorted_by(|left, right| left < right);
@@ -135,7 +135,7 @@ impl Offsets {
 /// near each other.
 #[derive(Debug)]
 pub struct Lookup<'a> {
-    table: &'a Offsets,
+    table: &'a ZoneTable,
     /// From, until, offset.
     last: Cell<(i64, i64, i64)>,
 }
@@ -153,7 +153,7 @@ impl Lookup<'_> {
     }
 
     fn find(&self, time: i64) -> Option<i64> {
-        let Offsets { starts, east, end } = self.table;
+        let ZoneTable { starts, east, end } = self.table;
         let next = starts.partition_point(|start| *start <= time);
         let index = next.checked_sub(1)?;
         let (from, offset) = (*starts.get(index)?, *east.get(index)?);
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn offsets_hold_from_their_start_to_the_next() {
-        let table = Offsets::new(vec![-10, 0, 5, 7], vec![100, GAP, 300, 400], 20).unwrap();
+        let table = ZoneTable::new(vec![-10, 0, 5, 7], vec![100, GAP, 300, 400], 20).unwrap();
         let expected = |time: i64| match time {
             -10..=-1 => Some(100),
             5..=6 => Some(300),
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_table() {
-        assert!(Offsets::new(vec![], vec![], 1).is_none());
-        assert!(Offsets::new(vec![0, 0], vec![1, 2], 1).is_none());
-        assert!(Offsets::new(vec![0], vec![1, 2], 1).is_none());
-        assert!(Offsets::new(vec![0], vec![1], 0).is_none());
+        assert!(ZoneTable::new(vec![], vec![], 1).is_none());
+        assert!(ZoneTable::new(vec![0, 0], vec![1, 2], 1).is_none());
+        assert!(ZoneTable::new(vec![0], vec![1, 2], 1).is_none());
+        assert!(ZoneTable::new(vec![0], vec![1], 0).is_none());
     }
 }

@@ -16,7 +16,14 @@ const KEPT_BYTES: usize = 64 << 10;
 
 /// Enough of a group to name it after its memory is gone.
 #[derive(Debug)]
-pub enum Reminder {
+pub struct GroupLabel<'k> {
+    kept: Kept,
+    /// Columns of its key.
+    keys: &'k [usize],
+}
+
+#[derive(Debug)]
+enum Kept {
     /// A small group as it is, so that a good group costs nothing.
     Group(Group),
     /// Of a large one, the first row of the key columns, if they can be decoded.
@@ -25,9 +32,47 @@ pub enum Reminder {
     Unwanted,
 }
 
-impl Reminder {
+impl<'k> GroupLabel<'k> {
     /// Takes what is needed of a group whose key are the columns `keys`, and drops the rest.
-    pub fn of(group: Group, keys: &[usize]) -> Self {
+    pub fn of(group: Group, keys: &'k [usize]) -> Self {
+        Self {
+            kept: Kept::of(group, keys),
+            keys,
+        }
+    }
+
+    /// The same for a cogroup, of the side that has rows, and the columns of its key.
+    pub fn of_sides(left: (Group, &'k [usize]), right: (Group, &'k [usize])) -> Self {
+        let (group, keys) = if left.0.rows > 0 { left } else { right };
+        Self::of(group, keys)
+    }
+
+    /// Adds the note with the number of rows, of each side where there are two. `error` is the same
+    /// otherwise, and as it was if the note cannot be added.
+    pub fn annotate(&self, py: Python<'_>, rows: &[usize], error: PyErr) -> PyErr {
+        self.annotate_part(py, rows, true, error)
+    }
+
+    /// The same for a group of which it may not be known yet how many rows it has in `all`.
+    pub fn annotate_part(&self, py: Python<'_>, rows: &[usize], all: bool, error: PyErr) -> PyErr {
+        let decoded;
+        let row = match &self.kept {
+            Kept::Group(group) => {
+                decoded = group.first_row(self.keys).ok();
+                decoded.as_ref()
+            }
+            Kept::Key(row) => row.as_ref(),
+            Kept::Unwanted => return error,
+        };
+        if let Err(reason) = add(py, &error, row, rows, all) {
+            tracing::debug!(%reason, "an error has no note about its group");
+        }
+        error
+    }
+}
+
+impl Kept {
+    fn of(group: Group, keys: &[usize]) -> Self {
         if !wanted() || matches!(group.columns, Columns::Malformed(_)) {
             Self::Unwanted
         } else if group.bytes() <= KEPT_BYTES {
@@ -35,45 +80,6 @@ impl Reminder {
         } else {
             Self::Key(group.first_row(keys).ok())
         }
-    }
-
-    /// The same for a cogroup, of the side that has rows, and the columns of its key.
-    pub fn of_sides<'k>(
-        left: (Group, &'k [usize]),
-        right: (Group, &'k [usize]),
-    ) -> (Self, &'k [usize]) {
-        let (group, keys) = if left.0.rows > 0 { left } else { right };
-        (Self::of(group, keys), keys)
-    }
-
-    /// Adds the note with the number of rows, of each side where there are two. `error` is the same
-    /// otherwise, and as it was if the note cannot be added.
-    pub fn annotate(&self, py: Python<'_>, keys: &[usize], rows: &[usize], error: PyErr) -> PyErr {
-        self.annotate_part(py, keys, rows, true, error)
-    }
-
-    /// The same for a group of which it may not be known yet how many rows it has in `all`.
-    pub fn annotate_part(
-        &self,
-        py: Python<'_>,
-        keys: &[usize],
-        rows: &[usize],
-        all: bool,
-        error: PyErr,
-    ) -> PyErr {
-        let decoded;
-        let row = match self {
-            Self::Group(group) => {
-                decoded = group.first_row(keys).ok();
-                decoded.as_ref()
-            }
-            Self::Key(row) => row.as_ref(),
-            Self::Unwanted => return error,
-        };
-        if let Err(reason) = add(py, &error, row, rows, all) {
-            tracing::debug!(%reason, "an error has no note about its group");
-        }
-        error
     }
 }
 

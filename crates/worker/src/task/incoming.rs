@@ -12,19 +12,19 @@ use bowstring_socket::read_ahead::{Next, ReadAhead, Stopper};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::task::step::wire_error;
+use crate::errors::wire_error;
 
 /// The reading thread of a task, shared with the iterators that its functions get, and these with threads of
 /// the functions.
 ///
 /// Who waits for what arrives holds the lock, without the interpreter. So nobody waits for the lock with it.
 #[derive(Clone, Debug)]
-pub struct Arrivals {
+pub struct Incoming {
     thread: Arc<Mutex<Option<ReadAhead>>>,
     stopper: Stopper,
 }
 
-impl Arrivals {
+impl Incoming {
     /// Starts to read, see [`ReadAhead::start`].
     ///
     /// # Errors
@@ -73,33 +73,33 @@ impl Arrivals {
 /// A batch of a group, as an object that Python passes on.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Part(pub Group);
+pub struct GroupBatch(pub Group);
 
 /// The batches of one group, each when it is asked for.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Parts {
+pub struct GroupBatches {
     first: Mutex<Option<Group>>,
-    arrivals: Arrivals,
+    incoming: Incoming,
     rows: AtomicUsize,
     over: AtomicBool,
 }
 
-impl Parts {
+impl GroupBatches {
     /// Those of the group that starts with `first`.
-    pub fn new(first: Group, arrivals: &Arrivals) -> Self {
-        let mut parts = Self::after(&first, arrivals);
+    pub fn new(first: Group, incoming: &Incoming) -> Self {
+        let mut parts = Self::after(&first, incoming);
         parts.first = Mutex::new((!first.encoded.is_empty()).then_some(first));
         parts
     }
 
     /// Those that follow `first`.
-    pub fn after(first: &Group, arrivals: &Arrivals) -> Self {
+    pub fn after(first: &Group, incoming: &Incoming) -> Self {
         Self {
             rows: first.rows.into(),
             over: first.ends.into(),
             first: Mutex::new(None),
-            arrivals: arrivals.clone(),
+            incoming: incoming.clone(),
         }
     }
 
@@ -124,7 +124,7 @@ impl Parts {
         if self.is_over() {
             return Ok(None);
         }
-        let group = match self.arrivals.next(py, None) {
+        let group = match self.incoming.next(py, None) {
             Next::Group(group) => group,
             Next::Failed(error) => return Err(wire_error(&error)),
             Next::Waiting | Next::End => return Ok(None),
@@ -145,13 +145,31 @@ impl Parts {
     }
 }
 
+/// What a kind may take of what arrives, and keep.
+pub trait Arrived {
+    /// Of the group, or of the first batch of one.
+    fn of(first: Group, incoming: &Incoming) -> Self;
+}
+
+impl Arrived for Group {
+    fn of(first: Group, _incoming: &Incoming) -> Self {
+        first
+    }
+}
+
+impl Arrived for GroupBatches {
+    fn of(first: Group, incoming: &Incoming) -> Self {
+        Self::new(first, incoming)
+    }
+}
+
 #[pymethods]
-impl Parts {
+impl GroupBatches {
     fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
         this
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Part>> {
-        Ok(self.next(py)?.map(Part))
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<GroupBatch>> {
+        Ok(self.next(py)?.map(GroupBatch))
     }
 }

@@ -1,13 +1,14 @@
 //! What the user's function returned → the output of the task.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::values::elements;
-use crate::task::verifier::{self, Verifier};
+use crate::task::converter::Converter;
+use crate::task::section::Structs;
+use crate::task::verifier;
 
 /// Takes the results of one task apart.
 #[expect(
@@ -48,7 +49,22 @@ impl<'a, 'py> Results<'a, 'py> {
         })
     }
 
-    /// Appends a result to `output` and returns its number of rows; a verifier looks at what is appended.
+    /// Appends a result to `output`. Returns whether there is enough for a batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take_apart`].
+    pub fn take(
+        &mut self,
+        result: &Bound<'py, PyAny>,
+        output: &mut Structs,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        let rows = self.take_apart(result, &mut output.0, convert)?;
+        Ok(output.0.end_group(rows))
+    }
+
+    /// Appends a result to `output` and returns its number of rows.
     ///
     /// # Errors
     ///
@@ -57,7 +73,7 @@ impl<'a, 'py> Results<'a, 'py> {
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Output,
-        verifier: Option<&Verifier<'py>>,
+        convert: Converter<'_, 'py>,
     ) -> PyResult<usize> {
         if self.odd_schema || !result.get_type().is(&self.conversions.data_frame) {
             return self.take_whole(result, output);
@@ -72,34 +88,27 @@ impl<'a, 'py> Results<'a, 'py> {
             return self.take_whole(result, output);
         }
         let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
-        let Some(verifier) = verifier else {
-            if !self.append(result, &arrays, &positions, output, |_| ())? {
-                return self.take_whole(result, output);
-            }
-            return Ok(rows);
-        };
-        let (mut alone, mut native) = (self.conversions.output(), Vec::new());
-        let usual = self.append(result, &arrays, &positions, &mut alone, |index| {
-            native.push(index);
-        })?;
-        if !usual {
+        let taken = convert.append(
+            self.conversions,
+            rows,
+            output,
+            |output, native| self.append(result, &arrays, &positions, output, native),
+            |verifier, native, batch| {
+                verifier.output(&verifier::Output {
+                    result,
+                    positions: &positions,
+                    native: &native,
+                    batch,
+                })
+            },
+        )?;
+        if !taken {
             return self.take_whole(result, output);
         }
-        alone.end_group(rows);
-        let batch = alone
-            .take()
-            .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        verifier.output(&verifier::Output {
-            result,
-            positions: &positions,
-            native: &native,
-            batch: &alone.to_pyarrow(self.py, &batch)?,
-        })?;
-        output.append_batch(&batch)?;
         Ok(rows)
     }
 
-    /// Appends the columns of a result, natively where that can be; `native` hears of those fields.
+    /// Appends the columns of a result, natively where that can be; `native` gets those fields.
     /// `false` if stock makes a column of another type than the declared one.
     fn append(
         &self,
@@ -107,11 +116,13 @@ impl<'a, 'py> Results<'a, 'py> {
         arrays: &[Bound<'py, PyAny>],
         positions: &[usize],
         output: &mut Output,
-        mut native: impl FnMut(usize),
+        mut native: Option<&mut Vec<usize>>,
     ) -> PyResult<bool> {
         for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
             if output.append(index, array, &self.conversions.names)? {
-                native(index);
+                if let Some(native) = &mut native {
+                    native.push(index);
+                }
             } else {
                 let array = self
                     .stock()

@@ -13,8 +13,9 @@ use pyo3::types::PyList;
 
 use crate::convert::c_data::{Layout, record_batch_class, table_class, to_pyarrow};
 use crate::convert::output::pieces::Pieces;
-use crate::task::step::{Answer, internal};
-use crate::task::verifier::Verifier;
+use crate::errors::internal;
+use crate::task::converter::Converter;
+use crate::task::section::{Reply, Rows};
 
 /// What is sent, and how results get there.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         })
     }
 
-    /// Appends a result that should be a table; a verifier looks at what is appended.
+    /// Appends a result that should be a table. Returns whether there is enough for a batch.
     ///
     /// # Errors
     ///
@@ -71,63 +72,65 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     pub fn table(
         &mut self,
         result: &Bound<'py, PyAny>,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<()> {
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
         let py = result.py();
         if result.get_type().is(table_class(py)?) && self.takes(result)? {
             let batches = result.call_method0(intern!(py, "to_batches"))?;
-            let ours = PyList::empty(py);
-            for batch in batches.cast::<PyList>()? {
-                let columns = self.append_plain(&batch)?;
-                if verifier.is_some() {
-                    ours.append(to_pyarrow(&columns, self.plain.schema())?)?;
-                }
+            let batches = batches.cast::<PyList>()?;
+            for batch in batches {
+                self.append_plain(&batch)?;
             }
-            if let Some(verifier) = verifier {
-                verifier.batches(&ours, &self.stock.call_method1("convert", (result,))?)?;
-            }
-            return Ok(());
+            convert.see_batches(
+                || self.sent_as(batches),
+                || self.stock.call_method1("convert", (result,)),
+            )?;
+            return Ok(self.is_due());
         }
         let batches = self.stock.call_method1(intern!(py, "convert"), (result,))?;
         for batch in batches.try_iter()? {
             self.append_wrapped(&batch?)?;
         }
-        Ok(())
+        Ok(self.is_due())
     }
 
-    /// Appends the batches of a result that should be an iterator, and writes what is due. The task's verifier, if it has
-    /// one, looks at a share of them.
+    /// Appends a result that should be a batch. Returns whether there is enough for one that is written.
     ///
     /// # Errors
     ///
-    /// As [`Self::table`], and those of the socket.
-    pub fn batches(
+    /// As [`Self::table`].
+    pub fn batch(
         &mut self,
-        result: &Bound<'py, PyAny>,
-        answer: &mut Answer,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<()> {
-        let py = result.py();
-        let batches = self.stock.call_method1("iterate", (result,))?;
-        for batch in batches.try_iter()? {
-            let batch = batch?;
-            if batch.get_type().is(record_batch_class(py)?) && self.takes(&batch)? {
-                let columns = self.append_plain(&batch)?;
-                if let Some(verifier) = Verifier::of_next(verifier)? {
-                    let ours = to_pyarrow(&columns, self.plain.schema())?;
+        batch: &Bound<'py, PyAny>,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        let py = batch.py();
+        if batch.get_type().is(record_batch_class(py)?) && self.takes(batch)? {
+            self.append_plain(batch)?;
+            convert.see_batches(
+                || self.sent_as(&PyList::new(py, [batch])?),
+                || {
                     let stocks = self.stock.call_method1("convert_batch", (batch,))?;
-                    let stocks = PyList::new(py, [stocks])?;
-                    verifier.batches(&PyList::new(py, [ours])?, &stocks)?;
-                }
-            } else {
-                let batch = self.stock.call_method1("convert_batch", (batch,))?;
-                self.append_wrapped(&batch)?;
-            }
-            if self.is_due() {
-                self.write(py, answer)?;
-            }
+                    Ok(PyList::new(py, [stocks])?.into_any())
+                },
+            )?;
+        } else {
+            let batch = self.stock.call_method1("convert_batch", (batch,))?;
+            self.append_wrapped(&batch)?;
         }
-        Ok(())
+        Ok(self.is_due())
+    }
+
+    /// Plain batches as they are sent.
+    fn sent_as(&self, batches: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
+        let sent = PyList::empty(batches.py());
+        for batch in batches {
+            sent.append(to_pyarrow(
+                &self.plain.columns(&batch)?,
+                self.plain.schema(),
+            )?)?;
+        }
+        Ok(sent)
     }
 
     /// Whether stock would send the columns of this table or batch as they are.
@@ -151,14 +154,13 @@ impl<'a, 'py> TableOutput<'a, 'py> {
             .is_truthy()
     }
 
-    fn append_plain(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<StructArray> {
+    fn append_plain(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
         if self.wire.is_none() {
             let schema = self.stock.call_method0("wrapped")?;
             self.wire = Some(Wire::of(&schema, true)?);
         }
         let columns = self.plain.columns(batch)?;
-        self.append(&columns)?;
-        Ok(columns)
+        self.append(&columns)
     }
 
     /// Appends a batch that stock has made.
@@ -195,21 +197,18 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     }
 
     /// Whether there is enough for a batch.
-    pub fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         self.pieces.is_due()
     }
+}
 
-    /// Whether anything waits to be written, be it without rows.
-    pub fn waits(&self) -> bool {
+impl Rows for TableOutput<'_, '_> {
+    /// Be it without rows.
+    fn waits(&self) -> bool {
         self.pieces.waits()
     }
 
-    /// Writes what waits, if anything does.
-    ///
-    /// # Errors
-    ///
-    /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         let Some(wire) = &self.wire else {
             return Ok(());
         };
@@ -218,7 +217,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
             let column: ArrayRef = Arc::new(columns);
             let batch = RecordBatch::try_from_iter_with_nullable([("_0", column, true)])
                 .map_err(|error| internal(&error))?;
-            answer.write(py, Arc::clone(&wire.schema), batch)?;
+            reply.write(py, Arc::clone(&wire.schema), batch)?;
         }
         Ok(())
     }
@@ -263,8 +262,8 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
             .map_err(|error| internal(&error))
     }
 
-    /// Appends columns that are laid out as `plain`. If a batch of stock's has come first, it had the same schema, since
-    /// no native type has more than one spelling.
+    /// Appends columns that are laid out as `plain`. If a batch of stock's has come first, it had the same schema,
+    /// since no native type has more than one spelling.
     ///
     /// # Errors
     ///
@@ -294,12 +293,12 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
+    pub fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         let Some((_, schema)) = &self.wire else {
             return Ok(());
         };
         for columns in self.pieces.take().map_err(|error| internal(&error))? {
-            answer.write(py, Arc::clone(schema), RecordBatch::from(columns))?;
+            reply.write(py, Arc::clone(schema), RecordBatch::from(columns))?;
         }
         Ok(())
     }

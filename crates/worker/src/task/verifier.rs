@@ -4,7 +4,7 @@ use bowstring_link::Native;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::package;
 
 /// Compares for one task. What is compared, and how, is `verify.py`'s.
@@ -29,7 +29,7 @@ pub struct Input<'a, 'py> {
     /// By position in the table, the columns that stock has converted; the others are native.
     pub converted: Vec<Option<&'a Bound<'py, PyAny>>>,
     /// Which columns are the key and which the frame.
-    pub offsets: &'a Offsets,
+    pub offsets: &'a KeyColumns,
     /// The frame that the function is about to get.
     pub frame: &'a Bound<'py, PyAny>,
     /// The key, if the function takes it.
@@ -63,6 +63,11 @@ impl<'py> Verifier<'py> {
         let ours = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_REPOSITORY"));
         let verifier = module.getattr("Verifier")?.call1((stock, share, ours))?;
         Ok(Some(Self(verifier)))
+    }
+
+    /// The interpreter that it belongs to.
+    pub fn py(&self) -> Python<'py> {
+        self.0.py()
     }
 
     /// For what outlives this attachment to the interpreter.

@@ -7,7 +7,7 @@ use crate::convert::types::{Dtype, Unit};
 
 /// Where a column of the frame comes from, and which block it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Slot {
+pub(crate) enum BlockSource {
     Native {
         dtype: Dtype,
         zero_copy_in_stock: bool,
@@ -18,13 +18,14 @@ pub(crate) enum Slot {
 }
 
 /// A column that stock has converted, or that is ready without a Series: one of pandas' own arrays.
+#[derive(Debug)]
 pub(crate) struct StockColumn<'py> {
     pub(crate) series: Bound<'py, PyAny>,
     pub(crate) values: Bound<'py, PyAny>,
     pub(crate) dtype: String,
 }
 
-impl Slot {
+impl BlockSource {
     /// The name of the maker in `frames.py`.
     pub(crate) fn maker(&self) -> &'static str {
         match self {
@@ -96,9 +97,9 @@ pub(crate) fn slot(
     stock: &[Option<StockColumn<'_>>],
     one_per_column: bool,
     one_chunk: bool,
-) -> Slot {
+) -> BlockSource {
     if let Some((column, dtype)) = native.get(offset).and_then(Option::as_ref) {
-        return Slot::Native {
+        return BlockSource::Native {
             dtype: *dtype,
             zero_copy_in_stock: one_chunk && column.is_zero_copy_in_stock(*dtype),
         };
@@ -124,11 +125,11 @@ pub(crate) fn slot(
         _ => None,
     };
     match joined {
-        Some(dtype) => Slot::Native {
+        Some(dtype) => BlockSource::Native {
             dtype,
             zero_copy_in_stock: false,
         },
-        None => Slot::Stock {
+        None => BlockSource::Stock {
             dtype: dtype.to_owned(),
         },
     }
@@ -136,17 +137,20 @@ pub(crate) fn slot(
 
 /// The blocks of a frame and their columns: one per dtype with pandas 2, which consolidates; one
 /// per column with pandas 3, which does not.
-pub(crate) fn blocks(slots: &[Slot], one_per_column: bool) -> Vec<(Slot, Vec<usize>)> {
-    let mut blocks: Vec<(Slot, Vec<usize>)> = Vec::new();
+pub(crate) fn blocks(
+    slots: &[BlockSource],
+    one_per_column: bool,
+) -> Vec<(BlockSource, Vec<usize>)> {
+    let mut blocks: Vec<(BlockSource, Vec<usize>)> = Vec::new();
     for (column, slot) in slots.iter().enumerate() {
         let slot = match slot {
-            Slot::Native { dtype, .. } if !one_per_column => Slot::Native {
+            BlockSource::Native { dtype, .. } if !one_per_column => BlockSource::Native {
                 dtype: *dtype,
                 zero_copy_in_stock: false,
             },
-            Slot::Native { .. } | Slot::Stock { .. } => slot.clone(),
+            BlockSource::Native { .. } | BlockSource::Stock { .. } => slot.clone(),
         };
-        let shared = matches!(slot, Slot::Native { .. }) && !one_per_column;
+        let shared = matches!(slot, BlockSource::Native { .. }) && !one_per_column;
         match blocks
             .iter_mut()
             .find(|(known, _)| shared && *known == slot)

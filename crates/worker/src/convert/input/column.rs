@@ -14,8 +14,8 @@ use arrow_array::{
 
 use crate::convert::calendar::{PYTHON_DATES, TimeOfDay};
 use crate::convert::input::nested;
-use crate::convert::types::{Dtype, InputKind, Traits, Unit};
-use crate::convert::zone::Offsets;
+use crate::convert::types::{Dtype, InputKind, Observed, Unit};
+use crate::convert::zone::ZoneTable;
 
 /// Largest number of microseconds that has nanoseconds in an `i64`.
 const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
@@ -27,7 +27,7 @@ pub struct Column<'a> {
     pub(crate) arrays: Vec<Cow<'a, ArrayRef>>,
     nulls: usize,
     /// Of the session's zone, for [`InputKind::NamedTimestamp`].
-    pub(crate) offsets: Option<Arc<Offsets>>,
+    pub(crate) offsets: Option<Arc<ZoneTable>>,
 }
 
 impl<'a> Column<'a> {
@@ -55,7 +55,7 @@ impl<'a> Column<'a> {
 
     /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
     #[must_use]
-    pub fn in_zone(self, offsets: &Arc<Offsets>) -> Self {
+    pub fn in_zone(self, offsets: &Arc<ZoneTable>) -> Self {
         Self {
             offsets: Some(Arc::clone(offsets)),
             ..self
@@ -117,7 +117,7 @@ impl<'a> Column<'a> {
 
     /// The dtype that stock gives this column, or `None` if a value lies outside the range for
     /// which the native path is known to be equal, or text is not UTF-8.
-    pub fn dtype(&self, traits: &Traits) -> Option<Dtype> {
+    pub fn dtype(&self, traits: &Observed) -> Option<Dtype> {
         let nullable =
             |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
         match self.kind {

@@ -9,50 +9,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::convert::conversions::Conversions;
-use crate::convert::input::blocks::{Slot, StockColumn, blocks, dtype_maker, slot};
+use crate::convert::input::blocks::{BlockSource, StockColumn, blocks, dtype_maker, slot};
 use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
-use crate::task::verifier::{Input, Verifier};
-
-/// Which columns of the Arrow data are the key, and which the frame.
-///
-/// Source: `extract_key_value_indexes` in `pyspark/worker.py`, Spark 3.5.9 to 4.3.0.
-#[derive(Clone, Debug)]
-pub struct Offsets {
-    /// Columns of the key, in order.
-    pub keys: Vec<usize>,
-    /// Columns of the frame, in order.
-    pub values: Vec<usize>,
-    /// Whether the function takes the key.
-    pub with_key: bool,
-}
-
-impl Offsets {
-    /// Those of a `GroupedMap` of `kinds.py`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it is not what its file says.
-    pub fn of(task: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self {
-            keys: task.getattr("key_offsets")?.extract()?,
-            values: task.getattr("value_offsets")?.extract()?,
-            with_key: task.getattr("with_key")?.extract()?,
-        })
-    }
-}
 
 /// Builds the frames of one task's groups.
 #[derive(Debug)]
 pub struct GroupFrames {
     conversions: Arc<Conversions>,
-    offsets: Offsets,
+    offsets: KeyColumns,
     columns: GroupColumns,
     /// `frames.py`'s `Frames`, made for the first group's column names.
     frames: Option<Py<PyAny>>,
-    layouts: HashMap<Vec<Slot>, Py<PyAny>>,
+    layouts: HashMap<Vec<BlockSource>, Py<PyAny>>,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
     shared: Option<Py<PyDict>>,
@@ -64,20 +36,21 @@ pub struct GroupFrames {
     combines: bool,
 }
 
-/// A frame that is shared with its columns only while they live.
+/// What was made of a group.
 #[derive(Debug)]
-pub struct FrameOfColumns<'py> {
+pub struct FrameOfGroup<'py> {
     /// The frame.
     pub frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
     pub key: Option<Bound<'py, PyTuple>>,
-    /// What has to live as long as stock keeps the columns.
-    pub columns: Bound<'py, PyAny>,
+    /// By position in the group, the columns that stock has converted, or nothing if there are none; `None` if stock
+    /// has made the frame as well.
+    pub(crate) stock: Option<Vec<Option<StockColumn<'py>>>>,
 }
 
 impl GroupFrames {
     /// Before the first group.
-    pub fn new(conversions: &Arc<Conversions>, offsets: &Offsets) -> Self {
+    pub fn new(conversions: &Arc<Conversions>, offsets: &KeyColumns) -> Self {
         Self {
             conversions: Arc::clone(conversions),
             offsets: offsets.clone(),
@@ -99,7 +72,7 @@ impl GroupFrames {
     /// Fails only if pandas does.
     pub fn labelled(
         conversions: &Arc<Conversions>,
-        offsets: &Offsets,
+        offsets: &KeyColumns,
         labels: &[String],
         py: Python<'_>,
     ) -> PyResult<Self> {
@@ -140,18 +113,17 @@ impl GroupFrames {
         self
     }
 
-    /// Builds the frame of a group, and its key if it is wanted; a verifier looks at both.
+    /// Builds the frame of a group, and its key if it is wanted.
     ///
     /// # Errors
     ///
-    /// What stock raises for a column that it cannot convert, and a difference that was found.
+    /// What stock raises for a column that it cannot convert.
     pub fn frame<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
         wants_key: bool,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
+    ) -> PyResult<FrameOfGroup<'py>> {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
@@ -181,19 +153,11 @@ impl GroupFrames {
             } else {
                 None
             };
-            if let Some(verifier) = verifier {
-                let series = |index| stock.get(index).and_then(Option::as_ref);
-                verifier.input(Input {
-                    table: self.columns.ask_stock(py, "table", group)?,
-                    converted: (0..width)
-                        .map(|index| series(index).map(|column| &column.series))
-                        .collect(),
-                    offsets: &self.offsets,
-                    frame: &frame,
-                    key: key.as_ref(),
-                })?;
-            }
-            return Ok((frame, key));
+            return Ok(FrameOfGroup {
+                frame,
+                key,
+                stock: Some(stock),
+            });
         }
         // The user has changed an option of pandas, which stock's converters and concat may heed.
         let none: Vec<Option<(Column<'_>, Dtype)>> = (0..width).map(|_| None).collect();
@@ -211,11 +175,16 @@ impl GroupFrames {
             .stock(py)
             .call_method1("frame", (&columns, self.offsets.values.clone()))?;
         self.shared = Some(columns.unbind());
-        Ok((frame, key))
+        Ok(FrameOfGroup {
+            frame,
+            key,
+            stock: None,
+        })
     }
 
     /// As [`Self::frame`], for kinds that do not keep the columns of every frame until the function
-    /// is done.
+    /// is done. The second is what has to live as long as stock keeps the columns: the frame is shared with them only
+    /// while they live.
     ///
     /// # Errors
     ///
@@ -225,21 +194,30 @@ impl GroupFrames {
         py: Python<'py>,
         group: &Group,
         wants_key: bool,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<FrameOfColumns<'py>> {
+    ) -> PyResult<(FrameOfGroup<'py>, Bound<'py, PyAny>)> {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
         self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
-        let made = self.frame(py, group, wants_key, verifier);
+        let made = self.frame(py, group, wants_key);
         let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
-        let (frame, key) = made?;
+        let made = made?;
         let columns = stocks.map(Py::into_any).or(ours).into_pyobject(py)?;
-        Ok(FrameOfColumns {
-            frame,
-            key,
-            columns,
-        })
+        Ok((made, columns))
+    }
+
+    /// The group as stock's Arrow table.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises.
+    pub fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.columns.ask_stock(py, "table", group)
+    }
+
+    /// Which columns are the key and which the frame.
+    pub fn key_columns(&self) -> &KeyColumns {
+        &self.offsets
     }
 
     fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
@@ -306,20 +284,20 @@ impl GroupFrames {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         // pandas 3.
         let one_per_column = self.conversions.traits.arrow_strings;
-        let slots: Vec<Slot> = self
+        let slots: Vec<BlockSource> = self
             .offsets
             .values
             .iter()
             .map(|offset| slot(*offset, native, stock, one_per_column, one_chunk))
             .map(|slot| match slot {
-                Slot::Native {
+                BlockSource::Native {
                     dtype: dtype @ Dtype::Datetime(_),
                     zero_copy_in_stock,
-                } => Slot::Native {
+                } => BlockSource::Native {
                     dtype,
                     zero_copy_in_stock: zero_copy_in_stock && !self.own_timestamps,
                 },
-                Slot::Native { .. } | Slot::Stock { .. } => slot,
+                BlockSource::Native { .. } | BlockSource::Stock { .. } => slot,
             })
             .collect();
         let blocks = blocks(&slots, one_per_column);
@@ -362,7 +340,7 @@ impl GroupFrames {
     /// The array of one block, made of the columns at `offsets`.
     fn block<'py>(
         builder: &Builder<'_, 'py>,
-        slot: &Slot,
+        slot: &BlockSource,
         offsets: &[usize],
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
@@ -383,7 +361,7 @@ impl GroupFrames {
                 .map(|column| &column.values)
         };
         let dtype = match slot {
-            Slot::Native {
+            BlockSource::Native {
                 dtype: Dtype::String,
                 ..
             } => {
@@ -393,7 +371,7 @@ impl GroupFrames {
                 })?;
                 return builder.string_array(column, false);
             }
-            Slot::Native {
+            BlockSource::Native {
                 dtype,
                 zero_copy_in_stock: true,
             } => {
@@ -404,8 +382,8 @@ impl GroupFrames {
                 }
                 *dtype
             }
-            Slot::Native { dtype, .. } => *dtype,
-            Slot::Stock { .. } => {
+            BlockSource::Native { dtype, .. } => *dtype,
+            BlockSource::Stock { .. } => {
                 let values = offsets.first().and_then(values);
                 return values.cloned().ok_or_else(|| {
                     PyRuntimeError::new_err("bowstring: a converted column is missing")

@@ -15,7 +15,7 @@ use crate::convert::input::column::Column;
 use crate::convert::lent::lend;
 use crate::convert::types::{Dtype, InputKind};
 use crate::convert::zone::Zone;
-use crate::task::step;
+use crate::errors;
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
 pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
@@ -142,7 +142,7 @@ impl GroupColumns {
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
     fn malformed(&self, py: Python<'_>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
         self.ask_stock(py, "batches", group)?;
-        Ok(step::malformed(fault))
+        Ok(errors::malformed(fault))
     }
 }
 
@@ -180,7 +180,7 @@ pub fn messages<'py>(
     let list = PyList::empty(py);
     let again = group
         .taken_apart()
-        .map_err(|error| step::internal(&error))?;
+        .map_err(|error| errors::internal(&error))?;
     for batch in group.encoded.iter().chain(&again) {
         if let Some(whole) = batch.whole().filter(|whole| whole.len() >= LENT) {
             let foreign_buffer = py.import("pyarrow")?.getattr("foreign_buffer")?;

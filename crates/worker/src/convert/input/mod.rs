@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod column;
 pub mod frame;
 pub mod group_columns;
+pub mod key_columns;
 pub mod nested;
 pub mod numpy;
 pub mod objects;

@@ -7,7 +7,6 @@
 //! Source: `ConvertListsLike`, `ConvertStruct` and `ConvertMap` of `arrow_to_pandas.cc` (pyarrow
 //! 19 and 26), `_create_converter_to_pandas` of `pyspark/sql/pandas/types.py` (3.5.9 to 4.3.0).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -26,87 +25,11 @@ use pyo3::types::{PyDict, PySlice, PyString};
 
 use crate::convert::input::column::Column;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Traits};
-
-/// Whether the type is a list, struct or map all of whose parts have a native path.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "an allow-list: what is not on it goes to stock"
-)]
-pub fn is_native(data_type: &DataType, traits: &Traits) -> bool {
-    let part = |field: &Field| {
-        // Metadata marks variants and geometries, which are objects of PySpark's own.
-        field.metadata().is_empty()
-            && (leaf(field, traits).is_some() || is_native(field.data_type(), traits))
-    };
-    match data_type {
-        // `numpy.array` of several arrays may have two dimensions.
-        DataType::List(item) => {
-            let doubly_converted =
-                matches!(item.data_type(), DataType::List(_)) && is_converted(item.data_type());
-            !doubly_converted && part(item)
-        }
-        DataType::Struct(fields) => {
-            let names: HashSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-            // pyarrow cuts a name at its first NUL.
-            let plain =
-                names.len() == fields.len() && names.iter().all(|name| !name.contains('\0'));
-            plain && !fields.is_empty() && fields.iter().all(|field| part(field))
-        }
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) => match fields.as_ref() {
-                [key, value] => {
-                    let key = leaf(key, traits).filter(|_| key.metadata().is_empty());
-                    key.is_some_and(|kind| kind != InputKind::Null) && part(value)
-                }
-                _ => false,
-            },
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// The kind of a part that is not nested itself.
-fn leaf(field: &Field, traits: &Traits) -> Option<InputKind> {
-    // Timestamps and intervals in a nested type have rules of their own.
-    InputKind::of(field, None, traits).filter(|kind| {
-        matches!(
-            kind,
-            InputKind::Boolean
-                | InputKind::Byte
-                | InputKind::Short
-                | InputKind::Int
-                | InputKind::Long
-                | InputKind::Float
-                | InputKind::Double
-                | InputKind::String
-                | InputKind::LargeString
-                | InputKind::Binary
-                | InputKind::LargeBinary
-                | InputKind::Date
-                | InputKind::Decimal(_)
-                | InputKind::Null
-        )
-    })
-}
-
-/// Whether PySpark passes values of this type through a converter after pyarrow's.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "of the native types only these are"
-)]
-fn is_converted(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Struct(_) | DataType::Map(..) => true,
-        DataType::List(item) => is_converted(item.data_type()),
-        _ => false,
-    }
-}
+use crate::convert::types::{Dtype, InputKind, Observed, is_converted, leaf};
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
-pub fn fits(array: &ArrayRef, traits: &Traits) -> bool {
+pub fn fits(array: &ArrayRef, traits: &Observed) -> bool {
     match array.data_type() {
         DataType::List(_) => array
             .as_list_opt::<i32>()

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use crate::convert::c_data;
 use crate::convert::input::column::{Column, local_time};
 use crate::convert::input::objects;
-use crate::convert::types::{Dtype, InputKind, Traits, Unit};
+use crate::convert::types::{Dtype, InputKind, Observed, Unit};
 use crate::errors;
 
 /// What memory is asked for.
@@ -41,7 +41,7 @@ pub struct Builder<'a, 'py> {
     /// `decimal.Decimal`.
     pub decimal: &'a Bound<'py, PyAny>,
     /// What the self-test has observed.
-    pub traits: &'a Traits,
+    pub traits: &'a Observed,
     /// Rows of the group.
     pub rows: usize,
 }

@@ -16,7 +16,6 @@ use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
 use crate::package;
-use crate::task::verifier::Verifier;
 
 /// Builds the Series of one task's groups.
 #[derive(Debug)]
@@ -34,8 +33,8 @@ pub struct GroupSeries {
     read_only: HashMap<(usize, bool), bool>,
     /// Stock joins the Series of a group's batches.
     joins_series: bool,
-    /// A [`Verifier`], if the user has asked for one.
-    verifier: Option<Py<PyAny>>,
+    /// Whether the Series of `makers` are the last group's.
+    built: bool,
 }
 
 impl GroupSeries {
@@ -58,7 +57,7 @@ impl GroupSeries {
                 .bind(py)
                 .getattr("joins_series")?
                 .extract()?,
-            verifier: Verifier::start(conversions.stock.bind(py))?.map(Verifier::unbind),
+            built: false,
         })
     }
 
@@ -81,6 +80,7 @@ impl GroupSeries {
         py: Python<'py>,
         group: &Group,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        self.built = false;
         if self.labels.is_none() {
             self.start(py, &group.schema)?;
         }
@@ -129,6 +129,7 @@ impl GroupSeries {
         py: Python<'py>,
         group: &Group,
     ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        self.built = false;
         if self.labels.is_none() {
             self.start(py, &group.schema)?;
         }
@@ -137,6 +138,12 @@ impl GroupSeries {
             return Ok(None);
         }
         self.build(py, group, &native)
+    }
+
+    /// Which columns of the last group are native; `None` if stock has made all of its Series.
+    pub fn native(&self) -> Option<impl Iterator<Item = usize>> {
+        let columns = self.makers.iter().map(|(index, _)| *index);
+        self.built.then_some(columns)
     }
 
     /// Looks at the schema, once a task.
@@ -206,12 +213,7 @@ impl GroupSeries {
             .bind(py)
             .call_method1("series", (layout, arrays, group.rows))?;
         let made: Option<Vec<_>> = made.extract()?;
-        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
-        if let (Some(made), Some(verifier)) = (&made, Verifier::of_next(verifier.as_ref())?) {
-            let columns =
-                (0..native.len()).filter(|index| matches!(native.get(*index), Some(Some(_))));
-            verifier.series(messages(py, group)?, columns.collect(), made)?;
-        }
+        self.built = made.is_some();
         Ok(made)
     }
 

@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use crate::convert::c_data::flat_array;
 use crate::convert::conversions::Conversions;
 use crate::convert::input::column::Column;
-use crate::convert::input::frame::{GroupFrames, Offsets};
+use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::types::{Dtype, InputKind};
 
 /// Builds the frames of one task's struct columns.
@@ -79,7 +80,7 @@ impl StructFrames {
             .try_iter()?
             .map(|field| field?.getattr("name")?.extract())
             .collect::<PyResult<Vec<String>>>()?;
-        let offsets = Offsets {
+        let offsets = KeyColumns {
             keys: Vec::new(),
             values: (0..labels.len()).collect(),
             with_key: false,

@@ -14,10 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::convert::c_data::{table_class, to_pyarrow};
-use crate::convert::input::frame::Offsets;
 use crate::convert::input::group_columns::messages;
-use crate::task::step::internal;
-use crate::task::verifier::Verifier;
+use crate::convert::input::key_columns::KeyColumns;
+use crate::errors::internal;
 
 /// Every column, so that it is checked and decoded off the main thread.
 pub fn everything() -> Box<Projection> {
@@ -55,7 +54,7 @@ impl Selection {
 
 impl GroupTables {
     /// Before the first group.
-    pub fn new(stock: &Bound<'_, PyAny>, offsets: &Offsets) -> Self {
+    pub fn new(stock: &Bound<'_, PyAny>, offsets: &KeyColumns) -> Self {
         Self {
             stock: stock.clone().unbind(),
             keys: Selection::new(&offsets.keys),
@@ -63,47 +62,42 @@ impl GroupTables {
         }
     }
 
-    /// The table that the function gets: one chunk for each batch.
+    /// The table of a group's batches that the function gets: one chunk for each of them.
     ///
     /// # Errors
     ///
-    /// What stock raises for a group that it cannot read, and a difference that was found.
-    pub fn table<'py>(
-        &mut self,
-        py: Python<'py>,
-        group: &Group,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let batches = self.batches(py, group, verifier)?;
-        join(&batches, self.values.schema.as_ref())
+    /// Fails only if pyarrow does.
+    pub fn table<'py>(&self, batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        join(batches, self.values.schema.as_ref())
+    }
+
+    /// The table that stock would give to the function.
+    ///
+    /// # Errors
+    ///
+    /// What stock raises.
+    pub fn stocks<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        let offsets = Some(&*self.values.offsets);
+        join(
+            &ask_stock(self.stock.bind(py), "select", group, offsets)?,
+            None,
+        )
     }
 
     /// The batches that the function gets.
     ///
     /// # Errors
     ///
-    /// As [`Self::table`].
-    pub fn batches<'py>(
-        &mut self,
-        py: Python<'py>,
-        group: &Group,
-        verifier: Option<&Verifier<'py>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let stock = self.stock.bind(py);
-        let batches = self.values.batches(stock, group)?;
-        if let Some(verifier) = verifier {
-            let stocks = ask_stock(stock, "select", group, Some(&self.values.offsets))?;
-            let ours = join(&batches, self.values.schema.as_ref())?;
-            verifier.table(&ours, &join(&stocks, None)?)?;
-        }
-        Ok(batches)
+    /// What stock raises for a group that it cannot read.
+    pub fn batches<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.values.batches(self.stock.bind(py), group)
     }
 
     /// The columns of the key, batch by batch.
     ///
     /// # Errors
     ///
-    /// As [`Self::table`].
+    /// As [`Self::batches`].
     pub fn keys<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
         self.keys.batches(self.stock.bind(py), group)
     }
@@ -243,26 +237,23 @@ impl WholeGroups {
         Ok(list.into_any())
     }
 
-    /// Compares the batches of a group with stock's.
+    /// The batches that stock makes of a group.
     ///
     /// # Errors
     ///
-    /// The first difference.
-    pub fn verify<'py>(
-        &self,
-        group: &Group,
-        batches: &Bound<'py, PyAny>,
-        verifier: &Verifier<'py>,
-    ) -> PyResult<()> {
-        let py = batches.py();
-        let stocks = ask_stock(self.stock.bind(py), "read", group, None)?;
-        if stocks.len()? == 0 {
-            return Ok(());
-        }
-        let join =
-            |batches: &Bound<'py, PyAny>| table_class(py)?.call_method1("from_batches", (batches,));
-        verifier.table(&join(batches)?, &join(&stocks)?)
+    /// What stock raises.
+    pub fn stocks<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        ask_stock(self.stock.bind(py), "read", group, None)
     }
+}
+
+/// A table of these batches, of which there is one at least.
+///
+/// # Errors
+///
+/// They have different schemas.
+pub fn table_of<'py>(batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    join(batches, None)
 }
 
 /// Stock's error, where its reader notices something. Where it does not, it would go on to read

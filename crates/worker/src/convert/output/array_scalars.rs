@@ -11,7 +11,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::convert::output::batch::{MAX_BYTES, MAX_ROWS, bytes_of};
+use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
+use crate::convert::output::batch::bytes_of;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::scalars::{Scalar, Scalars, bytes};
 use crate::convert::output::values::{narrow, room};

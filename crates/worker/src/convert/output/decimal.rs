@@ -3,13 +3,13 @@
 use arrow_array::builder::Decimal128Builder;
 use pyo3::prelude::*;
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::elements;
 
 pub(crate) fn append_decimals(
     builder: &mut Decimal128Builder,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     precision: u8,
     scale: i8,
 ) -> PyResult<bool> {
@@ -36,7 +36,7 @@ pub(crate) fn append_decimals(
 /// The unscaled value of exactly a `decimal.Decimal`, if it fits without rounding.
 pub(crate) fn exact_decimal(
     object: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     precision: u8,
     scale: i8,
 ) -> PyResult<Option<i128>> {

@@ -14,13 +14,15 @@ use bowstring_memory as memory;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
+use crate::convert::output::binary::append_binary;
 use crate::convert::output::decimal::append_decimals;
 use crate::convert::output::nested::NestedBuilder;
 use crate::convert::output::numbers::{booleans, floats, integers};
 use crate::convert::output::temporal::{append_all, append_dates, instants, intervals};
+use crate::convert::output::text::append_strings;
 use crate::convert::output::timestamps::{append_times, append_timestamps};
-use crate::convert::output::values::{Rules, append_binary, append_strings, narrow, room};
+use crate::convert::output::values::{Rules, narrow, room};
 
 /// Bytes that a value needs on its way: as an object, as what it is taken for, and twice where a builder grows.
 const BYTES_OF_ROW: usize = 32;
@@ -218,7 +220,7 @@ impl FieldBuilder {
     pub fn append(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &Names,
+        names: &PandasClasses,
         rules: &Rules,
     ) -> PyResult<bool> {
         let rows = match values.cast::<PyUntypedArray>() {

@@ -15,12 +15,12 @@ use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::decimal::exact_decimal;
+use crate::convert::output::numbers::append_integers;
 use crate::convert::output::temporal::exact_date;
 use crate::convert::output::values::{
-    append_integers, column, elements, exact_bool, exact_bytes, exact_double, exact_string,
-    integral, narrow, room,
+    column, elements, exact_bool, exact_bytes, exact_double, exact_string, integral, narrow, room,
 };
 
 /// A growing array of a type that is not nested.
@@ -109,7 +109,7 @@ impl LeafBuilder {
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn push(&mut self, value: &Bound<'_, PyAny>, names: &Names) -> PyResult<bool> {
+    pub fn push(&mut self, value: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
         // PARITY: inside a nested value, NaN is null for every type.
         if names.is_null(value) {
             self.push_null();
@@ -161,7 +161,7 @@ impl LeafBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "the other types have no dtype of their own"
     )]
-    pub fn extend(&mut self, array: &Bound<'_, PyAny>, names: &Names) -> PyResult<bool> {
+    pub fn extend(&mut self, array: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
         if let Some(objects) = elements(array) {
             for object in &objects {
                 if !self.push(object, names)? {

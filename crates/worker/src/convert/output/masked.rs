@@ -9,7 +9,7 @@ use arrow_array::types::ArrowPrimitiveType;
 use numpy::{Element, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{column, exact_double, integral};
 
 /// A masked array taken apart.
@@ -21,7 +21,7 @@ pub(crate) struct Masked<'py> {
 
 impl<'py> Masked<'py> {
     /// `None` if `values` is not a masked array.
-    pub(crate) fn of(values: &Bound<'py, PyAny>, names: &Names) -> PyResult<Option<Self>> {
+    pub(crate) fn of(values: &Bound<'py, PyAny>, names: &PandasClasses) -> PyResult<Option<Self>> {
         if !names.is_masked(values) {
             return Ok(None);
         }

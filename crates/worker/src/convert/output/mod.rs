@@ -2,6 +2,7 @@
 
 pub mod array_scalars;
 pub mod batch;
+mod binary;
 mod decimal;
 pub mod field_builder;
 pub mod leaf_builder;

@@ -14,7 +14,7 @@ use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::leaf_builder::LeafBuilder;
 use crate::convert::output::values::elements;
 
@@ -88,7 +88,7 @@ impl NestedBuilder {
     /// # Errors
     ///
     /// Fails only if Python itself does.
-    pub fn append(&mut self, values: &Bound<'_, PyAny>, names: &Names) -> PyResult<bool> {
+    pub fn append(&mut self, values: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
         let Some(cells) = elements(values) else {
             return Ok(false);
         };
@@ -177,7 +177,7 @@ impl Node {
 
     /// Appends one value. `false` if only stock may convert it; what was appended is then not
     /// complete.
-    fn push(&mut self, value: &Bound<'_, PyAny>, names: &Names) -> PyResult<bool> {
+    fn push(&mut self, value: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
         match self {
             Self::Leaf(builder) => builder.push(value, names),
             Self::List { rows, item, values } => {
@@ -260,7 +260,7 @@ impl Node {
         &mut self,
         array: &Bound<'_, PyAny>,
         nullable: bool,
-        names: &Names,
+        names: &PandasClasses,
     ) -> PyResult<bool> {
         if let Self::Leaf(builder) = self {
             // Its nulls are not known one by one, so that a field without nulls is stock's.

@@ -4,7 +4,7 @@ use arrow_array::{Array, ArrayRef, StructArray, new_empty_array};
 use arrow_schema::{ArrowError, Fields};
 use arrow_select::concat::concat;
 
-use crate::convert::output::batch::{MAX_BYTES, MAX_ROWS};
+use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
 
 /// Batches of the same fields that wait to be written.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDateAccess};
 
 use crate::convert::calendar::days_from_civil;
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::timestamps::{datetimes, timedeltas};
 use crate::convert::output::values::{Rules, column, elements, objects};
 use crate::convert::zone::Zone;
@@ -18,7 +18,7 @@ pub(crate) const DAY: i64 = 86_400_000_000;
 pub(crate) fn append_dates(
     builder: &mut PrimitiveBuilder<Date32Type>,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
 ) -> PyResult<bool> {
     if let Some(elements) = elements(values) {
         let dates = objects(&elements, names, |object| exact_date(object));
@@ -66,7 +66,7 @@ pub(crate) fn exact_date(object: &Bound<'_, PyAny>) -> Option<i32> {
 /// times. `NaT` is `None`.
 pub(crate) fn instants(
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     rules: &Rules,
 ) -> PyResult<Option<(bool, Vec<Option<i64>>)>> {
     if let Some(elements) = elements(values) {
@@ -92,7 +92,7 @@ pub(crate) fn instants(
 
 pub(crate) fn intervals(
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     rules: &Rules,
 ) -> PyResult<Option<Vec<Option<i64>>>> {
     if let Some(elements) = elements(values) {

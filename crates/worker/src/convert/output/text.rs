@@ -15,11 +15,42 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::c_data::unchecked_bytes_of_text;
-use crate::convert::output::batch::Names;
-use crate::convert::output::values::{column, elements, exact_string};
+use crate::convert::classes::PandasClasses;
+use crate::convert::output::values::{can_grow, column, elements, exact_string, objects};
+
+pub(crate) fn append_strings(
+    values: &Bound<'_, PyAny>,
+    names: &PandasClasses,
+    append: impl FnMut(Option<&str>),
+    room: usize,
+) -> PyResult<bool> {
+    if let Some(elements) = elements(&names.unwrap_strings(values)?) {
+        let exact = |object| exact_string(object);
+        let Some(strings) = objects(&elements, names, exact) else {
+            return Ok(false);
+        };
+        let bytes = strings.iter().flatten().map(|value| value.len()).sum();
+        if bytes > room || !can_grow(bytes) {
+            return Ok(false);
+        }
+        strings.into_iter().for_each(append);
+        return Ok(true);
+    }
+    if names.is_categorical(values) {
+        return append_categories(values, names, append, room);
+    }
+    let Some(array) = arrow_chunk(values, names)? else {
+        return Ok(false);
+    };
+    let bytes = array.get_buffer_memory_size();
+    Ok(bytes <= room && can_grow(bytes) && append_array(&array, append))
+}
 
 /// The one chunk of an Arrow-backed column; `None` if it is something else or in pieces.
-pub(crate) fn arrow_chunk(values: &Bound<'_, PyAny>, names: &Names) -> PyResult<Option<ArrayRef>> {
+pub(crate) fn arrow_chunk(
+    values: &Bound<'_, PyAny>,
+    names: &PandasClasses,
+) -> PyResult<Option<ArrayRef>> {
     let Some(chunk) = only_chunk(values, names)? else {
         return Ok(None);
     };
@@ -30,7 +61,7 @@ pub(crate) fn arrow_chunk(values: &Bound<'_, PyAny>, names: &Names) -> PyResult<
 /// The same as pyarrow has it.
 fn only_chunk<'py>(
     values: &Bound<'py, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     if !names.is_arrow_strings(values) && !names.is_arrow_backed(values) {
         return Ok(None);
@@ -61,7 +92,7 @@ const USUAL_BYTES: usize = 16;
 /// bytes. The memory of Arrow-backed text is shared.
 pub(crate) fn text_piece(
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     field: &DataType,
     room: usize,
 ) -> PyResult<Option<ArrayRef>> {
@@ -94,7 +125,7 @@ pub(crate) fn text_piece(
 /// A copy of text in objects; `None` if any of them is neither text nor null.
 fn copied<O: OffsetSizeTrait>(
     objects: &PyReadonlyArray1<'_, Py<PyAny>>,
-    names: &Names,
+    names: &PandasClasses,
     room: usize,
 ) -> Option<ArrayRef> {
     let (py, objects) = (objects.py(), objects.as_array());
@@ -182,7 +213,7 @@ pub(crate) fn append_array(array: &ArrayRef, append: impl FnMut(Option<&str>)) -
 /// into `room` bytes.
 pub(crate) fn append_categories(
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     append: impl FnMut(Option<&str>),
     room: usize,
 ) -> PyResult<bool> {

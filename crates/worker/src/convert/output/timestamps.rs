@@ -8,7 +8,7 @@ use pyo3::types::{
 };
 
 use crate::convert::calendar::{TimeOfDay, days_from_civil};
-use crate::convert::output::batch::Names;
+use crate::convert::classes::PandasClasses;
 use crate::convert::output::temporal::{DAY, append_all, instants};
 use crate::convert::output::values::{Rules, elements, objects};
 use crate::convert::zone::Zone;
@@ -22,7 +22,7 @@ use crate::convert::zone::Zone;
 pub(crate) fn append_timestamps(
     builder: &mut PrimitiveBuilder<TimestampMicrosecondType>,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
     rules: &Rules,
 ) -> PyResult<bool> {
     // Stock finds the instant before it cuts digits below a microsecond, and may round to the
@@ -58,7 +58,7 @@ pub(crate) fn append_timestamps(
 pub(crate) fn append_times(
     builder: &mut PrimitiveBuilder<Time64NanosecondType>,
     values: &Bound<'_, PyAny>,
-    names: &Names,
+    names: &PandasClasses,
 ) -> bool {
     let times = elements(values).and_then(|elements| {
         objects(&elements, names, |object| {
@@ -76,7 +76,10 @@ pub(crate) fn append_times(
 }
 
 /// Microseconds of `datetime.datetime` objects without time zone. `None` if there is anything else.
-pub(crate) fn datetimes(elements: &[Bound<'_, PyAny>], names: &Names) -> Option<Vec<Option<i64>>> {
+pub(crate) fn datetimes(
+    elements: &[Bound<'_, PyAny>],
+    names: &PandasClasses,
+) -> Option<Vec<Option<i64>>> {
     objects(elements, names, |object| {
         let time = object.cast_exact::<PyDateTime>().ok()?;
         if time.get_tzinfo().is_some() {
@@ -90,7 +93,10 @@ pub(crate) fn datetimes(elements: &[Bound<'_, PyAny>], names: &Names) -> Option<
 }
 
 /// Microseconds of `datetime.timedelta` objects. `None` if there is anything else, or too much.
-pub(crate) fn timedeltas(elements: &[Bound<'_, PyAny>], names: &Names) -> Option<Vec<Option<i64>>> {
+pub(crate) fn timedeltas(
+    elements: &[Bound<'_, PyAny>],
+    names: &PandasClasses,
+) -> Option<Vec<Option<i64>>> {
     objects(elements, names, |object| {
         let delta = object.cast_exact::<PyDelta>().ok()?;
         let micros =

@@ -1,18 +1,15 @@
-//! Columns of a result → values appended to Arrow builders.
+//! Values of a result's columns, for the files of their types.
 //!
-//! Each function takes a column only where it is proven to give what stock gives. Otherwise it
-//! appends nothing and returns `false`, and the caller asks stock.
+//! These append a column only where it is proven to give what stock gives. Otherwise they append nothing and return
+//! `false`, and the caller asks stock.
 
-use arrow_array::Array;
-use arrow_array::builder::{BooleanBuilder, PrimitiveBuilder};
-use arrow_array::types::ArrowPrimitiveType;
 use bowstring_memory as memory;
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
+use pyo3::types::{PyBool, PyBytes, PyString};
 
-use crate::convert::output::batch::{MAX_BYTES, Names};
-use crate::convert::output::text::{append_array, append_categories, arrow_chunk};
+use crate::convert::classes::PandasClasses;
+use crate::convert::limits::MAX_BYTES;
 use crate::convert::zone::Zone;
 
 /// What decides between equal-looking conversions.
@@ -45,94 +42,8 @@ pub(crate) fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-pub(crate) fn append_booleans(
-    builder: &mut BooleanBuilder,
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-) -> bool {
-    if let Some(array) = column::<bool>(values) {
-        array
-            .as_array()
-            .iter()
-            .for_each(|value| builder.append_value(*value));
-        return true;
-    }
-    let Some(elements) = elements(values) else {
-        return false;
-    };
-    let exact = |object| exact_bool(object);
-    let Some(values) = objects(&elements, names, exact) else {
-        return false;
-    };
-    for value in values {
-        builder.append_option(value);
-    }
-    true
-}
-
 pub(crate) fn exact_bool(object: &Bound<'_, PyAny>) -> Option<bool> {
     Some(object.cast_exact::<PyBool>().ok()?.is_true())
-}
-
-pub(crate) fn append_integers<T>(
-    builder: &mut PrimitiveBuilder<T>,
-    values: &Bound<'_, PyAny>,
-) -> bool
-where
-    T: ArrowPrimitiveType,
-    T::Native: Element + TryFrom<i64> + TryFrom<u64>,
-{
-    if let Some(array) = column::<T::Native>(values) {
-        match array.as_slice() {
-            Ok(slice) => builder.append_slice(slice),
-            Err(_) => array
-                .as_array()
-                .iter()
-                .for_each(|value| builder.append_value(*value)),
-        }
-        return true;
-    }
-    macro_rules! try_types {
-        ($($native:ty => $wide:ty),*) => {$(
-            if let Some(array) = column::<$native>(values) {
-                let converted: Option<Vec<_>> = array.as_array().iter().map(|value| T::Native::try_from(<$wide>::from(*value)).ok()).collect();
-                return converted.is_some_and(|converted| { builder.append_slice(&converted); true });
-            }
-        )*};
-    }
-    try_types!(i64 => i64, i32 => i64, i16 => i64, i8 => i64, u64 => u64, u32 => u64, u16 => u64, u8 => u64);
-    let converted: Option<Vec<_>> = if let Some(array) = column::<f64>(values) {
-        array
-            .as_array()
-            .iter()
-            .map(|value| integral(*value))
-            .collect()
-    } else if let Some(array) = column::<f32>(values) {
-        array
-            .as_array()
-            .iter()
-            .map(|value| integral(f64::from(*value)))
-            .collect()
-    } else {
-        None
-    };
-    let converted: Option<Vec<Option<T::Native>>> =
-        converted.and_then(|values: Vec<Option<i64>>| {
-            values
-                .into_iter()
-                .map(|value| {
-                    value
-                        .map(|value| T::Native::try_from(value).ok())
-                        .map_or(Some(None), |fit| fit.map(Some))
-                })
-                .collect()
-        });
-    converted.is_some_and(|converted| {
-        for value in converted {
-            builder.append_option(value);
-        }
-        true
-    })
 }
 
 /// `Some(None)` for NaN, the integer for an integral value that a float64 holds exactly.
@@ -149,45 +60,6 @@ pub(crate) fn integral(value: f64) -> Option<Option<i64>> {
     (value.fract() == 0.0 && value.abs() <= EXACT).then_some(Some(value as i64))
 }
 
-pub(crate) fn append_floats<T>(
-    builder: &mut PrimitiveBuilder<T>,
-    values: &Bound<'_, PyAny>,
-    mantissa: u32,
-    from_double: impl Fn(f64) -> T::Native,
-    from_float: impl Fn(f32) -> T::Native,
-) -> bool
-where
-    T: ArrowPrimitiveType,
-{
-    // PARITY: NaN in a NumPy column is null.
-    if let Some(array) = column::<f64>(values) {
-        array.as_array().iter().for_each(|value| {
-            builder.append_option((!value.is_nan()).then(|| from_double(*value)));
-        });
-        return true;
-    }
-    if let Some(array) = column::<f32>(values) {
-        array
-            .as_array()
-            .iter()
-            .for_each(|value| builder.append_option((!value.is_nan()).then(|| from_float(*value))));
-        return true;
-    }
-    macro_rules! try_integers {
-        ($($native:ty),*) => {$(
-            if let Some(array) = column::<$native>(values) {
-                let doubles = array.as_array().iter().map(|value| exact_double(i64::from(*value), mantissa)).collect::<Option<Vec<_>>>();
-                return doubles.is_some_and(|doubles| {
-                    for value in doubles { builder.append_value(from_double(value)); }
-                    true
-                });
-            }
-        )*};
-    }
-    try_integers!(i64, i32, i16, i8, u32, u16, u8);
-    false
-}
-
 /// The float of an integer, if so many bits of mantissa hold it exactly.
 #[expect(clippy::cast_precision_loss, reason = "the size was checked")]
 pub(crate) fn exact_double(value: i64, mantissa: u32) -> Option<f64> {
@@ -199,7 +71,7 @@ pub(crate) fn exact_double(value: i64, mantissa: u32) -> Option<f64> {
 /// any other element is not accepted.
 pub(crate) fn objects<'a, 'py, T>(
     array: &'a [Bound<'py, PyAny>],
-    names: &Names,
+    names: &PandasClasses,
     accept: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
 ) -> Option<Vec<Option<T>>> {
     array
@@ -227,36 +99,8 @@ pub fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>
     )
 }
 
-pub(crate) fn append_strings(
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-    append: impl FnMut(Option<&str>),
-    room: usize,
-) -> PyResult<bool> {
-    if let Some(elements) = elements(&names.unwrap_strings(values)?) {
-        let exact = |object| exact_string(object);
-        let Some(strings) = objects(&elements, names, exact) else {
-            return Ok(false);
-        };
-        let bytes = strings.iter().flatten().map(|value| value.len()).sum();
-        if bytes > room || !can_grow(bytes) {
-            return Ok(false);
-        }
-        strings.into_iter().for_each(append);
-        return Ok(true);
-    }
-    if names.is_categorical(values) {
-        return append_categories(values, names, append, room);
-    }
-    let Some(array) = arrow_chunk(values, names)? else {
-        return Ok(false);
-    };
-    let bytes = array.get_buffer_memory_size();
-    Ok(bytes <= room && can_grow(bytes) && append_array(&array, append))
-}
-
 /// Whether a builder can take so many bytes more: it doubles what it has.
-fn can_grow(bytes: usize) -> bool {
+pub(crate) fn can_grow(bytes: usize) -> bool {
     memory::ensure("text or bytes of a result", bytes.saturating_mul(2)).is_ok()
 }
 
@@ -265,36 +109,8 @@ pub(crate) fn exact_string<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> 
     object.cast_exact::<PyString>().ok()?.to_str().ok()
 }
 
-pub(crate) fn append_binary(
-    values: &Bound<'_, PyAny>,
-    names: &Names,
-    append: impl FnMut(Option<&[u8]>),
-    room: usize,
-) -> bool {
-    let Some(elements) = elements(values) else {
-        return false;
-    };
-    let exact = |object| exact_bytes(object);
-    let Some(values) = objects(&elements, names, exact) else {
-        return false;
-    };
-    let bytes = values.iter().flatten().map(|value| value.len()).sum();
-    if bytes > room || !can_grow(bytes) {
-        return false;
-    }
-    values.into_iter().for_each(append);
-    true
-}
-
 pub(crate) fn exact_bytes<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     Some(object.cast_exact::<PyBytes>().ok()?.as_bytes())
-}
-
-/// Whether `object` is the float NaN.
-pub(crate) fn is_nan(object: &Bound<'_, PyAny>) -> bool {
-    object
-        .cast_exact::<PyFloat>()
-        .is_ok_and(|float| float.value().is_nan())
 }
 
 #[cfg(test)]

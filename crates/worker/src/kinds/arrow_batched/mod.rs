@@ -21,7 +21,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 use crate::convert::c_data::flat_array;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::scalars::{Scalar, Scalars};
-use crate::task::step::internal;
+use crate::errors::internal;
 
 /// What `pyarrow.Array.to_pylist` returns, or `None` if the type is not one of those that are
 /// converted here or the array is not sound.

@@ -12,11 +12,14 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::series::GroupSeries;
-use crate::convert::output::batch::Output;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::incoming::{Part, Parts};
-use crate::task::step::{self, Answer, Step};
+use crate::task::converter::{Converter, Converters, KeptConverters};
+use crate::task::driver::Section;
+use crate::task::incoming::{GroupBatch, GroupBatches};
+use crate::task::kind::Kind;
+use crate::task::section::Flat;
+use crate::task::series_results::Returned;
 
 /// One task.
 #[derive(Debug)]
@@ -56,18 +59,20 @@ impl GroupedAggIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(Framing::Parts);
+        let stock = self.conversions.stock.bind(py);
         let maker = SeriesMaker {
             series: GroupSeries::new(py, &self.conversions)?,
             udfs: Arc::clone(&self.udfs),
+            converters: Converters::of(stock)?.kept(),
         };
-        let mut run = Run {
-            py,
+        let kind = SeriesStreams {
             iterate: self.iterate.bind(py),
             maker: Bound::new(py, maker)?,
             calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
-            output: self.conversions.output(),
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        Section::new(infile, outfile, reader, stock)?
+            .one_row_each(true)
+            .run_unnamed(kind, Flat(self.conversions.output()))
     }
 }
 
@@ -77,6 +82,14 @@ impl GroupedAggIter {
 pub struct SeriesMaker {
     series: GroupSeries,
     udfs: Arc<[ColumnUdf]>,
+    converters: KeptConverters,
+}
+
+impl SeriesMaker {
+    fn series<'py>(&mut self, py: Python<'py>, batch: &Group) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let (series, converters) = (&mut self.series, &self.converters);
+        converters.next(py, |convert| convert.series(py, series, batch))
+    }
 }
 
 #[pymethods]
@@ -84,9 +97,9 @@ impl SeriesMaker {
     fn __call__<'py>(
         &mut self,
         py: Python<'py>,
-        part: &Bound<'py, Part>,
+        batch: &Bound<'py, GroupBatch>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let series = self.series.series(py, &part.get().0)?;
+        let series = self.series(py, &batch.get().0)?;
         self.udfs
             .first()
             .map(|udf| udf.select(py, &series))
@@ -94,38 +107,45 @@ impl SeriesMaker {
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
-    py: Python<'py>,
+/// The batches of a group → an iterator of Series; a scalar → a row.
+struct SeriesStreams<'a, 'py> {
     iterate: &'a Bound<'py, PyAny>,
     maker: Bound<'py, SeriesMaker>,
     calls: SeriesCalls<'a, 'py>,
-    output: Output,
 }
 
-impl Step for Run<'_, '_> {
-    fn one_row_each(&self) -> bool {
-        // The JVM takes the first row of each batch.
-        true
+impl<'py> Kind<'py> for SeriesStreams<'_, 'py> {
+    type Input<'g> = GroupBatches;
+    /// The iterator, and the batches that it has not taken.
+    type Arguments = (Bound<'py, PyAny>, Bound<'py, GroupBatches>);
+    type Returned = ([Returned<'py>; 1], Bound<'py, GroupBatches>);
+    type Output = Flat;
+
+    fn arguments(
+        &mut self,
+        batches: GroupBatches,
+        _convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        let batches = Bound::new(self.maker.py(), batches)?;
+        let series = self.iterate.call1((&self.maker, &batches))?;
+        Ok((series, batches))
     }
 
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let parts = Bound::new(self.py, Parts::new(first, &answer.arrivals))?;
-        let series = self.iterate.call1((&self.maker, &parts))?;
-        let results = self.calls.aggregate_iterator(series)?;
-        while let Some(part) = parts.get().next(self.py)? {
+    fn call(&self, (series, batches): Self::Arguments) -> PyResult<Self::Returned> {
+        Ok((self.calls.aggregate_iterator(series)?, batches))
+    }
+
+    fn take(
+        &mut self,
+        (returned, rest): Self::Returned,
+        output: &mut Flat,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        let py = rest.py();
+        while let Some(batch) = rest.get().next(py)? {
             // PARITY: stock converts the batches that the function has not asked for, too.
-            self.maker.try_borrow_mut()?.series.series(self.py, &part)?;
+            self.maker.try_borrow_mut()?.series(py, &batch)?;
         }
-        let rows = self.calls.take(&results, &mut self.output)?;
-        Ok(self.output.end_group(rows))
-    }
-
-    fn waits(&self) -> bool {
-        self.output.has_groups()
-    }
-
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_columns(py, &mut self.output)
+        self.calls.results.take(&returned, output, convert)
     }
 }

@@ -15,10 +15,13 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::series::GroupSeries;
-use crate::convert::output::batch::Output;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step};
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
+use crate::task::section::Flat;
+use crate::task::series_results::Returned;
 use crate::words::Word;
 
 /// One task.
@@ -67,54 +70,61 @@ impl SeriesAgg {
         let frames = GroupSeries::new(py, &self.conversions)?;
         let reader = self.conversions.reader(self.framing);
         let reader = reader.joining(frames.join());
-        let mut run = Run {
+        let kind = SeriesOfGroups {
             py,
             task: self,
             frames,
             calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
-            output: self.conversions.output(),
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
+            .one_row_each(!self.windows)
+            .run_unnamed(kind, Flat(self.conversions.output()))
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
+/// One group → a Series for each column; scalars → a row, or one for each row of the group.
+struct SeriesOfGroups<'a, 'py> {
     py: Python<'py>,
     task: &'a SeriesAgg,
     frames: GroupSeries,
     calls: SeriesCalls<'a, 'py>,
-    output: Output,
 }
 
-impl Step for Run<'_, '_> {
-    fn one_row_each(&self) -> bool {
-        // The JVM takes the first row of each batch.
-        !self.task.windows
+impl<'py> Kind<'py> for SeriesOfGroups<'_, 'py> {
+    type Input<'g> = Group;
+    /// With the number of rows.
+    type Arguments = (Vec<Bound<'py, PyAny>>, usize);
+    type Returned = Vec<Returned<'py>>;
+    type Output = Flat;
+
+    fn skips(&self, group: &Group) -> bool {
+        self.task.skips_empty && group.batches() == 0
     }
 
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
-        if self.task.skips_empty && group.batches() == 0 {
-            return Ok(false);
-        }
-        let series = self.frames.series(self.py, &group)?;
-        let rows = group.rows;
+    fn arguments(
+        &mut self,
+        group: Group,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
         // The Series have copies of all that they show.
-        drop(group);
-        let results = if self.task.windows {
-            self.calls.windows(&series, rows)?
+        let series = convert.series(self.py, &mut self.frames, &group)?;
+        Ok((series, group.rows))
+    }
+
+    fn call(&self, (series, rows): Self::Arguments) -> PyResult<Self::Returned> {
+        if self.task.windows {
+            self.calls.windows(&series, rows)
         } else {
-            self.calls.aggregate(&series)?
-        };
-        let rows = self.calls.take(&results, &mut self.output)?;
-        Ok(self.output.end_group(rows))
+            self.calls.aggregate(&series)
+        }
     }
 
-    fn waits(&self) -> bool {
-        self.output.has_groups()
-    }
-
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_columns(py, &mut self.output)
+    fn take(
+        &mut self,
+        returned: Self::Returned,
+        output: &mut Flat,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        self.calls.results.take(&returned, output, convert)
     }
 }

@@ -3,22 +3,21 @@
 //! As [`crate::kinds::grouped_agg_arrow`], with the arrays of each batch of a group, made when the function asks for
 //! them.
 
-use std::slice;
 use std::sync::Arc;
 
 use bowstring_ipc::framing::{Framing, GroupReader};
-use bowstring_ipc::group::Group;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
-use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
+use crate::task::array_results::{ArrayResults, ArrayRows, Results, Returned};
 use crate::task::column_udf::ColumnUdf;
-use crate::task::incoming::{Arrivals, Parts};
-use crate::task::step::{self, Answer, Step};
-use crate::task::verifier::Verifier;
+use crate::task::converter::{Converter, Converters, KeptConverters};
+use crate::task::driver::Section;
+use crate::task::incoming::GroupBatches;
+use crate::task::kind::Kind;
 
 /// One task.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ impl GroupedAggArrowIter {
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
         // Both raise now, while stock can still take the task.
-        ArrayCalls::new(&stock, &udfs, false)?;
+        ArrayRows::new(&stock)?;
         let [udf] = <[ColumnUdf; 1]>::try_from(udfs)
             .map_err(|_udfs| PyRuntimeError::new_err("bowstring: there is not one function"))?;
         Ok(Self {
@@ -55,94 +54,98 @@ impl GroupedAggArrowIter {
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything());
         let stock = self.stock.bind(py);
-        let mut run = Run {
+        let kind = ArrayStreams {
             stock,
-            groups: Arc::new(WholeGroups::new(stock)),
             arguments: stock.call_method1("arguments", (&self.udf.offsets,))?,
             function: self.udf.function.bind(py),
-            calls: ArrayCalls::new(stock, slice::from_ref(&self.udf), false)?,
-            verifier: Verifier::start(stock)?,
+            maker: Arc::new(BatchMaker {
+                groups: WholeGroups::new(stock),
+                converters: Converters::of(stock)?.kept(),
+            }),
+            results: ArrayResults::new(stock, false)?,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        Section::new(infile, outfile, reader, stock)?
+            .one_row_each(true)
+            .run_unnamed(kind, ArrayRows::new(stock)?)
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
-    stock: &'a Bound<'py, PyAny>,
-    groups: Arc<WholeGroups>,
-    /// Makes what the function gets of a batch.
-    arguments: Bound<'py, PyAny>,
-    function: &'a Bound<'py, PyAny>,
-    calls: ArrayCalls<'a, 'py>,
-    /// If the user has asked for it.
-    verifier: Option<Verifier<'py>>,
-}
-
-impl<'py> Run<'_, 'py> {
-    /// What the function gets for the group that starts with `first`.
-    fn iterator(&self, first: Group, arrivals: &Arrivals) -> PyResult<Bound<'py, PyAny>> {
-        let batches = GroupBatches {
-            parts: Parts::new(first, arrivals),
-            groups: Arc::clone(&self.groups),
-            verifier: self.verifier.clone().map(Verifier::unbind),
-        };
-        let iterate = intern!(self.stock.py(), "iterate");
-        self.stock.call_method1(iterate, (&self.arguments, batches))
-    }
+/// What makes the batches of one task.
+#[derive(Debug)]
+struct BatchMaker {
+    groups: WholeGroups,
+    converters: KeptConverters,
 }
 
 /// The batches of one group, in the place of stock's reader.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupBatches {
-    parts: Parts,
-    groups: Arc<WholeGroups>,
-    /// If the user has asked for it.
-    verifier: Option<Py<PyAny>>,
+pub struct ReadBatches {
+    batches: GroupBatches,
+    maker: Arc<BatchMaker>,
 }
 
 #[pymethods]
-impl GroupBatches {
+impl ReadBatches {
     fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
         this
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(part) = self.parts.next(py)? else {
+        let Some(batch) = self.batches.next(py)? else {
             return Ok(None);
         };
-        let batches = self.groups.batches(py, &part)?;
-        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
-        if let Some(verifier) = Verifier::of_next(verifier.as_ref())? {
-            self.groups.verify(&part, &batches, verifier)?;
-        }
+        let BatchMaker { groups, converters } = &*self.maker;
+        let batches = converters.next(py, |convert| convert.whole_batches(py, groups, &batch))?;
         batches.get_item(0).map(Some)
     }
 }
 
-impl Step for Run<'_, '_> {
-    fn one_row_each(&self) -> bool {
-        // The JVM takes the first row of each batch.
-        true
+/// The batches of a group → an iterator of arrays; a scalar → a row.
+struct ArrayStreams<'a, 'py> {
+    stock: &'a Bound<'py, PyAny>,
+    /// Makes what the function gets of a batch.
+    arguments: Bound<'py, PyAny>,
+    function: &'a Bound<'py, PyAny>,
+    maker: Arc<BatchMaker>,
+    results: ArrayResults<'a, 'py>,
+}
+
+impl<'a, 'py> Kind<'py> for ArrayStreams<'a, 'py> {
+    type Input<'g> = GroupBatches;
+    type Arguments = Bound<'py, PyAny>;
+    /// With what the function has not taken.
+    type Returned = ([Returned<'py>; 1], Bound<'py, PyAny>);
+    type Output = ArrayRows<'a, 'py>;
+
+    fn arguments(
+        &mut self,
+        batches: GroupBatches,
+        _convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        let batches = ReadBatches {
+            batches,
+            maker: Arc::clone(&self.maker),
+        };
+        let iterate = intern!(self.stock.py(), "iterate");
+        self.stock.call_method1(iterate, (&self.arguments, batches))
     }
 
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let batches = self.iterator(first, &answer.arrivals)?;
-        let returned = [self.calls.one(self.function.call1((&batches,))?)?];
+    fn call(&self, batches: Self::Arguments) -> PyResult<Self::Returned> {
+        let result = Results::One(self.function.call1((&batches,))?);
+        Ok(([self.results.of(result, 1)?], batches))
+    }
+
+    fn take(
+        &mut self,
+        (returned, rest): Self::Returned,
+        output: &mut Self::Output,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
         // PARITY: stock reads the batches that the function has not asked for, too.
-        for batch in batches.try_iter()? {
+        for batch in rest.try_iter()? {
             batch?;
         }
-        self.calls.take(&returned, 1)?;
-        Ok(self.calls.is_due())
-    }
-
-    fn waits(&self) -> bool {
-        self.calls.waits()
-    }
-
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.calls.write(py, answer)
+        output.take(&returned, 1, convert)
     }
 }

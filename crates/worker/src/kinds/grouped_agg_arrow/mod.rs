@@ -14,9 +14,11 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
 use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
+use crate::task::array_results::{ArrayRows, Returned};
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step};
-use crate::task::verifier::Verifier;
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
 use crate::words::Word;
 
 /// One task.
@@ -38,7 +40,7 @@ impl ArrayAgg {
     fn new(task: &Bound<'_, PyAny>, framing: Word<Framing>, windows: bool) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
         // Raises now, while stock can still take the task.
-        ArrayCalls::new(&stock, &udfs, windows)?;
+        ArrayRows::new(&stock)?;
         Ok(Self {
             udfs,
             windows,
@@ -57,63 +59,67 @@ impl ArrayAgg {
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything());
         let stock = self.stock.bind(py);
-        let mut run = Run {
+        let kind = BatchesOfGroups {
             stock,
             windows: self.windows,
             skips_empty: stock.getattr("skips_empty")?.extract()?,
             groups: WholeGroups::new(stock),
             calls: ArrayCalls::new(stock, &self.udfs, self.windows)?,
-            verifier: Verifier::start(stock)?,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        Section::new(infile, outfile, reader, stock)?
+            .one_row_each(!self.windows)
+            .run_unnamed(kind, ArrayRows::new(stock)?)
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
+/// One group → a batch with an array for each column; scalars → a row, or one for each row of the group.
+struct BatchesOfGroups<'a, 'py> {
     stock: &'a Bound<'py, PyAny>,
     windows: bool,
     /// A group without batches has no result.
     skips_empty: bool,
     groups: WholeGroups,
     calls: ArrayCalls<'a, 'py>,
-    verifier: Option<Verifier<'py>>,
 }
 
-impl Step for Run<'_, '_> {
-    fn one_row_each(&self) -> bool {
-        // The JVM takes the first row of each batch.
-        !self.windows
+impl<'a, 'py> Kind<'py> for BatchesOfGroups<'a, 'py> {
+    type Input<'g> = Group;
+    /// With the number of rows.
+    type Arguments = (Bound<'py, PyAny>, usize);
+    /// With the number of rows of the result.
+    type Returned = (Vec<Returned<'py>>, usize);
+    type Output = ArrayRows<'a, 'py>;
+
+    fn skips(&self, group: &Group) -> bool {
+        self.skips_empty && group.encoded.is_empty()
     }
 
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
-        if self.skips_empty && group.encoded.is_empty() {
-            return Ok(false);
-        }
-        let batches = self.groups.batches(self.stock.py(), &group)?;
-        if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
-            self.groups.verify(&group, &batches, verifier)?;
-        }
+    fn arguments(
+        &mut self,
+        group: Group,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        let py = self.stock.py();
+        let batches = convert.whole_batches(py, &self.groups, &group)?;
         // pyarrow copies, be it one batch: the function's arrays are not slices of what was read.
-        let batch = self
-            .stock
-            .call_method1(intern!(self.stock.py(), "join"), (batches,))?;
-        let rows = group.rows;
-        drop(group);
-        let (returned, rows) = if self.windows {
-            (self.calls.windows(&batch, rows)?, rows)
+        let batch = self.stock.call_method1(intern!(py, "join"), (batches,))?;
+        Ok((batch, group.rows))
+    }
+
+    fn call(&self, (batch, rows): Self::Arguments) -> PyResult<Self::Returned> {
+        if self.windows {
+            Ok((self.calls.windows(&batch, rows)?, rows))
         } else {
-            (self.calls.aggregate(&batch)?, 1)
-        };
-        self.calls.take(&returned, rows)?;
-        Ok(self.calls.is_due())
+            Ok((self.calls.aggregate(&batch)?, 1))
+        }
     }
 
-    fn waits(&self) -> bool {
-        self.calls.waits()
-    }
-
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.calls.write(py, answer)
+    fn take(
+        &mut self,
+        (returned, rows): Self::Returned,
+        output: &mut Self::Output,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        output.take(&returned, rows, convert)
     }
 }

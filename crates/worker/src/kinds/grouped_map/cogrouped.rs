@@ -7,15 +7,17 @@ use std::sync::Arc;
 use bowstring_ipc::framing::{Framing, Join};
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
-use crate::convert::input::frame::{GroupFrames, Offsets};
-use crate::convert::output::batch::Output;
-use crate::task::group_label::Reminder;
+use crate::convert::input::frame::GroupFrames;
+use crate::convert::input::key_columns::KeyColumns;
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Pairs, Step};
-use crate::task::verifier::Verifier;
+use crate::task::section::Structs;
 
 /// One task.
 #[derive(Debug)]
@@ -23,23 +25,10 @@ use crate::task::verifier::Verifier;
 pub struct CogroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    left: Offsets,
-    right: Offsets,
+    left: KeyColumns,
+    right: KeyColumns,
     /// The Spark line makes one batch of each side before it converts it.
     conversions: Arc<Conversions>,
-}
-
-/// What is remembered from key to key.
-struct Run<'a, 'py> {
-    py: Python<'py>,
-    task: &'a CogroupedMap,
-    function: &'a Bound<'py, PyAny>,
-    left: GroupFrames,
-    right: GroupFrames,
-    results: Results<'a, 'py>,
-    output: Output,
-    /// If the user has asked for it.
-    verifier: Option<Verifier<'py>>,
 }
 
 #[pymethods]
@@ -50,8 +39,8 @@ impl CogroupedMap {
         let left = task.getattr("left")?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            left: Offsets::of(&left)?,
-            right: Offsets::of(&task.getattr("right")?)?,
+            left: KeyColumns::of(&left)?,
+            right: KeyColumns::of(&task.getattr("right")?)?,
             conversions: Conversions::new(&left.getattr("stock")?, proven)?.into(),
         })
     }
@@ -68,62 +57,72 @@ impl CogroupedMap {
             .reader(Framing::Cogrouped)
             // Of text pandas 3 has a chunk for each batch.
             .joining(Join::UnlessText);
-        let run = Run {
+        let kind = FramesOfSides {
             py,
             task: self,
             function: self.function.bind(py),
             left: GroupFrames::new(&self.conversions, &self.left).uncombined(),
             right: GroupFrames::new(&self.conversions, &self.right).uncombined(),
             results: Results::new(py, &self.conversions)?,
-            output: self.conversions.output().borrowing(),
-            verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut Pairs::of(run))
+        let keys = [&*self.left.keys, &*self.right.keys];
+        let output = Structs(self.conversions.output().borrowing());
+        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
+            .run_cogroups(keys, kind, output)
     }
 }
 
-impl Step<(Group, Group)> for Run<'_, '_> {
-    fn group(&mut self, sides: (Group, Group), _answer: &mut Answer) -> PyResult<bool> {
-        let (left, right) = sides;
-        let verifier = Verifier::of_next(self.verifier.as_ref())?;
-        let (left_offsets, right_offsets) = (&self.task.left, &self.task.right);
-        let rows = [left.rows, right.rows];
+/// Both sides of a key → two frames, and the key if the function takes it; one frame → rows.
+struct FramesOfSides<'a, 'py> {
+    py: Python<'py>,
+    task: &'a CogroupedMap,
+    function: &'a Bound<'py, PyAny>,
+    left: GroupFrames,
+    right: GroupFrames,
+    results: Results<'a, 'py>,
+}
+
+impl<'py> Kind<'py> for FramesOfSides<'_, 'py> {
+    type Input<'g> = [&'g Group; 2];
+    /// The key, the left frame and the right one.
+    type Arguments = (
+        Option<Bound<'py, PyTuple>>,
+        Bound<'py, PyAny>,
+        Bound<'py, PyAny>,
+    );
+    type Returned = Bound<'py, PyAny>;
+    type Output = Structs;
+
+    fn arguments(
+        &mut self,
+        [left, right]: [&Group; 2],
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        let columns = &self.task.left;
         // PARITY: stock asks whether the left frame is empty, and one without columns is, too.
-        let left_has_key = left.rows > 0 && !left_offsets.values.is_empty();
-        let with_key = left_offsets.with_key;
-        let frames = self
-            .left
-            .frame(self.py, &left, with_key && left_has_key, verifier)
-            .and_then(|left| {
-                let right =
-                    self.right
-                        .frame(self.py, &right, with_key && !left_has_key, verifier)?;
-                Ok((left, right))
-            });
-        // The frames have copies of all that they show, so large sides' memory is free for the call.
-        let (reminder, keys) =
-            Reminder::of_sides((left, &left_offsets.keys), (right, &right_offsets.keys));
-        frames
-            .and_then(
-                |((left, left_key), (right, right_key))| match left_key.or(right_key) {
-                    Some(key) => self.function.call1((key, left, right)),
-                    None => self.function.call1((left, right)),
-                },
-            )
-            .and_then(|result| {
-                let rows = self
-                    .results
-                    .take_apart(&result, &mut self.output, verifier)?;
-                Ok(self.output.end_group(rows))
-            })
-            .map_err(|error| reminder.annotate(self.py, keys, &rows, error))
+        let left_has_key = left.rows > 0 && !columns.values.is_empty();
+        let (of_left, of_right) = (
+            columns.with_key && left_has_key,
+            columns.with_key && !left_has_key,
+        );
+        let (left, left_key) = convert.frame(self.py, &mut self.left, left, of_left)?;
+        let (right, right_key) = convert.frame(self.py, &mut self.right, right, of_right)?;
+        Ok((left_key.or(right_key), left, right))
     }
 
-    fn waits(&self) -> bool {
-        self.output.has_groups()
+    fn call(&self, (key, left, right): Self::Arguments) -> PyResult<Self::Returned> {
+        match key {
+            Some(key) => self.function.call1((key, left, right)),
+            None => self.function.call1((left, right)),
+        }
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_structs(py, &mut self.output)
+    fn take(
+        &mut self,
+        result: Self::Returned,
+        output: &mut Structs,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        self.results.take(&result, output, convert)
     }
 }

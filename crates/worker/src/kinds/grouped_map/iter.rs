@@ -8,18 +8,19 @@ use std::sync::Arc;
 use bowstring_ipc::framing::Framing;
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
-use crate::convert::input::frame::{FrameOfColumns, GroupFrames, Offsets};
-use crate::convert::output::batch::Output;
+use crate::convert::input::frame::GroupFrames;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::package;
-use crate::task::group_label::Reminder;
-use crate::task::incoming::{Part, Parts};
+use crate::task::converter::{Converter, FrameOfColumns, KeptConverters};
+use crate::task::driver::Section;
+use crate::task::incoming::{GroupBatch, GroupBatches};
+use crate::task::kind::StreamKind;
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Step};
-use crate::task::verifier::Verifier;
+use crate::task::section::Structs;
 
 /// One task.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ use crate::task::verifier::Verifier;
 pub struct GroupedMapIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    columns: KeyColumns,
     /// `frames` of `kinds_iter.py`.
     iterate: Py<PyAny>,
     /// Stock converts the batches that the function has not asked for, too.
@@ -47,7 +48,7 @@ impl GroupedMapIter {
     ) -> PyResult<Self> {
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            columns: KeyColumns::of(task)?,
             iterate,
             converts_rest,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
@@ -62,23 +63,21 @@ impl GroupedMapIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(Framing::Parts);
-        let frames = GroupFrames::new(&self.conversions, &self.offsets);
-        let verifier = Verifier::start(self.conversions.stock.bind(py))?;
+        let section = Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?;
         let maker = FrameMaker {
-            frames,
-            verifier: verifier.clone().map(Verifier::unbind),
+            frames: GroupFrames::new(&self.conversions, &self.columns),
+            converters: section.converters.kept(),
         };
-        let mut run = Run {
+        let kind = FrameStreams {
             py,
             task: self,
             function: self.function.bind(py),
             maker: Bound::new(py, maker)?,
-            verifier,
             columns: None,
             results: Results::new(py, &self.conversions)?,
-            output: self.conversions.output(),
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        let output = Structs(self.conversions.output());
+        section.run_streams(&self.columns.keys, kind, output)
     }
 }
 
@@ -87,8 +86,7 @@ impl GroupedMapIter {
 #[pyclass(module = "_bowstring")]
 pub struct FrameMaker {
     frames: GroupFrames,
-    /// A [`Verifier`], if the user has asked for one.
-    verifier: Option<Py<PyAny>>,
+    converters: KeptConverters,
 }
 
 #[pymethods]
@@ -97,7 +95,7 @@ impl FrameMaker {
     fn __call__<'py>(
         &mut self,
         py: Python<'py>,
-        part: &Bound<'py, Part>,
+        part: &Bound<'py, GroupBatch>,
     ) -> PyResult<Bound<'py, PyList>> {
         let made = self.make(py, &part.get().0, false)?;
         PyList::new(py, [made.columns, made.frame])
@@ -111,34 +109,63 @@ impl FrameMaker {
         batch: &Group,
         wants_key: bool,
     ) -> PyResult<FrameOfColumns<'py>> {
-        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
-        let verifier = Verifier::of_next(verifier.as_ref())?;
-        self.frames
-            .frame_and_columns(py, batch, wants_key, verifier)
+        let Self { frames, converters } = self;
+        converters.next(py, |convert| {
+            convert.frame_and_columns(py, frames, batch, wants_key)
+        })
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
+/// The batches of a group → an iterator of frames, and a key if the function takes it; an iterator of frames → rows.
+struct FrameStreams<'a, 'py> {
     py: Python<'py>,
     task: &'a GroupedMapIter,
     function: &'a Bound<'py, PyAny>,
     maker: Bound<'py, FrameMaker>,
     /// PARITY: those of the first frame live until the next group's is made; in Spark 4.1 only those of the key.
     columns: Option<Bound<'py, PyAny>>,
-    verifier: Option<Verifier<'py>>,
     results: Results<'a, 'py>,
-    output: Output,
 }
 
-impl<'py> Run<'_, 'py> {
-    /// Calls the function for a group and takes what it gives. `made`: the first frame.
-    fn call(
+impl<'py> FrameStreams<'_, 'py> {
+    /// Those of the key, if stock has made the columns.
+    fn key_columns(&self, columns: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Ok(columns) = columns.cast::<PyDict>() else {
+            return Ok(None);
+        };
+        let keys = PyDict::new(self.py);
+        for offset in &self.task.columns.keys {
+            keys.set_item(offset, columns.get_item(offset)?)?;
+        }
+        Ok(Some(keys.into_any()))
+    }
+}
+
+impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
+    /// The frames, and the key.
+    type Arguments = (Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>);
+    type Returned = Bound<'py, PyAny>;
+    type Output = Structs;
+
+    /// A group without batches, for which stock raises an error.
+    fn skips(&self, first: &Group, rest: &Bound<'py, GroupBatches>) -> PyResult<bool> {
+        if !first.encoded.is_empty() {
+            return Ok(false);
+        }
+        let module = package::import(self.py, "_spark.kinds.iter")?;
+        for first in module.call_method1("first", (rest,))?.try_iter()? {
+            first?;
+        }
+        Ok(true)
+    }
+
+    fn arguments(
         &mut self,
-        made: FrameOfColumns<'py>,
-        rest: &Bound<'py, Parts>,
-        answer: &mut Answer,
-    ) -> PyResult<bool> {
+        first: &Group,
+        rest: &Bound<'py, GroupBatches>,
+    ) -> PyResult<Self::Arguments> {
+        let with_key = self.task.columns.with_key;
+        let made = (self.maker.try_borrow_mut()?).make(self.py, first, with_key)?;
         // The list lets the iterator forget the frame that it has given.
         let frame = if self.task.converts_rest {
             // PARITY: in Spark 4.1 the iterator keeps the columns.
@@ -149,71 +176,36 @@ impl<'py> Run<'_, 'py> {
             PyList::new(self.py, [made.frame])?
         };
         let iterate = self.task.iterate.bind(self.py);
-        let frames = iterate.call1((frame, rest, &self.maker))?;
-        let result = match made.key {
+        Ok((iterate.call1((frame, rest, &self.maker))?, made.key))
+    }
+
+    fn call(&self, (frames, key): Self::Arguments) -> PyResult<Self::Returned> {
+        match key {
             Some(key) => self.function.call1((key, frames)),
             None => self.function.call1((frames,)),
-        }?;
-        for frame in result.try_iter()? {
-            let verifier = Verifier::of_next(self.verifier.as_ref())?;
-            let rows = (self.results).take_apart(&frame?, &mut self.output, verifier)?;
-            if self.output.end_group(rows) {
-                answer.write_structs(self.py, &mut self.output)?;
-            }
         }
-        while let Some(part) = rest.get().next(self.py)? {
+    }
+
+    fn results(&self, returned: &Self::Returned) -> PyResult<Bound<'py, PyIterator>> {
+        returned.try_iter()
+    }
+
+    fn take(
+        &mut self,
+        frame: Bound<'py, PyAny>,
+        output: &mut Structs,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        self.results.take(&frame, output, convert)
+    }
+
+    fn end(&mut self, _: Self::Returned, rest: &Bound<'py, GroupBatches>) -> PyResult<()> {
+        while let Some(batch) = rest.get().next(self.py)? {
             if self.task.converts_rest {
                 let mut maker = self.maker.try_borrow_mut()?;
-                maker.frames.frame(self.py, &part, false, None)?;
+                maker.frames.frame(self.py, &batch, false)?;
             }
         }
-        Ok(false)
-    }
-
-    /// Those of the key, if stock has made the columns.
-    fn key_columns(&self, columns: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Ok(columns) = columns.cast::<PyDict>() else {
-            return Ok(None);
-        };
-        let keys = PyDict::new(self.py);
-        for offset in &self.task.offsets.keys {
-            keys.set_item(offset, columns.get_item(offset)?)?;
-        }
-        Ok(Some(keys.into_any()))
-    }
-
-    /// Has stock's error raised for a group without batches.
-    fn refuse(&self, parts: &Bound<'py, Parts>) -> PyResult<bool> {
-        let module = package::import(self.py, "_spark.kinds.iter")?;
-        for first in module.call_method1("first", (parts,))?.try_iter()? {
-            first?;
-        }
-        Ok(false)
-    }
-}
-
-impl Step for Run<'_, '_> {
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let rest = Bound::new(self.py, Parts::after(&first, &answer.arrivals))?;
-        if first.encoded.is_empty() {
-            return self.refuse(&rest);
-        }
-        let keys = &self.task.offsets.keys;
-        let with_key = self.task.offsets.with_key;
-        let made = (self.maker.try_borrow_mut()?).make(self.py, &first, with_key);
-        let reminder = Reminder::of(first, keys);
-        made.and_then(|made| self.call(made, &rest, answer))
-            .map_err(|error| {
-                let (rows, all) = (rest.get().rows(), rest.get().is_over());
-                reminder.annotate_part(self.py, keys, &[rows], all, error)
-            })
-    }
-
-    fn waits(&self) -> bool {
-        self.output.has_groups()
-    }
-
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_structs(py, &mut self.output)
+        Ok(())
     }
 }

@@ -12,16 +12,18 @@ use std::sync::Arc;
 use bowstring_ipc::framing::Framing;
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
-use crate::convert::input::frame::{GroupFrames, Offsets};
-use crate::convert::output::batch::Output;
-use crate::task::group_label::Reminder;
+use crate::convert::input::frame::GroupFrames;
+use crate::convert::input::key_columns::KeyColumns;
+use crate::errors::{internal, wire_error};
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
 use crate::task::results::Results;
-use crate::task::step::{self, Answer, Step, internal, wire_error};
-use crate::task::verifier::Verifier;
+use crate::task::section::Structs;
 use crate::words::Word;
 
 /// One task.
@@ -30,23 +32,9 @@ use crate::words::Word;
 pub struct GroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    columns: KeyColumns,
     framing: Framing,
     conversions: Arc<Conversions>,
-}
-
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
-    py: Python<'py>,
-    function: &'a Bound<'py, PyAny>,
-    /// Columns of the key.
-    keys: &'a [usize],
-    with_key: bool,
-    frames: GroupFrames,
-    results: Results<'a, 'py>,
-    output: Output,
-    /// If the user has asked for it.
-    verifier: Option<Verifier<'py>>,
 }
 
 #[pymethods]
@@ -59,7 +47,7 @@ impl GroupedMap {
     ) -> PyResult<Self> {
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            columns: KeyColumns::of(task)?,
             framing: framing.0,
             conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
@@ -73,17 +61,19 @@ impl GroupedMap {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(self.framing);
-        let mut run = Run {
+        let kind = FramesOfGroups {
             py,
             function: self.function.bind(py),
-            keys: &self.offsets.keys,
-            with_key: self.offsets.with_key,
-            frames: GroupFrames::new(&self.conversions, &self.offsets),
+            with_key: self.columns.with_key,
+            frames: GroupFrames::new(&self.conversions, &self.columns),
             results: Results::new(py, &self.conversions)?,
-            output: self.conversions.output().borrowing(),
-            verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        let output = Structs(self.conversions.output().borrowing());
+        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?.run(
+            &self.columns.keys,
+            kind,
+            output,
+        )
     }
 
     /// The frame of one group given as Arrow IPC messages. For the self-test.
@@ -97,9 +87,9 @@ impl GroupedMap {
         let messages: Vec<&[u8]> = messages.iter().map(PyBytesMethods::as_bytes).collect();
         let reader = self.conversions.reader(Framing::BatchPerGroup);
         let group = Group::decode(schema, &messages, reader).map_err(|error| wire_error(&error))?;
-        Ok(GroupFrames::new(&self.conversions, &self.offsets)
-            .frame(py, &group, self.offsets.with_key, None)?
-            .0)
+        Ok(GroupFrames::new(&self.conversions, &self.columns)
+            .frame(py, &group, self.columns.with_key)?
+            .frame)
     }
 
     /// The record batch that a result becomes. For the self-test.
@@ -109,39 +99,53 @@ impl GroupedMap {
         result: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut output = self.conversions.output();
-        let rows = Results::new(py, &self.conversions)?.take_apart(result, &mut output, None)?;
+        let rows = Results::new(py, &self.conversions)?.take_apart(
+            result,
+            &mut output,
+            Converter::UNSEEN,
+        )?;
         output.end_group(rows);
         let batch = output.take().map_err(|error| internal(&error))?;
         output.to_pyarrow(py, &batch)
     }
 }
 
-impl Step for Run<'_, '_> {
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
-        let verifier = Verifier::of_next(self.verifier.as_ref())?;
-        let rows = group.rows;
-        let input = self.frames.frame(self.py, &group, self.with_key, verifier);
-        // The frame has copies of all that it shows, so a large group's memory is free for the call.
-        let reminder = Reminder::of(group, self.keys);
-        input
-            .and_then(|(frame, key)| match key {
-                Some(key) => self.function.call1((key, frame)),
-                None => self.function.call1((frame,)),
-            })
-            .and_then(|result| {
-                let rows = self
-                    .results
-                    .take_apart(&result, &mut self.output, verifier)?;
-                Ok(self.output.end_group(rows))
-            })
-            .map_err(|error| reminder.annotate(self.py, self.keys, &[rows], error))
+/// One group → one frame, and a key if the function takes it; one frame → rows.
+struct FramesOfGroups<'a, 'py> {
+    py: Python<'py>,
+    function: &'a Bound<'py, PyAny>,
+    with_key: bool,
+    frames: GroupFrames,
+    results: Results<'a, 'py>,
+}
+
+impl<'py> Kind<'py> for FramesOfGroups<'_, 'py> {
+    type Input<'g> = &'g Group;
+    type Arguments = (Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>);
+    type Returned = Bound<'py, PyAny>;
+    type Output = Structs;
+
+    fn arguments(
+        &mut self,
+        group: &Group,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        convert.frame(self.py, &mut self.frames, group, self.with_key)
     }
 
-    fn waits(&self) -> bool {
-        self.output.has_groups()
+    fn call(&self, (frame, key): Self::Arguments) -> PyResult<Self::Returned> {
+        match key {
+            Some(key) => self.function.call1((key, frame)),
+            None => self.function.call1((frame,)),
+        }
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        answer.write_structs(py, &mut self.output)
+    fn take(
+        &mut self,
+        result: Self::Returned,
+        output: &mut Structs,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        self.results.take(&result, output, convert)
     }
 }

@@ -5,14 +5,15 @@
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::group_label::Reminder;
-use crate::task::step::{self, Answer, Pairs, Step};
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
 use crate::task::table_output::TableOutput;
-use crate::task::verifier::Verifier;
 
 /// One task.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ use crate::task::verifier::Verifier;
 pub struct CogroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    left: Offsets,
-    right: Offsets,
+    left: KeyColumns,
+    right: KeyColumns,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
 }
@@ -37,8 +38,8 @@ impl CogroupedMapArrow {
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            left: Offsets::of(&left)?,
-            right: Offsets::of(&task.getattr("right")?)?,
+            left: KeyColumns::of(&left)?,
+            right: KeyColumns::of(&task.getattr("right")?)?,
             stock: stock.unbind(),
         })
     }
@@ -52,69 +53,60 @@ impl CogroupedMapArrow {
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Cogrouped, everything());
         let stock = self.stock.bind(py);
-        let run = Run {
-            py,
-            task: self,
+        let kind = TablesOfSides {
             function: self.function.bind(py),
             stock,
+            with_key: self.left.with_key,
             left: GroupTables::new(stock, &self.left),
             right: GroupTables::new(stock, &self.right),
-            output: TableOutput::new(stock)?,
-            verifier: Verifier::start(stock)?,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut Pairs::of(run))
+        let keys = [&*self.left.keys, &*self.right.keys];
+        let output = TableOutput::new(stock)?;
+        Section::new(infile, outfile, reader, stock)?.run_cogroups(keys, kind, output)
     }
 }
 
-/// What is remembered from key to key.
-struct Run<'a, 'py> {
-    py: Python<'py>,
-    task: &'a CogroupedMapArrow,
+/// Both sides of a key → two tables, and the key if the function takes it; one table → rows.
+struct TablesOfSides<'a, 'py> {
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
+    with_key: bool,
     left: GroupTables,
     right: GroupTables,
-    output: TableOutput<'a, 'py>,
-    /// If the user has asked for it.
-    verifier: Option<Verifier<'py>>,
 }
 
-impl Step<(Group, Group)> for Run<'_, '_> {
-    fn group(&mut self, sides: (Group, Group), _answer: &mut Answer) -> PyResult<bool> {
-        let (left, right) = sides;
-        let verifier = Verifier::of_next(self.verifier.as_ref())?;
-        let rows = [left.rows, right.rows];
-        let arguments = self
-            .left
-            .table(self.py, &left, verifier)
-            .and_then(|left_table| {
-                let right_table = self.right.table(self.py, &right, verifier)?;
-                if !self.task.left.with_key {
-                    return (left_table, right_table).into_pyobject(self.py);
-                }
-                let keys = (
-                    self.left.keys(self.py, &left)?,
-                    self.right.keys(self.py, &right)?,
-                );
-                let key = self.stock.call_method1("key_of_sides", keys)?;
-                (key, left_table, right_table).into_pyobject(self.py)
-            });
-        let (reminder, keys) =
-            Reminder::of_sides((left, &self.task.left.keys), (right, &self.task.right.keys));
-        arguments
-            .and_then(|arguments| self.function.call1(arguments))
-            .and_then(|result| {
-                self.output.table(&result, verifier)?;
-                Ok(self.output.is_due())
-            })
-            .map_err(|error| reminder.annotate(self.py, keys, &rows, error))
+impl<'a, 'py> Kind<'py> for TablesOfSides<'a, 'py> {
+    type Input<'g> = [&'g Group; 2];
+    type Arguments = Bound<'py, PyTuple>;
+    type Returned = Bound<'py, PyAny>;
+    type Output = TableOutput<'a, 'py>;
+
+    fn arguments(
+        &mut self,
+        [left, right]: [&Group; 2],
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        let py = self.stock.py();
+        let left_table = convert.table(py, &mut self.left, left)?;
+        let right_table = convert.table(py, &mut self.right, right)?;
+        if !self.with_key {
+            return (left_table, right_table).into_pyobject(py);
+        }
+        let keys = (self.left.keys(py, left)?, self.right.keys(py, right)?);
+        let key = self.stock.call_method1("key_of_sides", keys)?;
+        (key, left_table, right_table).into_pyobject(py)
     }
 
-    fn waits(&self) -> bool {
-        self.output.waits()
+    fn call(&self, arguments: Self::Arguments) -> PyResult<Self::Returned> {
+        self.function.call1(arguments)
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.output.write(py, answer)
+    fn take(
+        &mut self,
+        table: Self::Returned,
+        output: &mut Self::Output,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        output.table(&table, convert)
     }
 }

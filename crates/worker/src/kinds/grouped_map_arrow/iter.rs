@@ -5,15 +5,16 @@
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyTuple};
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::group_label::Reminder;
-use crate::task::incoming::{Part, Parts};
-use crate::task::step::{self, Answer, Step};
+use crate::task::converter::{Converter, KeptConverters};
+use crate::task::driver::Section;
+use crate::task::incoming::{GroupBatch, GroupBatches};
+use crate::task::kind::StreamKind;
 use crate::task::table_output::TableOutput;
-use crate::task::verifier::Verifier;
 
 /// One task.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ use crate::task::verifier::Verifier;
 pub struct GroupedMapArrowIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    columns: KeyColumns,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
 }
@@ -36,7 +37,7 @@ impl GroupedMapArrowIter {
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            columns: KeyColumns::of(task)?,
             stock: stock.unbind(),
         })
     }
@@ -50,21 +51,18 @@ impl GroupedMapArrowIter {
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything()).in_struct();
         let stock = self.stock.bind(py);
-        let verifier = Verifier::start(stock)?;
+        let section = Section::new(infile, outfile, reader, stock)?;
         let maker = BatchMaker {
-            tables: GroupTables::new(stock, &self.offsets),
-            verifier: verifier.clone().map(Verifier::unbind),
+            tables: GroupTables::new(stock, &self.columns),
+            converters: section.converters.kept(),
         };
-        let mut run = Run {
-            py,
+        let kind = BatchStreams {
             function: self.function.bind(py),
             stock,
-            offsets: &self.offsets,
+            with_key: self.columns.with_key,
             maker: Bound::new(py, maker)?,
-            output: TableOutput::new(stock)?,
-            verifier,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        section.run_streams(&self.columns.keys, kind, TableOutput::new(stock)?)
     }
 }
 
@@ -73,15 +71,14 @@ impl GroupedMapArrowIter {
 #[pyclass(module = "_bowstring")]
 pub struct BatchMaker {
     tables: GroupTables,
-    /// If the user has asked for it.
-    verifier: Option<Py<PyAny>>,
+    converters: KeptConverters,
 }
 
 impl BatchMaker {
     fn batch<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        let verifier = self.verifier.as_ref().map(|it| Verifier::bound(it, py));
-        let verifier = Verifier::of_next(verifier.as_ref())?;
-        self.tables.batches(py, group, verifier)?.get_item(0)
+        let Self { tables, converters } = self;
+        let batches = converters.next(py, |convert| convert.batches(py, tables, group))?;
+        batches.get_item(0)
     }
 }
 
@@ -90,69 +87,63 @@ impl BatchMaker {
     fn __call__<'py>(
         &mut self,
         py: Python<'py>,
-        part: &Bound<'py, Part>,
+        batch: &Bound<'py, GroupBatch>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.batch(py, &part.get().0)
+        self.batch(py, &batch.get().0)
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
-    py: Python<'py>,
+/// The batches of a group → an iterator of batches, and a key if the function takes it; an iterator of batches → rows.
+struct BatchStreams<'a, 'py> {
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
-    offsets: &'a Offsets,
+    with_key: bool,
     maker: Bound<'py, BatchMaker>,
-    output: TableOutput<'a, 'py>,
-    verifier: Option<Verifier<'py>>,
 }
 
-impl<'py> Run<'_, 'py> {
-    /// The arguments of the function, and what has to be at its end after the group.
+impl<'a, 'py> StreamKind<'py> for BatchStreams<'a, 'py> {
+    /// With what has to be at its end after the group.
+    type Arguments = (Bound<'py, PyTuple>, Bound<'py, PyAny>);
+    type Returned = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+    type Output = TableOutput<'a, 'py>;
+
     fn arguments(
-        &self,
+        &mut self,
         first: &Group,
-        rest: &Bound<'py, Parts>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        rest: &Bound<'py, GroupBatches>,
+    ) -> PyResult<Self::Arguments> {
+        let py = self.stock.py();
         let mut maker = self.maker.try_borrow_mut()?;
         // Of a group without batches this is stock's error.
-        let batch = maker.batch(self.py, first)?;
+        let batch = maker.batch(py, first)?;
         let fed = (self.stock).call_method1("feed", (batch, rest, &self.maker))?;
         let (values, rest): (Bound<'py, PyAny>, Bound<'py, PyAny>) = fed.extract()?;
-        if !self.offsets.with_key {
-            return Ok(((values,).into_pyobject(self.py)?.into_any(), rest));
+        if !self.with_key {
+            return Ok(((values,).into_pyobject(py)?, rest));
         }
-        let keys = maker.tables.keys(self.py, first)?;
+        let keys = maker.tables.keys(py, first)?;
         let key = self.stock.call_method1("first_key", (keys,))?;
-        Ok(((key, values).into_pyobject(self.py)?.into_any(), rest))
-    }
-}
-
-impl Step for Run<'_, '_> {
-    fn group(&mut self, first: Group, answer: &mut Answer) -> PyResult<bool> {
-        let parts = Parts::after(&first, &answer.arrivals);
-        let parts = Bound::new(self.py, parts)?;
-        let arguments = self.arguments(&first, &parts);
-        let reminder = Reminder::of(first, &self.offsets.keys);
-        arguments
-            .and_then(|(arguments, rest)| {
-                let result = self.function.call1(arguments.cast_into()?)?;
-                let verifier = self.verifier.as_ref();
-                self.output.batches(&result, answer, verifier)?;
-                self.stock.call_method1("exhaust", (rest,))?;
-                Ok(false)
-            })
-            .map_err(|error| {
-                let (rows, all) = (parts.get().rows(), parts.get().is_over());
-                reminder.annotate_part(self.py, &self.offsets.keys, &[rows], all, error)
-            })
+        Ok(((key, values).into_pyobject(py)?, rest))
     }
 
-    fn waits(&self) -> bool {
-        self.output.waits()
+    fn call(&self, (arguments, rest): Self::Arguments) -> PyResult<Self::Returned> {
+        Ok((self.function.call1(arguments)?, rest))
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.output.write(py, answer)
+    fn results(&self, (returned, _): &Self::Returned) -> PyResult<Bound<'py, PyIterator>> {
+        self.stock.call_method1("iterate", (returned,))?.try_iter()
+    }
+
+    fn take(
+        &mut self,
+        batch: Bound<'py, PyAny>,
+        output: &mut Self::Output,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        output.batch(&batch, convert)
+    }
+
+    fn end(&mut self, (_, rest): Self::Returned, _: &Bound<'py, GroupBatches>) -> PyResult<()> {
+        self.stock.call_method1("exhaust", (rest,)).map(drop)
     }
 }

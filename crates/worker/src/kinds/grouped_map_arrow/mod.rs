@@ -9,14 +9,15 @@ pub mod iter;
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::frame::Offsets;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::group_label::Reminder;
-use crate::task::step::{self, Answer, Step};
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
 use crate::task::table_output::TableOutput;
-use crate::task::verifier::Verifier;
 use crate::words::Word;
 
 /// One task.
@@ -25,7 +26,7 @@ use crate::words::Word;
 pub struct GroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
-    offsets: Offsets,
+    columns: KeyColumns,
     framing: Framing,
     /// The conversions of the Spark line (`stock_arrow.py`).
     stock: Py<PyAny>,
@@ -41,7 +42,7 @@ impl GroupedMapArrow {
         TableOutput::new(&stock)?;
         Ok(Self {
             function: task.getattr("function")?.unbind(),
-            offsets: Offsets::of(task)?,
+            columns: KeyColumns::of(task)?,
             framing: framing.0,
             stock: stock.unbind(),
         })
@@ -56,61 +57,56 @@ impl GroupedMapArrow {
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything()).in_struct();
         let stock = self.stock.bind(py);
-        let mut run = Run {
-            py,
+        let kind = TablesOfGroups {
             function: self.function.bind(py),
             stock,
-            offsets: &self.offsets,
-            tables: GroupTables::new(stock, &self.offsets),
-            output: TableOutput::new(stock)?,
-            verifier: Verifier::start(stock)?,
+            with_key: self.columns.with_key,
+            tables: GroupTables::new(stock, &self.columns),
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        let output = TableOutput::new(stock)?;
+        Section::new(infile, outfile, reader, stock)?.run(&self.columns.keys, kind, output)
     }
 }
 
-/// What is remembered from group to group.
-struct Run<'a, 'py> {
-    py: Python<'py>,
+/// One group → one table, and a key if the function takes it; one table → rows.
+struct TablesOfGroups<'a, 'py> {
     function: &'a Bound<'py, PyAny>,
     stock: &'a Bound<'py, PyAny>,
-    offsets: &'a Offsets,
+    with_key: bool,
     tables: GroupTables,
-    output: TableOutput<'a, 'py>,
-    /// If the user has asked for it.
-    verifier: Option<Verifier<'py>>,
 }
 
-impl Step for Run<'_, '_> {
-    fn group(&mut self, group: Group, _answer: &mut Answer) -> PyResult<bool> {
-        let verifier = Verifier::of_next(self.verifier.as_ref())?;
-        let rows = group.rows;
-        let arguments = self
-            .tables
-            .table(self.py, &group, verifier)
-            .and_then(|table| {
-                if !self.offsets.with_key {
-                    return (table,).into_pyobject(self.py);
-                }
-                let keys = self.tables.keys(self.py, &group)?;
-                let key = self.stock.call_method1("first_key", (keys,))?;
-                (key, table).into_pyobject(self.py)
-            });
-        let reminder = Reminder::of(group, &self.offsets.keys);
-        arguments
-            .and_then(|arguments| self.function.call1(arguments))
-            .and_then(|result| {
-                self.output.table(&result, verifier)?;
-                Ok(self.output.is_due())
-            })
-            .map_err(|error| reminder.annotate(self.py, &self.offsets.keys, &[rows], error))
+impl<'a, 'py> Kind<'py> for TablesOfGroups<'a, 'py> {
+    type Input<'g> = &'g Group;
+    type Arguments = Bound<'py, PyTuple>;
+    type Returned = Bound<'py, PyAny>;
+    type Output = TableOutput<'a, 'py>;
+
+    fn arguments(
+        &mut self,
+        group: &Group,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
+        let py = self.stock.py();
+        let table = convert.table(py, &mut self.tables, group)?;
+        if !self.with_key {
+            return (table,).into_pyobject(py);
+        }
+        let keys = self.tables.keys(py, group)?;
+        let key = self.stock.call_method1("first_key", (keys,))?;
+        (key, table).into_pyobject(py)
     }
 
-    fn waits(&self) -> bool {
-        self.output.waits()
+    fn call(&self, arguments: Self::Arguments) -> PyResult<Self::Returned> {
+        self.function.call1(arguments)
     }
 
-    fn write(&mut self, py: Python<'_>, answer: &mut Answer) -> PyResult<()> {
-        self.output.write(py, answer)
+    fn take(
+        &mut self,
+        table: Self::Returned,
+        output: &mut Self::Output,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        output.table(&table, convert)
     }
 }

@@ -14,9 +14,8 @@ use pyo3::types::PyBytes;
 
 use crate::connection::files::{InputFile, OutputFile, SharedInput};
 use crate::convert::lent::lend;
-use crate::errors;
+use crate::errors::{self, malformed, wire_error};
 use crate::kinds::map::frames::MapFrames;
-use crate::task::step::{malformed, wire_error};
 
 /// A record batch with the fields of a struct as columns, in the place of one with the struct as its only column. Stock
 /// takes the fields out and puts them back in batch by batch, which makes Python objects for each of them.

@@ -15,12 +15,13 @@ use pyo3::prelude::*;
 use crate::convert::conversions::Conversions;
 use crate::convert::input::blocks::StockColumn;
 use crate::convert::input::column::Column;
-use crate::convert::input::frame::{GroupFrames, Offsets};
+use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
+use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::errors::wire_error;
 use crate::package;
-use crate::task::step::wire_error;
 use crate::words::Word;
 
 /// Makes the frames of one task.
@@ -196,7 +197,7 @@ impl MapFrames {
             conversions.stock.bind(py).call_method0("meet_text")?;
         }
         let labels: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-        let offsets = Offsets {
+        let offsets = KeyColumns {
             keys: Vec::new(),
             values: (0..labels.len()).collect(),
             with_key: false,

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use crate::connection::files::OutputFile;
 use crate::convert::c_data::{Layout, sends_as_it_is, to_pyarrow};
-use crate::task::step::internal;
+use crate::errors::internal;
 
 /// What takes the place of pyarrow's writer.
 #[pyclass(frozen, module = "_bowstring")]

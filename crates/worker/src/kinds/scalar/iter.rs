@@ -20,10 +20,12 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
+use crate::errors::{internal, wire_error};
 use crate::kinds::scalar::ScalarPandas;
 use crate::package;
-use crate::task::incoming::Arrivals;
-use crate::task::step::{self, Answer, internal, wire_error};
+use crate::task::converter::{Converters, KeptConverters};
+use crate::task::incoming::Incoming;
+use crate::task::section::{self, Reply};
 
 /// One task.
 #[derive(Debug)]
@@ -86,15 +88,16 @@ impl ScalarPandasIter {
     ) -> PyResult<()> {
         let reader = self.scalar.conversions.reader(Framing::BatchPerGroup);
         let (infile, outfile) = (infile.get(), outfile.get());
-        step::converse(py, infile, outfile, reader, usize::MAX, |answer| {
+        section::serve_section(py, infile, outfile, reader, usize::MAX, |reply| {
             let task = self.scalar.task.bind(py);
             let batches = SeriesBatches {
-                arrivals: answer.arrivals.clone(),
+                incoming: reply.incoming.clone(),
                 task: task.clone().unbind(),
+                converters: Converters::of(self.scalar.conversions.stock.bind(py))?.kept(),
                 state: Mutex::new(Some(GroupSeries::new(py, &self.scalar.conversions)?)),
             };
             let yielded = task.call_method1("start", (batches,))?;
-            let outcome = self.write_all(&yielded, answer);
+            let outcome = self.write_all(&yielded, reply);
             // The generator ends now, as in stock's main loop, even if the error keeps it.
             let closed = yielded.call_method0("close").map(drop);
             outcome.and(closed)
@@ -103,7 +106,7 @@ impl ScalarPandasIter {
 }
 
 impl ScalarPandasIter {
-    fn write_all(&self, yielded: &Bound<'_, PyAny>, answer: &mut Answer) -> PyResult<()> {
+    fn write_all(&self, yielded: &Bound<'_, PyAny>, reply: &mut Reply) -> PyResult<()> {
         let (py, mut started) = (yielded.py(), false);
         // For what stock makes.
         let mut stock = self.scalar.conversions.output();
@@ -119,15 +122,15 @@ impl ScalarPandasIter {
                 None
             };
             if let Some(Made { batch, schema }) = native {
-                answer.write(py, SchemaRef::clone(schema), batch.clone())?;
+                reply.write(py, SchemaRef::clone(schema), batch.clone())?;
             } else {
                 self.ask_stock(&item, started, &mut stock)?;
-                answer.write_columns(py, &mut stock)?;
+                reply.write_columns(py, &mut stock)?;
             }
             started = true;
         }
         // Where a function has swallowed an error of a conversion there may be more.
-        while let Next::Group(_) = answer.arrivals.next(py, None) {}
+        while let Next::Group(_) = reply.incoming.next(py, None) {}
         Ok(())
     }
 
@@ -173,8 +176,9 @@ impl Made {
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 struct SeriesBatches {
-    arrivals: Arrivals,
+    incoming: Incoming,
     task: Py<PyAny>,
+    converters: KeptConverters,
     /// `None` after the end, or after an error, as a generator is over then.
     state: Mutex<Option<GroupSeries>>,
 }
@@ -197,7 +201,7 @@ impl SeriesBatches {
         let Some(frames) = state.as_mut() else {
             return Ok(None);
         };
-        let outcome = match self.arrivals.next(py, None) {
+        let outcome = match self.incoming.next(py, None) {
             Next::Group(group) => self.batch(py, frames, &group).map(Some),
             Next::Failed(error) => Err(wire_error(&error)),
             Next::End | Next::Waiting => Ok(None),
@@ -217,7 +221,9 @@ impl SeriesBatches {
         group: &Group,
     ) -> PyResult<Bound<'py, PyAny>> {
         let task = self.task.bind(py);
-        match frames.native_series(py, group)? {
+        let series =
+            (self.converters).next(py, |convert| convert.native_series(py, frames, group))?;
+        match series {
             Some(series) => task.call_method1("converted", (series, group.rows)),
             None => task.call_method1("read", messages(py, group)?),
         }

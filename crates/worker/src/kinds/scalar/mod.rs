@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
+use arrow_schema::SchemaRef;
 use bowstring_ipc::framing::Framing;
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
@@ -20,10 +22,13 @@ use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::convert::types::InputKind;
+use crate::errors::internal;
 use crate::package;
 use crate::task::column_udf::ColumnUdf;
-use crate::task::step::{self, Answer, Step, internal};
-use crate::task::verifier::Verifier;
+use crate::task::converter::Converter;
+use crate::task::driver::Section;
+use crate::task::kind::Kind;
+use crate::task::section::{Reply, Rows};
 
 /// One task.
 #[derive(Debug)]
@@ -65,66 +70,93 @@ impl ScalarPandas {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(Framing::BatchPerGroup);
-        let mut run = Run {
+        let kind = SeriesOfBatches {
             py,
             task: self,
             frames: GroupSeries::new(py, &self.conversions)?,
             values: package::import(py, "_worker.frames")?.getattr("result_values")?,
-            spare: None,
-            stock: self.conversions.output(),
             odd_schema: false,
             started: false,
-            verifier: Verifier::start(self.conversions.stock.bind(py))?,
         };
-        step::run(py, infile.get(), outfile.get(), reader, &mut run)
+        let output = AtOnce {
+            spare: None,
+            native: None,
+            stock: self.conversions.output(),
+        };
+        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
+            .run_unnamed(kind, output)
     }
 }
 
-/// What is remembered from batch to batch.
-struct Run<'a, 'py> {
+/// The batch that is written before the next one is read.
+struct AtOnce {
+    /// For the next native batch; nothing is in it.
+    spare: Option<Output>,
+    native: Option<(SchemaRef, RecordBatch)>,
+    /// For batches that stock makes.
+    stock: Output,
+}
+
+impl Rows for AtOnce {
+    fn waits(&self) -> bool {
+        false
+    }
+
+    fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+        match self.native.take() {
+            Some((schema, batch)) => reply.write(py, schema, batch),
+            None => reply.write_columns(py, &mut self.stock),
+        }
+    }
+}
+
+/// One batch → a Series for each column; Series → a batch of as many rows.
+struct SeriesOfBatches<'a, 'py> {
     py: Python<'py>,
     task: &'a ScalarPandas,
     frames: GroupSeries,
     /// `frames.py`'s `result_values`.
     values: Bound<'py, PyAny>,
-    /// For the next native batch; nothing is in it.
-    spare: Option<Output>,
-    /// For batches that stock makes.
-    stock: Output,
     /// As in [`crate::task::results::Results`].
     odd_schema: bool,
-    /// A batch was written.
+    /// A batch was taken.
     started: bool,
-    verifier: Option<Verifier<'py>>,
 }
 
-impl<'py> Run<'_, 'py> {
-    /// The output for what the functions return, or `None` if only stock may convert it; adds the results to `results`.
-    fn native(
-        &mut self,
-        series: &[Bound<'py, PyAny>],
-        rows: usize,
-        results: &mut Vec<Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Output>> {
-        let mut last = None;
-        for udf in &self.task.udfs {
-            let result = udf.call(series, self.py)?;
-            let first = udf.first().and_then(|first| series.get(first));
-            let values = self.values.call1((&result, first, rows))?;
-            results.push(result);
-            if values.is_none() {
-                // Stock may raise before it calls the next function.
-                return Ok(None);
-            }
-            last = Some(values);
-        }
-        let conversions = &self.task.conversions;
-        let mut output = (self.spare.take()).unwrap_or_else(|| conversions.output());
+/// A batch, and the Series that were made of it; `None` if stock has to make them.
+struct Arguments<'py> {
+    batch: Group,
+    series: Option<Vec<Bound<'py, PyAny>>>,
+}
+
+/// What the functions have returned for it.
+struct Returned<'py> {
+    arguments: Arguments<'py>,
+    /// Those of the functions that were called.
+    results: Vec<Bound<'py, PyAny>>,
+    /// The values of the last one; `None` if stock has to go on.
+    last: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> SeriesOfBatches<'_, 'py> {
+    /// The output with what the functions have returned, or `None` if only stock may convert it.
+    fn native(&self, returned: &Returned<'py>, output: &mut AtOnce) -> PyResult<Option<Output>> {
+        let Returned {
+            arguments,
+            results,
+            last: Some(last),
+        } = returned
+        else {
+            return Ok(None);
+        };
+        let (rows, conversions) = (arguments.batch.rows, &self.task.conversions);
+        let mut output = (output.spare.take()).unwrap_or_else(|| conversions.output());
         for (index, result) in results.iter().enumerate() {
-            let values = match &last {
-                Some(last) if index + 1 == results.len() => last.clone(),
+            let values = if index + 1 == results.len() {
+                last.clone()
+            } else {
                 // Once more: a result may be what a later function was given, and has changed.
-                _ => self.values.call1((result, result, rows))?,
+                self.values.call1((result, result, rows))?
             };
             if values.is_none() || !output.append(index, &values, &conversions.names)? {
                 return Ok(None);
@@ -134,66 +166,96 @@ impl<'py> Run<'_, 'py> {
         Ok(Some(output))
     }
 
-    /// The output with the batch that stock makes.
-    fn ask_stock(
-        &mut self,
-        group: &Group,
-        series: Option<Vec<Bound<'py, PyAny>>>,
-        results: Vec<Bound<'py, PyAny>>,
-    ) -> PyResult<&mut Output> {
-        let (schema, messages) = messages(self.py, group)?;
-        let made = self.task.task.bind(self.py).call_method1(
-            "batch",
-            (schema, messages, series, group.rows, results, self.started),
-        )?;
-        let (column, odd_schema): (Bound<'py, PyAny>, bool) = made.extract()?;
+    /// Adds the batch that stock makes to `output`.
+    fn ask_stock(&mut self, returned: Returned<'py>, output: &mut Output) -> PyResult<()> {
+        let made = self.stocks(self.started, returned)?;
+        let (convert, arguments) = made;
+        let (column, odd_schema): (Bound<'py, PyAny>, bool) =
+            convert.call1(arguments)?.extract()?;
         self.odd_schema |= odd_schema;
-        let rows = self.stock.take_over(&column, odd_schema)?;
-        self.stock.end_group(rows);
-        Ok(&mut self.stock)
+        let rows = output.take_over(&column, odd_schema)?;
+        output.end_group(rows);
+        Ok(())
+    }
+
+    /// What makes stock's batch, and of what.
+    fn stocks(
+        &self,
+        started: bool,
+        returned: Returned<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let Returned {
+            arguments: Arguments { batch, series },
+            results,
+            ..
+        } = returned;
+        let (schema, messages) = messages(self.py, &batch)?;
+        let known = (schema, messages, series, batch.rows, results, started);
+        let convert = self.task.task.bind(self.py).getattr("batch")?;
+        Ok((convert, known.into_pyobject(self.py)?))
     }
 }
 
-impl Step for Run<'_, '_> {
-    fn group(&mut self, group: Group, answer: &mut Answer) -> PyResult<bool> {
-        let (py, mut results) = (self.py, Vec::new());
+impl<'py> Kind<'py> for SeriesOfBatches<'_, 'py> {
+    type Input<'g> = Group;
+    type Arguments = Arguments<'py>;
+    type Returned = Returned<'py>;
+    type Output = AtOnce;
+
+    fn arguments(
+        &mut self,
+        batch: Group,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<Self::Arguments> {
         let series = if self.odd_schema {
             None
         } else {
-            self.frames.native_series(py, &group)?
+            convert.native_series(self.py, &mut self.frames, &batch)?
         };
-        let native = match &series {
-            Some(series) => self.native(series, group.rows, &mut results)?,
-            None => None,
-        };
-        if let Some(mut output) = native {
-            let batch = output.take().map_err(|error| internal(&error))?;
-            if let Some(verifier) = Verifier::of_next(self.verifier.as_ref())? {
-                let (schema, messages) = messages(py, &group)?;
-                let known = (schema, messages, series, group.rows, results, true);
-                let convert = self.task.task.bind(py).getattr("batch")?;
-                verifier.whole(
-                    &convert,
-                    known.into_pyobject(py)?,
-                    &output.to_pyarrow(py, &batch)?,
-                )?;
+        Ok(Arguments { batch, series })
+    }
+
+    fn call(&self, arguments: Self::Arguments) -> PyResult<Self::Returned> {
+        let (mut results, mut last) = (Vec::new(), None);
+        if let Some(series) = &arguments.series {
+            for udf in &self.task.udfs {
+                let result = udf.call(series, self.py)?;
+                let first = udf.first().and_then(|first| series.get(first));
+                let values = (self.values).call1((&result, first, arguments.batch.rows))?;
+                results.push(result);
+                // Stock may raise before it calls the next function.
+                last = (!values.is_none()).then_some(values);
+                if last.is_none() {
+                    break;
+                }
             }
+        }
+        Ok(Returned {
+            arguments,
+            results,
+            last,
+        })
+    }
+
+    fn take(
+        &mut self,
+        returned: Self::Returned,
+        output: &mut AtOnce,
+        convert: Converter<'_, 'py>,
+    ) -> PyResult<bool> {
+        if let Some(mut native) = self.native(&returned, output)? {
+            let batch = native.take().map_err(|error| internal(&error))?;
+            convert.see_whole(
+                || native.to_pyarrow(self.py, &batch),
+                || self.stocks(true, returned),
+            )?;
             let columns = RecordBatch::from(batch.column(0).as_struct());
-            answer.write(py, output.flat_schema(), columns)?;
-            self.spare = Some(output);
+            output.native = Some((native.flat_schema(), columns));
+            output.spare = Some(native);
         } else {
-            let output = self.ask_stock(&group, series, results)?;
-            answer.write_columns(py, output)?;
+            self.ask_stock(returned, &mut output.stock)?;
         }
         self.started = true;
-        Ok(false)
-    }
-
-    fn waits(&self) -> bool {
-        false
-    }
-
-    fn write(&mut self, _py: Python<'_>, _answer: &mut Answer) -> PyResult<()> {
-        Ok(())
+        Ok(true)
     }
 }

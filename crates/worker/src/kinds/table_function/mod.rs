@@ -15,8 +15,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 
 use crate::convert::output::scalars::Scalars;
+use crate::errors::internal;
 use crate::kinds::arrow_batched::{array_of, inferred};
-use crate::task::step::internal;
 
 /// Encodes the rows of one task, whose answer has this schema: a struct column.
 #[expect(

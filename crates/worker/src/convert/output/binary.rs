@@ -1,0 +1,27 @@
+//! Bytes of results.
+
+use pyo3::prelude::*;
+
+use crate::convert::classes::PandasClasses;
+use crate::convert::output::values::{can_grow, elements, exact_bytes, objects};
+
+pub(crate) fn append_binary(
+    values: &Bound<'_, PyAny>,
+    names: &PandasClasses,
+    append: impl FnMut(Option<&[u8]>),
+    room: usize,
+) -> bool {
+    let Some(elements) = elements(values) else {
+        return false;
+    };
+    let exact = |object| exact_bytes(object);
+    let Some(values) = objects(&elements, names, exact) else {
+        return false;
+    };
+    let bytes = values.iter().flatten().map(|value| value.len()).sum();
+    if bytes > room || !can_grow(bytes) {
+        return false;
+    }
+    values.into_iter().for_each(append);
+    true
+}

@@ -1,0 +1,332 @@
+//! The conversions that kinds ask for. Here, and not in a kind, it is known that the user may want them to be compared
+//! with stock's: `BOWSTRING_NATIVE=verify`.
+
+use bowstring_ipc::group::Group;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::convert::conversions::Conversions;
+use crate::convert::input::frame::{FrameOfGroup, GroupFrames};
+use crate::convert::input::group_columns::messages;
+use crate::convert::input::series::GroupSeries;
+use crate::convert::input::table::{GroupTables, WholeGroups, table_of};
+use crate::convert::output::batch::Output;
+use crate::errors::internal;
+use crate::task::verifier::{Input, Verifier};
+
+/// The conversions of one task.
+#[derive(Debug)]
+pub struct Converters<'py>(Option<Verifier<'py>>);
+
+/// The conversions for one group, or one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Converter<'a, 'py>(Option<&'a Verifier<'py>>);
+
+/// A frame that is shared with its columns only while they live.
+#[derive(Debug)]
+pub struct FrameOfColumns<'py> {
+    /// The frame.
+    pub frame: Bound<'py, PyAny>,
+    /// The key, if it is wanted.
+    pub key: Option<Bound<'py, PyTuple>>,
+    /// What has to live as long as stock keeps the columns.
+    pub columns: Bound<'py, PyAny>,
+}
+
+/// The conversions of one task, for objects that Python code keeps and calls.
+#[derive(Debug)]
+pub struct KeptConverters(Option<Py<PyAny>>);
+
+impl<'py> Converters<'py> {
+    /// For the task of this `Stock`.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn of(stock: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Verifier::start(stock).map(Self)
+    }
+
+    /// Those for the next group.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if Python itself does.
+    pub fn next(&self) -> PyResult<Converter<'_, 'py>> {
+        Verifier::of_next(self.0.as_ref()).map(Converter)
+    }
+
+    /// The same for an object that Python code keeps.
+    pub fn kept(&self) -> KeptConverters {
+        KeptConverters(self.0.clone().map(Verifier::unbind))
+    }
+}
+
+impl KeptConverters {
+    /// Has `convert` convert the next batch.
+    ///
+    /// # Errors
+    ///
+    /// Those of `convert`.
+    pub fn next<'py, T>(
+        &self,
+        py: Python<'py>,
+        convert: impl FnOnce(Converter<'_, 'py>) -> PyResult<T>,
+    ) -> PyResult<T> {
+        let verifier = self.0.as_ref().map(|it| Verifier::bound(it, py));
+        convert(Verifier::of_next(verifier.as_ref()).map(Converter)?)
+    }
+}
+
+impl<'py> Converter<'_, 'py> {
+    /// For what nobody looks at.
+    pub const UNSEEN: Self = Self(None);
+
+    /// As [`GroupFrames::frame`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn frame(
+        self,
+        py: Python<'py>,
+        frames: &mut GroupFrames,
+        group: &Group,
+        wants_key: bool,
+    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
+        let made = frames.frame(py, group, wants_key)?;
+        self.see_frame(py, frames, group, &made)?;
+        Ok((made.frame, made.key))
+    }
+
+    /// As [`GroupFrames::frame_and_columns`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn frame_and_columns(
+        self,
+        py: Python<'py>,
+        frames: &mut GroupFrames,
+        group: &Group,
+        wants_key: bool,
+    ) -> PyResult<FrameOfColumns<'py>> {
+        let (made, columns) = frames.frame_and_columns(py, group, wants_key)?;
+        self.see_frame(py, frames, group, &made)?;
+        Ok(FrameOfColumns {
+            frame: made.frame,
+            key: made.key,
+            columns,
+        })
+    }
+
+    fn see_frame(
+        self,
+        py: Python<'py>,
+        frames: &GroupFrames,
+        group: &Group,
+        made: &FrameOfGroup<'py>,
+    ) -> PyResult<()> {
+        let (Some(verifier), Some(stock)) = (self.0, &made.stock) else {
+            return Ok(());
+        };
+        let series = |index| stock.get(index).and_then(Option::as_ref);
+        let width = group.schema.schema.fields().len();
+        verifier.input(Input {
+            table: frames.table(py, group)?,
+            converted: (0..width)
+                .map(|index| series(index).map(|column| &column.series))
+                .collect(),
+            offsets: frames.key_columns(),
+            frame: &made.frame,
+            key: made.key.as_ref(),
+        })
+    }
+
+    /// The batches of a group as [`GroupTables::batches`] makes them.
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn batches(
+        self,
+        py: Python<'py>,
+        tables: &mut GroupTables,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batches = tables.batches(py, group)?;
+        if let Some(verifier) = self.0 {
+            let stocks = tables.stocks(py, group)?;
+            verifier.table(&tables.table(&batches)?, &stocks)?;
+        }
+        Ok(batches)
+    }
+
+    /// The table of a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::batches`].
+    pub fn table(
+        self,
+        py: Python<'py>,
+        tables: &mut GroupTables,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batches = self.batches(py, tables, group)?;
+        tables.table(&batches)
+    }
+
+    /// As [`GroupSeries::series`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn series(
+        self,
+        py: Python<'py>,
+        frames: &mut GroupSeries,
+        group: &Group,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let series = frames.series(py, group)?;
+        self.see_series(py, frames, group, &series)?;
+        Ok(series)
+    }
+
+    /// As [`GroupSeries::native_series`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn native_series(
+        self,
+        py: Python<'py>,
+        frames: &mut GroupSeries,
+        group: &Group,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let series = frames.native_series(py, group)?;
+        if let Some(series) = &series {
+            self.see_series(py, frames, group, series)?;
+        }
+        Ok(series)
+    }
+
+    fn see_series(
+        self,
+        py: Python<'py>,
+        frames: &GroupSeries,
+        group: &Group,
+        series: &[Bound<'py, PyAny>],
+    ) -> PyResult<()> {
+        let (Some(verifier), Some(native)) = (self.0, frames.native()) else {
+            return Ok(());
+        };
+        let native: Vec<usize> = native.collect();
+        let ours: Vec<_> = (native.iter())
+            .filter_map(|index| series.get(*index).cloned())
+            .collect();
+        verifier.series(messages(py, group)?, native, &ours)
+    }
+
+    /// The batches of a group as [`WholeGroups::batches`] makes them.
+    ///
+    /// # Errors
+    ///
+    /// As there, and a difference that was found.
+    pub fn whole_batches(
+        self,
+        py: Python<'py>,
+        groups: &WholeGroups,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batches = groups.batches(py, group)?;
+        if let Some(verifier) = self.0 {
+            let stocks = groups.stocks(py, group)?;
+            if stocks.len()? > 0 {
+                verifier.table(&table_of(&batches)?, &table_of(&stocks)?)?;
+            }
+        }
+        Ok(batches)
+    }
+
+    /// Shows batches that were made natively of a result, and what stock makes, if anybody is to see them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ours` and `stocks`, and a difference that was found.
+    pub(crate) fn see_batches(
+        self,
+        ours: impl FnOnce() -> PyResult<Bound<'py, PyList>>,
+        stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        match self.0 {
+            Some(verifier) => verifier.batches(&ours()?, &stocks()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a batch with a column for each field, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::see_batches`], but for what `stocks` fails with, which is a difference.
+    pub(crate) fn see_flat(
+        self,
+        ours: impl FnOnce() -> PyResult<Option<Bound<'py, PyAny>>>,
+        stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let Some(verifier) = self.0 else {
+            return Ok(());
+        };
+        match ours()? {
+            Some(ours) => verifier.flat(&ours, stocks()),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a batch with a struct column, and the function of stock's that makes that of the arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::see_batches`].
+    pub(crate) fn see_whole(
+        self,
+        ours: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+        stocks: impl FnOnce() -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)>,
+    ) -> PyResult<()> {
+        let Some(verifier) = self.0 else {
+            return Ok(());
+        };
+        let (convert, arguments) = stocks()?;
+        verifier.whole(&convert, arguments, &ours()?)
+    }
+
+    /// Has `append` append a result of so many rows to `output`. `false` if it says so, as stock makes a column of
+    /// another type than the declared one. What is to be compared goes to an output of its own first, `append` adds the
+    /// fields that were converted natively to its second argument, and `see` gets both.
+    ///
+    /// # Errors
+    ///
+    /// Those of `append` and `see`.
+    pub(crate) fn append(
+        self,
+        conversions: &Conversions,
+        rows: usize,
+        output: &mut Output,
+        append: impl FnOnce(&mut Output, Option<&mut Vec<usize>>) -> PyResult<bool>,
+        see: impl FnOnce(&Verifier<'py>, Vec<usize>, &Bound<'py, PyAny>) -> PyResult<()>,
+    ) -> PyResult<bool> {
+        let Some(verifier) = self.0 else {
+            return append(output, None);
+        };
+        let (mut alone, mut native) = (conversions.output(), Vec::new());
+        if !append(&mut alone, Some(&mut native))? {
+            return Ok(false);
+        }
+        alone.end_group(rows);
+        let batch = alone.take().map_err(|error| internal(&error))?;
+        see(verifier, native, &alone.to_pyarrow(verifier.py(), &batch)?)?;
+        output.append_batch(&batch)?;
+        Ok(true)
+    }
+}
