@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "memory_limits.py"
 WHOLE_RUN = 300
 """Seconds; each single answer is limited by the client, so only a wedged daemon gets here."""
 
-LIMITS = {"spark-3.5.9": (200, 340, 460, 560), "spark-4.3.0": (200, 400, 800)}
+LIMITS = {OLDEST: (200, 340, 460, 560), NEWEST: (200, 400, 800)}
 """MiB: too small for the imports, for some of the work, and enough for all of it."""
 
 
