@@ -91,6 +91,39 @@ def test_types_that_the_architecture_names_are_in_the_code() -> None:
     assert missing == []
 
 
+def test_crates_know_whom_the_architecture_says() -> None:
+    """Its drawing of the folders, and the dependencies in each Cargo.toml."""
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    crates = {path.parent.name: path.read_text() for path in (ROOT / "crates").glob("*/Cargo.toml")}
+    wanted = {
+        crate: set(re.findall(r"(?m)^bowstring-(\w+)", text.partition("[dependencies]")[2].partition("\n[")[0]))
+        for crate, text in crates.items()
+    }
+    said = {}
+    for crate, whom in re.findall(r"(?m)^crates/(\w+) .* knows ([^;\n]+)", page):
+        all_but = whom.removeprefix("all but ")
+        others = set(crates) - {crate} - set(all_but.split(", "))
+        said[crate] = set() if whom == "nobody" else others if all_but != whom else set(whom.split(", "))
+    assert said == wanted
+
+
+FLOORS = {
+    "convert": ("kinds", "connection", "zygote", "spark"),
+    "task": ("kinds", "zygote", "spark"),
+    "connection": ("kinds", "task", "convert", "zygote", "spark"),
+}
+"""Folders of the worker, and whom each must not know."""
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_nothing_in_the_worker_knows_the_floor_above_it(folder: str) -> None:
+    """`kinds` knows `task`, that `convert`."""
+    upwards = re.compile(rf"\bcrate::({'|'.join(FLOORS[folder])})\b")
+    within = [path for path in tree() if path.startswith(f"crates/worker/src/{folder}/") and path.endswith(".rs")]
+    assert within
+    assert [path for path in within if upwards.search((ROOT / path).read_text())] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Files beside the page, and headings in them."""
