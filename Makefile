@@ -2,7 +2,9 @@
 PYTHON ?= python3
 ENVIRONMENTS = $(PYTHON) integration/environments.py
 VENVS = integration/.venvs
-SPARK_LINES ?= spark-3.5.9 spark-4.0.5 spark-4.1.4 spark-4.2.1 spark-4.3.0
+# The environment of the newest Spark, and one for each Spark line.
+NEWEST = $(shell $(ENVIRONMENTS) newest)
+SPARK_LINES ?= $(shell $(ENVIRONMENTS) lines)
 # Each takes the scenarios of an environment, or a file of tests, after the other (conftest.py), with a Spark of its own: some 2 GiB.
 TEST_PROCESSES ?= 2
 # The CPython that the Rust tests embed.
@@ -18,20 +20,20 @@ build: ## the release binary for CPython 3.11
 	$(ENVIRONMENTS) build 3.11
 
 demo: ## the scoring pipeline on local Spark, stock beside bowstring
-	$(ENVIRONMENTS) spark-4.3.0
+	$(ENVIRONMENTS) $(NEWEST)
 	$(ENVIRONMENTS) build 3.11
-	$(VENVS)/spark-4.3.0/bin/python demo/scoring.py
+	$(VENVS)/$(NEWEST)/bin/python demo/scoring.py
 
 test: test-rust test-spark ## every test, those on real Spark included
 
 test-rust:
-	$(ENVIRONMENTS) tools spark-4.3.0
-	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/spark-4.3.0/bin/python cargo test --workspace
+	$(ENVIRONMENTS) tools $(NEWEST)
+	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/$(NEWEST)/bin/python cargo test --workspace
 
 test-spark:
 	$(ENVIRONMENTS) all
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope integration
+	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope integration tests/unit
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs

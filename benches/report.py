@@ -1,10 +1,11 @@
-"""Turns results into the Markdown table that people read."""
+"""Turns results into the Markdown tables that people read: the report of a run, and those of BENCHMARKS.md."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,66 @@ def _chart(results: dict[Case, dict[str, Any]]) -> list[str]:
 
 def _row(cells: tuple[str, ...] | list[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+# What BENCHMARKS.md writes as code.
+_CODE = re.compile(r"\b(\w+In(?:Pandas|Arrow)\w*|\w+_udt?f|udt?f|str\.upper|x \+ 1)(?![\w-])")
+START, END = "<!-- benchmark table -->", "<!-- end of benchmark table -->"
+
+
+def joined(runs: dict[str, dict[str, Any]]) -> str:
+    """The tables of BENCHMARKS.md: a row for each case, with the figures of all Spark versions side by side."""
+    sparks = list(runs)
+    heads = [head for spark in sparks for head in (f"stock {spark}", "bowstring", "ratio")]
+    measured = [case for case in CASES if any(case.id in run["results"] for run in runs.values())]
+    lines = ["", _row(["Case", *heads]), "|---" * (len(heads) + 1) + "|"]
+    for case in (case for case in measured if case.kind != "large"):
+        cells = [_joined_title(case, {spark: runs[spark]["results"].get(case.id, {}) for spark in sparks})]
+        for spark in sparks:
+            cells += _joined_cells(case, runs[spark]["results"].get(case.id))
+        lines.append(_row(cells))
+    large = [case for case in measured if case.kind == "large"]
+    if large:
+        heads = [head for spark in sparks for head in (f"CPU s, {spark}", "wall s", "peak MiB")]
+        lines += ["", "Large groups and batches, stock / bowstring: a whole task of a worker that is warm.", ""]
+        lines += [_row(["Case", *heads]), "|---" * (len(heads) + 1) + "|"]
+        for case in large:
+            results = [runs[spark]["results"].get(case.id) for spark in sparks]
+            title = case.title(quick=False).removeprefix("worker alone, ")
+            lines.append(_row([title, *(cell for result in results for cell in _sides(result))]))
+    return "\n".join(lines) + "\n\n"
+
+
+def _joined_title(case: Case, results: dict[str, dict[str, Any]]) -> str:
+    limits = {spark: result["limit"] for spark, result in results.items() if result.get("limit") is not None}
+    title = _CODE.sub(r"`\1`", case.title(quick=False)) + f", {case.unit}"
+    if not limits:
+        return title
+    # The first version is the one that the table is about.
+    first = next(iter(results))
+    named = [f"{'' if spark == first else f'{spark}: '}{value:.{case.digits}f}" for spark, value in limits.items()]
+    return f"{title} (the function alone: {'; '.join(named)})"
+
+
+def _joined_cells(case: Case, result: dict[str, Any] | None) -> list[str]:
+    if result is None:
+        return ["", "", ""]
+    stock, ours = result["stock"], result["bowstring"]
+    ratio = stock / ours if ours else float("inf")
+    return [f"{stock:,.{case.digits}f}", f"{ours:,.{case.digits}f}", f"{ratio:.{0 if ratio >= 9.95 else 1}f}×"]
+
+
+def _sides(result: dict[str, Any] | None) -> list[str]:
+    if result is None:
+        return ["", "", ""]
+    figures = ((result, 2), (result["wall"], 2), (result["peak"], 0))
+    return [f"{figure['stock']:.{digits}f} / {figure['bowstring']:.{digits}f}" for figure, digits in figures]
+
+
+def put_into(page: Path, tables: str) -> None:
+    """Replaces what lies between the two marks of BENCHMARKS.md. What is said around them is written by hand."""
+    before, start, rest = page.read_text().partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise SystemExit(f"{page}: it has no {START} … {END}")
+    page.write_text(f"{before}{START}\n{tables}{END}{after}")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from plan import CASES, SPARK_VERSIONS, chosen
-from report import render
+from report import joined, put_into, render
 
 # integration/ is no package.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
@@ -76,7 +76,10 @@ def main() -> None:
     parser.add_argument("--only", metavar="PATTERN", help="cases whose id holds PATTERN; * and ? are wildcards")
     parser.add_argument("--spark", choices=SPARK_VERSIONS, action="append", help="Spark version; may be repeated")
     parser.add_argument("--repeat", type=int, metavar="N", help="samples of each side (default: 3, or 1 with --quick)")
+    parser.add_argument("--markdown", type=Path, metavar="PAGE", help="put the tables into this page, BENCHMARKS.md")
     options = parser.parse_args()
+    if options.markdown and (options.quick or options.only or options.spark):
+        parser.error("--markdown takes a whole run")
     options.repeat = options.repeat or (1 if options.quick else 3)
     if not chosen(options.only, *(case.kind for case in CASES)):
         parser.error(f"no case matches {options.only!r}")
@@ -87,6 +90,8 @@ def main() -> None:
     report = render(runs, PROJECT, options.quick)
     (OUTPUT / "bench.md").write_text(report)
     (OUTPUT / "bench.json").write_text(json.dumps({"quick": options.quick, "runs": runs}, indent=2))
+    if options.markdown:
+        put_into(options.markdown, joined(runs))
     print(
         f"done after {time.monotonic() - started:.0f} s; written to {OUTPUT}/bench.md and bench.json", file=sys.stderr
     )

@@ -9,7 +9,7 @@ A risk model is trained on a sample of scikit-learn's breast-cancer table; then,
 Each step runs on stock PySpark and on bowstring, in one Spark session, over the same cached table. The only difference
 is the executable that Spark starts for Python. Both must return the same rows to the last bit, or the demo fails.
 
-    integration/.venvs/spark-4.3.0/bin/python demo/scoring.py [--rows N] [--quick]
+    make demo, or the environment's own `python demo/scoring.py [--rows N] [--quick]`
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ import environments
 
 PROJECT = Path(__file__).resolve().parent.parent
 OUTPUT = PROJECT / "demo-output"
-SPARK = "4.3.0"
+ENVIRONMENT = environments.ENVIRONMENTS[environments.NEWEST]
 CORES = 2
 PARTITIONS = 4 * CORES
 SIDES = ("stock", "bowstring")
@@ -76,8 +76,7 @@ def say(text: str) -> None:
 
 def find_executables() -> dict[str, str]:
     """The program that Spark starts for Python on either side. Exits with a sentence if one is missing."""
-    environment = environments.ENVIRONMENTS[f"spark-{SPARK}"]
-    binary = environments.build_bowstring(environment.python)
+    binary = environments.build_bowstring(ENVIRONMENT.python)
     if not os.access(binary, os.X_OK):
         raise SystemExit(f"demo: {binary} is not an executable file; unset BOWSTRING_BIN to build bowstring")
     return {"stock": sys.executable, "bowstring": str(binary)}
@@ -205,7 +204,9 @@ def main() -> None:
         session.stop()
 
     say("\n" + render(timings))
-    picture = chart.draw(timings, OUTPUT / "scoring.png", f"{len(frame):,} rows, Spark {SPARK}, local[{CORES}]")
+    picture = chart.draw(
+        timings, OUTPUT / "scoring.png", f"{len(frame):,} rows, Spark {ENVIRONMENT.spark}, local[{CORES}]"
+    )
     say(f"\nchart: {picture.relative_to(PROJECT)}   total: {time.monotonic() - began:.0f} s")
     if options.quick:
         say("a quick run shows that it works, not how fast")

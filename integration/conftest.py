@@ -13,10 +13,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from environments import ENVIRONMENTS, PYTHON, Environment, is_extra
+from environments import ENVIRONMENTS, NEWEST, OLDEST, PYTHON, Environment, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios
 
-COMPLETE = ("spark-3.5.9", "spark-4.3.0")
+COMPLETE = (OLDEST, NEWEST)
 """Environments in which every kind of work is tried by default; the others run the core and functions of columns,
 partitions and groups."""
 

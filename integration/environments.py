@@ -68,6 +68,13 @@ ENVIRONMENTS = {
 }
 
 
+OLDEST, NEWEST = "spark-3.5.9", "spark-4.3.0"
+"""The environments of the first and the last Spark line. Tests, demo and Makefile ask here."""
+
+LINES = [name for name, known in ENVIRONMENTS.items() if name == f"spark-{known.spark}"]
+"""One environment for each Spark line, oldest first."""
+
+
 def find_python(version: str) -> Path | None:
     """The interpreter of that minor version from PATH or from pyenv, if it has a shared libpython."""
     candidates = [shutil.which(f"python{version}"), shutil.which("python3")]
@@ -128,7 +135,7 @@ def build_bowstring(python: str) -> Path:
 
 
 def main(arguments: list[str]) -> None:
-    """Makes the named environments, builds bowstring for Pythons, says where a Python is, or what there is."""
+    """Makes the named environments, builds bowstring for Pythons, or says where a Python is or what there is."""
     if arguments[:1] == ["build"] and len(arguments) > 1:
         for python in arguments[1:]:
             if python == PYTHON or find_python(python):
@@ -137,13 +144,16 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["find"] and len(arguments) == 2:
         print(find_python(arguments[1]) or "")
         return
+    if arguments in (["newest"], ["lines"]):
+        print(*([NEWEST] if arguments == ["newest"] else LINES))
+        return
     names = arguments
     if arguments in (["all"], ["matrix"]):
         names = [name for name, known in ENVIRONMENTS.items() if arguments == ["matrix"] or not known.matrix]
     unknown = [name for name in names if name not in ENVIRONMENTS]
     if unknown or not names:
         known = ", ".join(ENVIRONMENTS)
-        usage = "usage: environments.py NAME… | all | matrix | build PYTHON… | find PYTHON"
+        usage = "usage: environments.py NAME… | all | matrix | build PYTHON… | find PYTHON | newest | lines"
         raise SystemExit(f"{usage}  (known names: {known})")
     for name in names:
         if names is not arguments and is_extra(ENVIRONMENTS[name]):

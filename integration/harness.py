@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from environments import ENVIRONMENTS, Environment, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, Environment, build_bowstring, make
 
 HERE = Path(__file__).resolve().parent
 SCENARIO_SECONDS = 90
@@ -86,7 +86,7 @@ def end_session(session: int) -> None:
 @cache
 def list_scenarios() -> list[dict[str, Any]]:
     """Name, kind, first version and expectation of every scenario. The newest environment knows them all."""
-    python = make(ENVIRONMENTS["spark-4.3.0"])
+    python = make(ENVIRONMENTS[NEWEST])
     listed = subprocess.run([python, HERE / "runner.py", "--list"], capture_output=True, text=True, check=True)
     return json.loads(listed.stdout)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "late_batches.py"
 WHOLE_RUN = 240
@@ -23,7 +23,7 @@ ROWS = {
 """What each kind answers."""
 
 
-@pytest.mark.parametrize("name", ["spark-4.2.1", "spark-4.3.0"])
+@pytest.mark.parametrize("name", ["spark-4.2.1", NEWEST])
 def test_functions_have_a_batch_before_the_next_has_come(name: str, request: pytest.FixtureRequest) -> None:
     if name not in (request.config.getoption("--environments") or name):
         pytest.skip("another environment was chosen")

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "lying_input.py"
 WHOLE_RUN = 480
 """Seconds; each single answer is limited by the client, so only a wedged daemon gets here."""
 
 
-@pytest.fixture(scope="module", params=["spark-3.5.9", "spark-4.3.0"])
+@pytest.fixture(scope="module", params=[OLDEST, NEWEST])
 def answers(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """Every lie, what is expected, and what was answered."""
     environment = ENVIRONMENTS[request.param]

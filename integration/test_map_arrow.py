@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "map_arrow_cases.py"
 WHOLE_RUN = 240
 """Seconds; only a worker that never answers gets here."""
 
 
-@pytest.mark.parametrize("name", ["spark-3.5.9", "spark-4.1.4", "spark-4.3.0"])
+@pytest.mark.parametrize("name", [OLDEST, "spark-4.1.4", NEWEST])
 def test_map_in_arrow_answers_as_stock(name: str, request: pytest.FixtureRequest) -> None:
     if name not in (request.config.getoption("--environments") or name):
         pytest.skip("another environment was chosen")

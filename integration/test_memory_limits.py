@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "memory_limits.py"
 WHOLE_RUN = 300
@@ -18,7 +18,7 @@ WHOLE_RUN = 300
 TOO_LITTLE = 200
 ARROW = "applyInArrow,cogroups in Arrow"
 LIMITS = {
-    "spark-3.5.9": {
+    OLDEST: {
         TOO_LITTLE: "groups,mapInPandas,mapInArrow,aggregates",
         380: "groups,text,mapInArrow,cogroups",
         510: "text,mapInPandas,aggregates",
@@ -28,7 +28,7 @@ LIMITS = {
     "spark-4.0.5": {530: f"text,mapInPandas,aggregates,{ARROW}", 560: "groups,windows"},
     "spark-4.1.4": {530: f"text,mapInPandas,{ARROW}", 620: "groups,aggregates,windows"},
     "spark-4.2.1": {570: f"mapInPandas,aggregates,{ARROW}", 620: "groups,windows"},
-    "spark-4.3.0": {
+    NEWEST: {
         TOO_LITTLE: "groups,mapInPandas,mapInArrow,aggregates",
         400: "groups,text,mapInPandas,cogroups",
         500: f"mapInArrow,{ARROW}",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "verify_cases.py"
 WHOLE_RUN = 240
@@ -64,7 +64,7 @@ LATER = {
 """The first Spark lines that have these."""
 
 
-@pytest.fixture(scope="module", params=["spark-3.5.9", "spark-4.3.0"])
+@pytest.fixture(scope="module", params=[OLDEST, NEWEST])
 def found(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the program found in an environment."""
     environment = ENVIRONMENTS[request.param]
@@ -102,8 +102,8 @@ def test_a_wrong_conversion_ends_the_task(found: dict[str, Any], spoilt: str) ->
     wanted = [
         rf".*Difference: bowstring [\d.]+ verify: PySpark {spark}, pandas {pandas}, pyarrow {pyarrow}: "
         + re.escape(said).replace("…", ".*"),
-        r"Please report this with the line above: https://\S+/issues; set BOWSTRING_NATIVE=off to go on without "
-        r"bowstring's conversions\.",
+        r"Keep the line above, the type of the column and the value: docs/troubleshooting\.md of bowstring says why\. "
+        r"Set BOWSTRING_NATIVE=off to go on without bowstring's conversions\.",
         *([f"bowstring: group k='{group}', 2 rows"] if group else []),
     ]
     for line, pattern in zip(lines[-len(wanted) :], wanted, strict=True):

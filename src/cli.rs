@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use bowstring_link::{Launch, WORKER_NAME, ZYGOTE_NAME, variables};
+use bowstring_link::{Launch, WORKER_NAME, ZYGOTE_NAME, settings};
 use bowstring_supervisor::Embedded;
 
 /// The jobs of this one binary.
@@ -29,7 +29,7 @@ pub(crate) enum Role {
 /// Decides from the arguments, `argv[0]` included, and from `BOWSTRING_DISABLE`.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Role {
     // The supervisor says what is wrong with a value that is neither.
-    choose(arguments, variables::disabled().unwrap_or_default())
+    choose(arguments, settings::disabled().unwrap_or_default())
 }
 
 /// Prints a text that was asked for on standard output.
@@ -63,7 +63,7 @@ fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role
     let words: Vec<&str> = rest.iter().map_while(|word| word.to_str()).collect();
     match words[..] {
         ["--version"] => Role::Tell(version()),
-        ["--help"] => Role::Tell(HELP.to_owned()),
+        ["--help"] => Role::Tell(help()),
         ["-m", "pyspark.daemon", ..] if !disabled => {
             Role::Supervisor(rest.into_iter().skip(2).collect())
         }
@@ -111,22 +111,38 @@ Which Python
   the one that `--version` shows.
 
 Environment (for executors: spark.executorEnv.NAME)
-  BOWSTRING_PYTHON            interpreter whose packages are used, such as /venv/bin/python
-                              or a script that starts one, as stock may be given
-  BOWSTRING_PYTHON_TIMEOUT    seconds that such a script may take to start it (default 120)
-  BOWSTRING_PREIMPORT         modules to import once for all workers, separated by commas; replaces
-                              the default (numpy, pandas, pyarrow and parts of PySpark); empty: none
-  BOWSTRING_SPARE_WORKERS     workers kept ready for the next task (default 2)
-  BOWSTRING_NATIVE            on (default): groups are converted natively; off: PySpark's own code;
-                              verify: both, and the first difference ends the task; verify:0.01:
-                              that for a share of the groups
-  BOWSTRING_ERROR_NOTES       on (default): an error says which group it was raised for; off: it does not
-  BOWSTRING_READ_AHEAD_BYTES  most bytes of input to hold before the function asks for them
-  BOWSTRING_LOG               error, warn (default), info, debug, trace, off, or a filter such as
-                              bowstring_supervisor=debug
-  BOWSTRING_LOG_FORMAT        text (default) or json; always on standard error
-  BOWSTRING_DISABLE           1: run the stock pyspark.daemon
 ";
+
+/// Where the text of a setting begins, and where a line ends at the latest.
+const COLUMN: usize = 30;
+const WIDTH: usize = 100;
+
+/// [`HELP`] with the table of the settings.
+fn help() -> String {
+    let mut text = HELP.to_owned();
+    for setting in settings::ALL {
+        let allowed = setting.values.allowed();
+        let default = match setting.default {
+            "" => String::new(),
+            default => format!("; default {default}"),
+        };
+        let mut line = format!("{:<COLUMN$}", format!("  {}", setting.name));
+        for word in format!("{} [{allowed}{default}]", setting.effect).split(' ') {
+            if line.len() + 1 + word.len() > WIDTH {
+                text.push_str(line.trim_end());
+                text.push('\n');
+                line = " ".repeat(COLUMN);
+            }
+            if line.len() > COLUMN {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
 
 #[cfg(test)]
 mod tests {

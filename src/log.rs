@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use bowstring_link::variables;
+use bowstring_link::settings;
 
 /// Starts logging as `BOWSTRING_LOG` and `BOWSTRING_LOG_FORMAT` say.
 ///
@@ -10,12 +10,12 @@ use bowstring_link::variables;
 ///
 /// Writes happen on the thread that logs, so no thread is in the way of a fork.
 pub(crate) fn init() {
-    let filter = variables::log_filter().unwrap_or_else(|_| variables::default_filter());
+    let filter = settings::log_filter().unwrap_or_else(|_| settings::default_filter());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let json = variables::logs_json().unwrap_or_default();
+    let json = settings::logs_json().unwrap_or_default();
     // A second call changes nothing: whoever embeds us may have a subscriber already.
     let started = if json {
         builder.json().try_init()

@@ -11,13 +11,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from environments import ENVIRONMENTS, build_bowstring, make
+from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
 
 def main() -> None:
     """Exits with 1 if one of them does."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--environments", default="spark-3.5.9,spark-4.3.0", help="default: %(default)s")
+    parser.add_argument("--environments", default=f"{OLDEST},{NEWEST}", help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="default: another one each time")
     arguments, rest = parser.parse_known_args()
     matches = []

@@ -5,15 +5,16 @@
 //! knows bytes and descriptors; who sends what, and when, is for the supervisor and the
 //! zygote.
 
-mod conversions;
 mod launch;
 mod message;
 pub mod packet;
-pub mod variables;
+pub mod settings;
 mod version;
 
-pub use conversions::{ErrorNotes, Native};
 pub use launch::{Launch, Predecessor, WORKER_NAME, WarmUp, ZYGOTE_NAME};
 pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, RESUME, Unreadable};
 pub use packet::Packet;
+pub use settings::{ErrorNotes, Native};
 pub use version::{NoVersion, OtherVersion, Version};
+
+// The worker's name for it, until its files move.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use bowstring_link::{Launch, WarmUp, variables};
+use bowstring_link::{Launch, WarmUp, settings};
 use subtle::ConstantTimeEq;
 
 use crate::interpreter::{Embedded, Environment};
@@ -66,12 +66,12 @@ impl Settings {
         arguments: Vec<OsString>,
         embedded: Embedded,
     ) -> anyhow::Result<Self> {
-        variables::check()?;
+        settings::check()?;
         let (program, is_launcher) = match Environment::choose(embedded)? {
             Environment::Plain(program) => (program, false),
             Environment::Launcher(program) => (program, true),
         };
-        let patience = variables::python_timeout()?;
+        let patience = settings::python_timeout()?;
         // SQL runners set it, RDD runners do not. The former will need pandas and pyarrow, the latter
         // hardly ever.
         let sql = env::var_os("SPARK_SIMPLIFIED_TRACEBACK").is_some_and(|value| !value.is_empty());
@@ -89,7 +89,7 @@ impl Settings {
                 predecessor: None,
             },
             launcher_patience: is_launcher.then_some(patience),
-            spare_workers: variables::spare_workers()?,
+            spare_workers: settings::spare_workers()?,
             transport: transport()?,
             memory_limit_mib: env::var("PYSPARK_EXECUTOR_MEMORY_MB")
                 .ok()

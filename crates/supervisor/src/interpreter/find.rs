@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use bowstring_link::Version;
+use bowstring_link::{Version, settings};
 use rustix::fs::Access;
 
 use crate::interpreter::probe;
@@ -48,8 +48,7 @@ pub(super) fn program(embedded: Embedded) -> Result<PathBuf, NoPython> {
     let ourselves = env::current_exe().and_then(|path| path.canonicalize()).ok();
     let is_us = |program: &Path| ourselves.is_some() && program.canonicalize().ok() == ourselves;
 
-    if let Some(named) = env::var_os("BOWSTRING_PYTHON").filter(|value| !value.is_empty()) {
-        let named = PathBuf::from(named);
+    if let Some(named) = settings::python() {
         return match () {
             () if !is_executable(&named) => Err(NoPython::NotExecutable(named)),
             () if is_us(&named) => Err(NoPython::Ourselves(named)),

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring_ipc::framing::GroupReader;
 use bowstring_ipc::group::Group;
-use bowstring_link::variables;
+use bowstring_link::settings;
 use bowstring_socket::read_ahead::Next;
 use bowstring_socket::write_behind::WriteBehind;
 use pyo3::exceptions::PyRuntimeError;
@@ -158,7 +158,7 @@ pub fn serve_section(
             "bowstring: the connection's input is in use",
         ));
     };
-    let incoming = Incoming::start(input, reader, variables::read_ahead_bytes());
+    let incoming = Incoming::start(input, reader, settings::read_ahead_bytes());
     let incoming = incoming.map_err(errors::from_io)?;
     let mut reply = Reply {
         incoming: incoming.clone(),

@@ -60,8 +60,8 @@ impl<'py> Verifier<'py> {
             return Ok(None);
         };
         let module = package::import(stock.py(), "_spark.proof.verify")?;
-        let ours = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_REPOSITORY"));
-        let verifier = module.getattr("Verifier")?.call1((stock, share, ours))?;
+        let version = env!("CARGO_PKG_VERSION");
+        let verifier = module.getattr("Verifier")?.call1((stock, share, version))?;
         Ok(Some(Self(verifier)))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bowstring_link::{Launch, WarmUp, variables};
+use bowstring_link::{Launch, WarmUp, settings};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -30,7 +30,7 @@ pub(crate) fn planned(launch: &Launch) -> VecDeque<String> {
     if launch.warm_up == WarmUp::Never {
         return VecDeque::new();
     }
-    match variables::preimport() {
+    match settings::preimport() {
         Ok(Some(modules)) => modules.into(),
         Ok(None) | Err(_) if launch.serves_tasks() => DEFAULT.map(str::to_owned).into(),
         Ok(None) | Err(_) => VecDeque::new(),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
-use bowstring_link::{FromZygote, Launch, OtherVersion, Predecessor, Version, packet, variables};
+use bowstring_link::{FromZygote, Launch, OtherVersion, Predecessor, Version, packet, settings};
 use pyo3::prelude::*;
 
 mod child;
@@ -102,7 +102,7 @@ fn succeeds(
         .and_then(|text| text.parse().ok());
     let refusal = match version.map(|version| check_version(&launch.program, version)) {
         // The launcher may have set some of ours.
-        Some(Ok(())) => match variables::check() {
+        Some(Ok(())) => match settings::check() {
             Ok(()) => return Ok(true),
             Err(error) => error.to_string(),
         },

@@ -1,7 +1,7 @@
 """Compares what the native path makes with what stock makes, on the user's own data: `BOWSTRING_NATIVE=verify`.
 
-Loaded only if that is asked for. The first difference ends the task with a text that can be reported. Stock's frame is
-made before the function is called, and stock's conversion of a result sees it as the function has returned it; the
+Loaded only if that is asked for. The first difference ends the task with a text that says what to keep. Stock's frame
+is made before the function is called, and stock's conversion of a result sees it as the function has returned it; the
 function itself is called once.
 """
 
@@ -21,11 +21,11 @@ class Difference(RuntimeError):
 class Verifier:
     """One object per task."""
 
-    def __init__(self, stock, share, ours):
-        """`stock`: the task's `Stock`; `share`: of the groups to compare; `ours`: version and repository."""
+    def __init__(self, stock, share, version):
+        """`stock`: the task's `Stock`; `share`: of the groups to compare; `version`: bowstring's."""
         self._stock = stock
         self._share = share
-        self._version, self._repository = ours
+        self._version = version
         # The numbers are the same in every task, so that a task that is tried again compares the same groups.
         self._random = random.Random(share)
         self._first = True
@@ -161,11 +161,10 @@ class Verifier:
 
     def _fail(self, where, ours, stocks):
         libraries = f"PySpark {pyspark.__version__}, pandas {pd.__version__}, pyarrow {pa.__version__}"
-        place = f": {self._repository}/issues" if self._repository else ""
         raise Difference(
             f"bowstring {self._version} verify: {libraries}: {where}: bowstring {ours}, PySpark {stocks}.\n"
-            f"Please report this with the line above{place}; set BOWSTRING_NATIVE=off to go on without bowstring's "
-            "conversions."
+            "Keep the line above, the type of the column and the value: docs/troubleshooting.md of bowstring says why. "
+            "Set BOWSTRING_NATIVE=off to go on without bowstring's conversions."
         )
 
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, TryLockError};
 use arrow_buffer::Buffer;
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::{Columns, Group};
-use bowstring_link::variables;
+use bowstring_link::settings;
 use bowstring_socket::input::Input;
 use bowstring_socket::read_ahead::{Next, ReadAhead};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
@@ -96,7 +96,7 @@ enum Source {
 
 impl Source {
     fn ahead(input: Input, reader: GroupReader) -> PyResult<Self> {
-        let groups = ReadAhead::start(input, reader, variables::read_ahead_bytes());
+        let groups = ReadAhead::start(input, reader, settings::read_ahead_bytes());
         let groups = groups.map_err(errors::from_io)?;
         Ok(Self::Ahead(groups))
     }
