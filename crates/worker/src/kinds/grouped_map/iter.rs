@@ -184,7 +184,7 @@ impl<'py> Run<'_, 'py> {
 
     /// Has stock's error raised for a group without batches.
     fn refuse(&self, parts: &Bound<'py, Parts>) -> PyResult<bool> {
-        let module = package::import(self.py, "_spark.kinds.iter")?;
+        let module = package::import(self.py, "_spark.kinds.grouped_map")?;
         for first in module.call_method1("first", (parts,))?.try_iter()? {
             first?;
         }
