@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
+.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,11 +22,15 @@ demo: ## the scoring pipeline on local Spark, stock beside bowstring
 	$(ENVIRONMENTS) build 3.11
 	$(VENVS)/spark-4.3.0/bin/python demo/scoring.py
 
-test: test-rust test-spark ## every test, those on real Spark included
+test: test-rust test-unit test-spark ## every test, those on real Spark included
 
 test-rust:
 	$(ENVIRONMENTS) tools spark-4.3.0
 	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/spark-4.3.0/bin/python cargo test --workspace
+
+test-unit: ## the Python half by itself: no Spark, no daemon
+	$(ENVIRONMENTS) tools spark-4.3.0
+	$(VENVS)/tools/bin/python -m pytest tests/unit
 
 test-spark:
 	$(ENVIRONMENTS) all
@@ -55,7 +59,7 @@ self-test: ## what the self-test finds in every environment, the oldest too; wri
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) integration/record_self_test.py
 
-check: ## formatting, lints, docs, licences, Python lint
+check: ## formatting, lints, docs, licences, Python lint and types
 	$(ENVIRONMENTS) tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -64,6 +68,7 @@ check: ## formatting, lints, docs, licences, Python lint
 	$(PYTHON) .ci/licences.py
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .
+	$(VENVS)/tools/bin/mypy
 
 # Seconds for each target. What is found lies in fuzz/artifacts, new inputs in fuzz/grown.
 FUZZ_SECONDS ?= 60

@@ -28,7 +28,7 @@ pub struct GroupedMapIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     offsets: Offsets,
-    /// `frames` of `kinds_iter.py`.
+    /// `frames` of `grouped_map.py`.
     iterate: Py<PyAny>,
     /// Stock converts the batches that the function has not asked for, too.
     converts_rest: bool,
