@@ -293,10 +293,10 @@ def _install_in_output(conversion: Any) -> None:
     stock = conversion.convert.__func__
 
     def convert(cls: type[Any], /, data: Any, schema: Any, **options: Any) -> Any:
-        active = _active
-        if active is None or len(schema.fields) == 0:
+        task_columns = _active
+        if task_columns is None or len(schema.fields) == 0:
             return stock(cls, data, schema, **options)
-        batch = active.batch(data)
+        batch = task_columns.batch(data)
         if batch is not None:
             return batch
         values = None
@@ -321,12 +321,12 @@ def _install_in_output(conversion: Any) -> None:
             )
 
         def made_natively(index: int, field: Any) -> pa.Array | None:
-            wanted = active.arrow_type(field.dataType, arrow_type)
+            wanted = task_columns.arrow_type(field.dataType, arrow_type)
             if wanted is None:
                 return None
             if values is not None:
-                return active.array_of(values[index], wanted)
-            return active.array(column_at(index), wanted)
+                return task_columns.array_of(values[index], wanted)
+            return task_columns.array(column_at(index), wanted)
 
         def array(index: int, field: Any) -> pa.Array | None:
             if values is None:
@@ -340,7 +340,7 @@ def _install_in_output(conversion: Any) -> None:
 
             made = made_natively(index, field)
             if made is not None:
-                return active.verified_array(made, ask_stock)
+                return task_columns.verified_array(made, ask_stock)
             try:
                 return ask_stock()
             except TypeError as error:
