@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
+.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,16 +24,20 @@ demo: ## the scoring pipeline on local Spark, stock beside bowstring
 	$(ENVIRONMENTS) build 3.11
 	$(VENVS)/$(NEWEST)/bin/python demo/scoring.py
 
-test: test-rust test-spark ## every test, those on real Spark included
+test: test-rust test-unit test-spark ## every test, those on real Spark included
 
 test-rust:
 	$(ENVIRONMENTS) tools $(NEWEST)
 	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/$(NEWEST)/bin/python cargo test --workspace
 
+test-unit: ## the Python half by itself: no Spark, no daemon
+	$(ENVIRONMENTS) tools $(NEWEST)
+	$(VENVS)/tools/bin/python -m pytest tests/unit
+
 test-spark:
 	$(ENVIRONMENTS) all
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope integration tests/unit
+	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope integration
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs
@@ -57,7 +61,7 @@ self-test: ## what the self-test finds in every environment, the oldest too; wri
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) integration/record_self_test.py
 
-check: ## formatting, lints, docs, licences, Python lint
+check: ## formatting, lints, docs, licences, Python lint and types
 	$(ENVIRONMENTS) tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -66,6 +70,7 @@ check: ## formatting, lints, docs, licences, Python lint
 	$(PYTHON) .ci/licences.py
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .
+	$(VENVS)/tools/bin/mypy
 
 # Seconds for each target. What is found lies in fuzz/artifacts, new inputs in fuzz/grown.
 FUZZ_SECONDS ?= 60

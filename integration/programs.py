@@ -221,21 +221,17 @@ def declines(spark: SparkSession) -> dict[str, Any]:
     """What becomes of a kind that raises an exception, and of one that raises something else."""
 
     def attempts(pdf: pd.DataFrame) -> pd.DataFrame:
-        from types import SimpleNamespace
-
         install = import_module("_bowstring._spark.hook")
-        native, _, _ = install.INSTALLED
 
-        def kind_that_fails(seen: Any) -> Any:
+        def kind_that_fails(parts: Any) -> Any:
             raise TypeError("of no importance")
 
-        def kind_that_leaves(seen: Any) -> Any:
+        def kind_that_leaves(parts: Any) -> Any:
             raise SystemExit(3)
 
-        seen = SimpleNamespace(native=native)
-        answers = [install.attempt(kind_that_fails, seen) for _ in range(2)]
+        answers = [install.attempt(kind_that_fails, None) for _ in range(2)]
         try:
-            install.attempt(kind_that_leaves, seen)
+            install.attempt(kind_that_leaves, None)
         except SystemExit as error:
             answers.append(error.code)
         return pd.DataFrame({"s": [json.dumps([*answers, dict(install.DECLINED)])]})

@@ -16,12 +16,8 @@ def answer() -> str:
     import json
 
     install, proven = import_module("_bowstring._spark.hook"), import_module("_bowstring._spark.proof.record")
-    native, line, used = install.INSTALLED
-    kinds, stock_classes = (
-        import_module("_bowstring._spark.kinds.grouped_map"),
-        import_module("_bowstring._spark.stock.conversion"),
-    )
-    found = install.self_test().run(native, line, stock_classes, kinds.GroupedMap)
+    _, line, used = install.INSTALLED
+    found = install.self_test().run(line)
     facts = {"found": json.loads(proven.to_text(found)), "used": json.loads(proven.to_text(used))}
     return json.dumps({"combination": proven.combination(), **facts})
 

@@ -85,11 +85,11 @@ def compare() -> dict[str, Any]:
     from pyspark.sql.types import IntegerType, StructField, StructType
 
     warnings.simplefilter("ignore")
-    install, stock_classes = (
+    install, kinds = (
         import_module("_bowstring._spark.hook"),
-        import_module("_bowstring._spark.stock.conversion"),
+        import_module("_bowstring._spark.kinds.grouped_map"),
     )
-    make_stock = import_module("_bowstring._spark.hook").self_test().make_stock
+    make_stock = install.self_test().make_stock
     native, line, proven = install.INSTALLED
     return_type = StructType([StructField("c", IntegerType())])
     tried, impossible, converted, differences = 0, set(), set(), []
@@ -137,13 +137,13 @@ def compare() -> dict[str, Any]:
         batches = [pa.RecordBatch.from_pydict({"a": chunk, "b": chunk}) for chunk in chunks]
         messages = [batch.serialize().to_pybytes() for batch in batches]
         schema = batches[0].schema.serialize().to_pybytes()
-        adapters = [make_stock(line, stock_classes, return_type, zone, True) for _ in range(2)]
+        adapters = [make_stock(line, return_type, zone, True) for _ in range(2)]
         asked, column = [], adapters[0].column
         adapters[0].column = lambda *args: asked.append(args) or column(*args)
         if name == "timestamp_named":
             # Else making the table would count.
             import_module("_bowstring._spark.proof.zones").input_table(adapters[1])
-        task = native.GroupedMap(install.kinds.GroupedMap(adapters[0], None, [3, 0, 0, 1], False), line.framing, proven)
+        task = native.GroupedMap(kinds.GroupedMap(adapters[0], None, [3, 0, 0, 1], False), line.framing, proven)
         ours = facts(outcome(lambda: task.frame(schema, messages)))
         # As the bytes are read, so that no buffer is larger than its values.
         received = [pa.ipc.read_record_batch(pa.py_buffer(message), batches[0].schema) for message in messages]
@@ -166,7 +166,7 @@ def compare() -> dict[str, Any]:
     def try_struct(name: str, what: str, columns: list[Any], zone: str) -> None:
         """Columns inside one: as structs of a `pandas_udf` get to it up to Spark 4.1, and all of `mapInPandas`."""
         column = pa.StructArray.from_arrays(columns, names=["a", "b", "text"][: len(columns)])
-        adapter = make_stock(line, stock_classes, return_type, zone, True)
+        adapter = make_stock(line, return_type, zone, True)
         batch = pa.record_batch([column], names=["_0"])
         messages = batch.schema.serialize().to_pybytes(), batch.serialize().to_pybytes()
         if line.wraps:

@@ -125,8 +125,8 @@ def compare(cases: list[tuple[str, str]], only: tuple[str, ...]) -> dict[str, An
     from pyspark.sql.types import StructField, StructType
 
     warnings.simplefilter("ignore")
-    install, stock = import_module("_bowstring._spark.hook"), import_module("_bowstring._spark.stock.conversion")
-    make_stock = import_module("_bowstring._spark.hook").self_test().make_stock
+    install, kinds = import_module("_bowstring._spark.hook"), import_module("_bowstring._spark.kinds.grouped_map")
+    make_stock = install.self_test().make_stock
     native, line, proven = install.INSTALLED
     known, tried, impossible, differences, converted = names(), 0, set(), [], set()
 
@@ -148,13 +148,13 @@ def compare(cases: list[tuple[str, str]], only: tuple[str, ...]) -> dict[str, An
                     frames = [column(name, expression), column(name, expression)]
                     if frames[0] is None:
                         continue
-                    adapters = [make_stock(line, stock, return_type, zone, safe) for _ in frames]
+                    adapters = [make_stock(line, return_type, zone, safe) for _ in frames]
                     asked = []
                     for method in ("field", "whole"):
                         original = getattr(adapters[0], method)
                         setattr(adapters[0], method, lambda *a, m=original, n=asked: n.append(m) or m(*a))
                     task = native.GroupedMap(
-                        install.kinds.GroupedMap(adapters[0], None, [2, 0, 0], False), line.framing, proven
+                        kinds.GroupedMap(adapters[0], None, [2, 0, 0], False), line.framing, proven
                     )
                     ours = outcome(lambda t=task, f=frames[0]: t.convert(f))
                     stocks = outcome(lambda a=adapters[1], f=frames[1]: a.batch(f))

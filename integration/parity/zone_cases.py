@@ -39,13 +39,13 @@ def compare(zones: list[str]) -> dict[str, Any]:
     from pyspark.sql import types as T
 
     warnings.simplefilter("ignore")
-    install, stock_classes = (
+    install, kinds = (
         import_module("_bowstring._spark.hook"),
-        import_module("_bowstring._spark.stock.conversion"),
+        import_module("_bowstring._spark.kinds.grouped_map"),
     )
     columns = import_module("_bowstring._spark.patches.converters")
     make_stock, tables = (
-        import_module("_bowstring._spark.hook").self_test().make_stock,
+        install.self_test().make_stock,
         import_module("_bowstring._spark.proof.zones"),
     )
     native, line, proven = install.INSTALLED
@@ -64,14 +64,14 @@ def compare(zones: list[str]) -> dict[str, Any]:
 
     def counted(zone: str, safe: bool) -> tuple[Any, list[str]]:
         """An adapter that notes what is left to it."""
-        adapter, calls = make_stock(line, stock_classes, return_type, zone, safe), []
+        adapter, calls = make_stock(line, return_type, zone, safe), []
         for name in ("column", "field"):
             method = getattr(adapter, name)
             setattr(adapter, name, lambda *args, m=method, n=name: calls.append(n) or m(*args))
         return adapter, calls
 
     def task_of(adapter: Any) -> Any:
-        return native.GroupedMap(install.kinds.GroupedMap(adapter, None, [2, 0, 0], False), line.framing, proven)
+        return native.GroupedMap(kinds.GroupedMap(adapter, None, [2, 0, 0], False), line.framing, proven)
 
     def blocks(frame: Any) -> list[Any]:
         return [(block.values.shape, str(block.dtype)) for block in frame._mgr.blocks]
@@ -95,7 +95,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
         adapter, calls = counted(zone, True)
         task = task_of(adapter)
         ours = outcome(lambda: task.frame(batches[0].schema.serialize().to_pybytes(), messages))
-        other = make_stock(line, stock_classes, return_type, zone, True)
+        other = make_stock(line, return_type, zone, True)
         converted += "column" not in calls and ours[0] == "value"
         table = pa.Table.from_batches(batches).combine_chunks()
         stocks = outcome(lambda: other.frame([other.column(table, 0)], [0]))
@@ -115,7 +115,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
         array = pa.array(chunk, pa.timestamp("us", zone))
         convert = ArrowArrayToPandasConversion.convert_legacy
         stocks = outcome(lambda: convert(array, T.TimestampType(), timezone=zone, struct_in_pandas="dict"))
-        adapter = make_stock(line, stock_classes, return_type, zone, True).legacy()
+        adapter = make_stock(line, return_type, zone, True).legacy()
         made = native.Columns(adapter, proven, proven.older_unit).values(array)
         tried += 1
         if made is None:
@@ -133,7 +133,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
         adapter, calls = counted(zone, safe)
         ours = outcome(lambda: task_of(adapter).convert(frame))
         converted += "field" not in calls and ours[0] == "value"
-        stocks = outcome(lambda: make_stock(line, stock_classes, return_type, zone, safe).batch(frame))
+        stocks = outcome(lambda: make_stock(line, return_type, zone, safe).batch(frame))
         tried += 1
         if not same_batches(ours, stocks):
             differences.append([zone, "out", what, str(series.dtype), safe, str(ours[1])[-300:], str(stocks[1])[-300:]])
@@ -150,7 +150,7 @@ def compare(zones: list[str]) -> dict[str, Any]:
 
     for zone in zones:
         # Steps on the way in and edges on the way out, if there is a table at all.
-        probe = make_stock(line, stock_classes, return_type, zone, True)
+        probe = make_stock(line, return_type, zone, True)
         steps = tables.input_table(probe)
         edges = tables.output_table(probe)
         # The self-test proves "±HH:MM" both ways or not at all; older pyarrows cannot give those to a function.

@@ -7,6 +7,7 @@ of theirs.
 import linecache
 import sys
 from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 ROOT = "_bowstring"
 
@@ -32,7 +33,7 @@ class Finder:
     def create_module(self, spec: ModuleSpec) -> None:
         return None
 
-    def exec_module(self, module: object) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         space = module.__dict__
         below = space["__name__"][len(ROOT) + 1 :]
         source = self._sources[below]
@@ -46,9 +47,9 @@ class Finder:
         exec(compile(source, file, "exec", dont_inherit=True), space)
 
 
-def install(sources: dict[str, str], native: object) -> None:
+def install(sources: dict[str, str], native: ModuleType) -> None:
     """Makes `import _bowstring` work; `native` is what Rust has for the others, `_bowstring._native`."""
-    sys.meta_path.insert(0, Finder(sources))  # type: ignore[arg-type]
-    sys.modules[f"{ROOT}._native"] = native  # type: ignore[assignment]
+    sys.meta_path.insert(0, Finder(sources))
+    sys.modules[f"{ROOT}._native"] = native
     __import__(ROOT)
-    sys.modules[ROOT]._native = native  # type: ignore[attr-defined]
+    vars(sys.modules[ROOT])["_native"] = native

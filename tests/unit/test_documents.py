@@ -170,6 +170,8 @@ def private_names() -> tuple[set[str], set[str]]:
                     used.add(attribute)
                 case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(attribute)), *_]):
                     used.add(attribute)
+                case ast.Subscript(value=ast.Call(func=ast.Name(id="vars")), slice=ast.Constant(value=str(attribute))):
+                    used.add(attribute)
     for path in sorted((ROOT / "crates/worker/src").rglob("*.rs")):
         call = r'(?:getattr|call_method[01]?|intern!)\(\s*(?:\w+,\s*)?"(_[a-z]\w*)"'
         used |= set(re.findall(call, path.read_text()))

@@ -4,9 +4,11 @@ import faulthandler
 import os
 import signal
 import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
 
 
-def settle(restore):
+def settle(restore: Iterable[tuple[str, str | None]]) -> None:
     """Undo what belongs to the zygote: signal handlers, environment, shared random state.
 
     ``restore`` maps the variables that were set for the zygote alone to their former values.
@@ -35,12 +37,12 @@ def settle(restore):
         _set_blas_threads(threads)
 
 
-def name_panics(panic):
+def name_panics(panic: Any) -> None:
     """Say in each exception of this class, PyO3's for a panic of ours, whose it is."""
     panic.__str__ = lambda self: f"bowstring has panicked: {BaseException.__str__(self)}. This is a bug in bowstring."
 
 
-def begin():
+def begin() -> Any:
     """Start PySpark's fault handler where it covers the whole connection, as stock does from 4.1."""
     try:
         from pyspark.util import enable_faulthandler
@@ -51,20 +53,20 @@ def begin():
     return guard
 
 
-def end(guard, code):
+def end(guard: Any, code: int) -> NoReturn:
     """Leave without running what the zygote has registered for its own exit."""
     if guard is not None:
         guard.__exit__(None, None, None)
     leave(code)
 
 
-def leave(code):
+def leave(code: int) -> NoReturn:
     """Write out what is buffered and go."""
     flush()
     os._exit(code & 0xFF)
 
 
-def flush():
+def flush() -> None:
     """Write out what is buffered."""
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -73,7 +75,7 @@ def flush():
             pass
 
 
-def _blas_threads():
+def _blas_threads() -> int:
     """How many threads OpenBLAS would have started here on its own."""
     for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"):
         try:
@@ -85,7 +87,7 @@ def _blas_threads():
     return len(os.sched_getaffinity(0))
 
 
-def _set_blas_threads(threads):
+def _set_blas_threads(threads: int) -> None:
     """Give every OpenBLAS that is loaded so many threads. It was loaded with one."""
     for library in _loaded_openblas():
         for name in (
@@ -100,7 +102,7 @@ def _set_blas_threads(threads):
                 break
 
 
-def _loaded_openblas():
+def _loaded_openblas() -> Iterator[Any]:
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         fields = (line.rstrip("\n").split(None, 5) for line in maps)
         paths = {field[5] for field in fields if len(field) == 6}

@@ -8,11 +8,13 @@ archive whose device, inode, size and modification time are as before has the di
 import os
 import sys
 import zipimport
+from typing import Any
 
-_invalidate = zipimport.zipimporter.invalidate_caches
+_class: Any = zipimport.zipimporter
+_invalidate = _class.invalidate_caches
 
 
-def _facts(archive):
+def _facts(archive: str) -> tuple[int, int, int, int] | None:
     try:
         status = os.stat(archive)
     except OSError:
@@ -20,18 +22,19 @@ def _facts(archive):
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _invalidate_if_changed(importer):
+def _invalidate_if_changed(importer: Any) -> None:
     facts = _facts(importer.archive)
     if facts is None or getattr(importer, "_bowstring_facts", None) != facts:
         _invalidate(importer)
         importer._bowstring_facts = facts
 
 
-def install():
+def install() -> None:
     """Read every archive once more, so that what is remembered of it is true, and take over."""
-    read = {}
-    for importer in list(sys.path_importer_cache.values()):
-        if type(importer) is not zipimport.zipimporter:
+    read: dict[str, Any] = {}
+    importers: list[Any] = list(sys.path_importer_cache.values())
+    for importer in importers:
+        if type(importer) is not _class:
             continue
         facts = _facts(importer.archive)
         if importer.archive not in read:
@@ -40,4 +43,4 @@ def install():
         elif hasattr(importer, "_files"):
             importer._files = read[importer.archive]._files
         importer._bowstring_facts = facts
-    zipimport.zipimporter.invalidate_caches = _invalidate_if_changed
+    _class.invalidate_caches = _invalidate_if_changed

@@ -7,40 +7,59 @@ replaced by native objects with the same three methods.
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 from pyspark import worker
 from pyspark.sql.pandas.utils import require_minimum_pandas_version, require_minimum_pyarrow_version
 
 from .. import _native as native
 from . import sent_along
-from .kinds import arrow as kinds_arrow
-from .kinds import arrow_batched as kinds_arrow_batched
-from .kinds import grouped_map as kinds
-from .kinds import iter as kinds_iter
-from .kinds import scalar as kinds_scalar
-from .kinds import table_function as kinds_udtf
-from .lines import find
+from .kinds import (
+    arrow_batched,
+    grouped_agg,
+    grouped_agg_arrow,
+    grouped_map,
+    grouped_map_arrow,
+    map,
+    scalar,
+    table_function,
+)
+from .lines import Line, find
 from .patches import converters, streams
-from .stock import conversion as stock_classes
+from .proof.record import SelfTest
+from .task_parts import Answer, Kind, SingleUdf, TaskParts
 
-_FAMILIES = (kinds, kinds_arrow, kinds_arrow_batched, kinds_iter, kinds_scalar, kinds_udtf)
-_KINDS = {number: kind for family in _FAMILIES for number, kind in family.KINDS.items()}
-_WRAPS = [name for family in _FAMILIES for name in getattr(family, "WRAPS", ())]
-_AROUND = {number: around for family in _FAMILIES for number, around in getattr(family, "AROUND", {}).items()}
+_FAMILIES: tuple[ModuleType, ...] = (
+    arrow_batched,
+    grouped_agg,
+    grouped_agg_arrow,
+    grouped_map,
+    grouped_map_arrow,
+    map,
+    scalar,
+    table_function,
+)
+_KINDS: dict[int, Kind] = {number: kind for family in _FAMILIES for number, kind in family.KINDS.items()}
+_WRAPS: list[str] = [name for family in _FAMILIES for name in getattr(family, "WRAPS", ())]
+_AROUND: dict[int, Callable[[Any], Callable[..., Any]]] = {
+    number: around for family in _FAMILIES for number, around in getattr(family, "AROUND", {}).items()
+}
 
 _PIPELINED = "SPARK_PIPELINED_UDF"
 
 # (native module, line, what the self-test found) once installed; the parity tests ask for it.
-INSTALLED = None
+INSTALLED: tuple[ModuleType, Line, SelfTest] | None = None
 
 # How many tasks of a kind were left to PySpark, in this worker, because ours raised an exception.
-DECLINED = Counter()
+DECLINED: Counter[str] = Counter()
 
 # Of `self_test.py`: enough to have run all that tasks of other kinds run, too.
 _USUAL_KINDS = ("long", "double", "string", "timestamp")
 
 
-def install(proven):
+def install(proven: SelfTest | None) -> SelfTest:
     """Replaces `pyspark.worker.read_udfs` and `read_udtf`. Raises `Refused` if it must not.
 
     `proven`: what the self-test would find; None: it is run.
@@ -48,110 +67,141 @@ def install(proven):
     global INSTALLED
     line = find()
     converters.install()
-    streams.install(native)
+    streams.install()
     if proven is None:
-        proven = self_test().run(native, line, stock_classes, kinds.GroupedMap)
+        proven = self_test().run(line)
     # Conversions ask first, and Spark 3.5 imports all of setuptools for the answer.
     require_minimum_pandas_version()
     require_minimum_pyarrow_version()
-    _hook(native, line, stock_classes, proven)
+    _Hook(line, proven).install()
     INSTALLED = native, line, proven
     return proven
 
 
-class _Unhidden:
-    """A deserializer that gives the variable back, which PySpark has looked for by then and the user's function may."""
-
-    def __init__(self, streams, pipelined):
-        self._streams = streams
-        self._pipelined = pipelined
-
-    def load_stream(self, infile):
-        os.environ[_PIPELINED] = self._pipelined
-        return self._streams.load_stream(infile)
-
-
-def attempt(kind, seen):
-    """What a kind answers; `None` after an exception, so that the task is stock's.
-
-    Such as for a declared type that Arrow refuses: stock says so when the first result needs it.
-    """
-    try:
-        return kind(seen)
-    except Exception as error:
-        DECLINED[kind.__name__] += 1
-        seen.native.log_declined(kind.__name__, DECLINED[kind.__name__], error)
-        return None
-
-
-def self_test():
+def self_test() -> Any:
     """The module `self_test.py`, which few need."""
     from .proof import self_test
 
     return self_test
 
 
-def warm():
+def warm() -> None:
     """Runs once what the first task of each worker would run first."""
+    assert INSTALLED is not None
     _, line, _ = INSTALLED
-    self_test().run(native, line, stock_classes, kinds.GroupedMap, _USUAL_KINDS)
+    self_test().run(line, _USUAL_KINDS)
 
 
-def _hook(native, line, stock_classes, proven):
-    original_single = worker.read_single_udf
-    wrapped, singles = [], []
-    around = None
+def attempt(kind: Kind, parts: TaskParts) -> Answer | None:
+    """What a kind answers; `None` after an exception, so that the task is stock's.
 
-    def read_single_udf(*args, **kwargs):
-        nonlocal around
-        around = _AROUND.get(args[2])
-        single = original_single(*args, **kwargs)
-        if around is not None:
-            # Spark lines that do not wrap the function.
-            single = around(single[0]), *single[1:]
-        singles.append(single)
+    Such as for a declared type that Arrow refuses: stock says so when the first result needs it.
+    """
+    try:
+        return kind(parts)
+    except Exception as error:
+        DECLINED[kind.__name__] += 1
+        native.log_declined(kind.__name__, DECLINED[kind.__name__], error)
+        return None
+
+
+class _Reading:
+    """What is seen of one task while PySpark reads it, UDF after UDF.
+
+    Of each UDF there are three moments: it is begun; its function is wrapped, in Spark lines that do so; it is read.
+    """
+
+    def __init__(self) -> None:
+        self.singles: list[SingleUdf] = []
+        self.wrapped: list[tuple[str, tuple[Any, ...]]] = []
+        # What has still to be put around the function of the UDF that is being read.
+        self._around: Callable[[Any], Callable[..., Any]] | None = None
+
+    def begin(self, eval_type: int) -> None:
+        """PySpark begins to read a UDF."""
+        self._around = _AROUND.get(eval_type)
+
+    def wrap(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """PySpark calls this one of WRAPS, with the function first. Returns the arguments that it gets."""
+        arguments = self._put_around(arguments)
+        self.wrapped.append((name, arguments))
+        return arguments
+
+    def end(self, single: SingleUdf) -> SingleUdf:
+        """PySpark has read the UDF, and has its function first. Returns what it goes on with."""
+        single = self._put_around(single)
+        self.singles.append(single)
         return single
 
-    def hooked(original):
-        def read(*args):
-            sent_along.note(args[2])
-            result = original(*args)
-            kind = _KINDS.get(args[2])
-            ours = None
-            if kind is not None:
-                seen = kinds.Seen(line, stock_classes, proven, native, args, result)
-                seen.singles, seen.wrapped = singles[:], wrapped[:]
-                ours = attempt(kind, seen)
-            # They hold the user's function, which must not outlive its task.
-            wrapped.clear()
-            singles.clear()
-            if ours is None:
-                return result
-            func, streams = ours
-            # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
-            pipelined = None if streams is result[3] else os.environ.pop(_PIPELINED, None)
-            if pipelined is not None:
-                return func, result[1], _Unhidden(streams, pipelined), streams
-            return func, result[1], streams, streams
+    def _put_around(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        around, self._around = self._around, None
+        return parts if around is None else (around(parts[0]), *parts[1:])
+
+
+class _Hook:
+    """In the place of the functions of `pyspark.worker` that read a task."""
+
+    def __init__(self, line: Line, proven: SelfTest) -> None:
+        self._line = line
+        self._proven = proven
+        self._reading = _Reading()
+
+    def install(self) -> None:
+        """Takes their place."""
+        for name in _WRAPS:
+            if hasattr(worker, name):
+                setattr(worker, name, self._wrapping(name, getattr(worker, name)))
+        worker.read_single_udf = self._reading_udf(worker.read_single_udf)
+        worker.read_udfs = self._reading_task(worker.read_udfs)
+        worker.read_udtf = self._reading_task(worker.read_udtf)
+
+    def _wrapping(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrap(*args: Any) -> Any:
+            return original(*self._reading.wrap(name, args))
+
+        return wrap
+
+    def _reading_udf(self, original: Callable[..., Any]) -> Callable[..., SingleUdf]:
+        def read(*args: Any, **kwargs: Any) -> SingleUdf:
+            self._reading.begin(args[2])
+            return self._reading.end(original(*args, **kwargs))
 
         return read
 
-    def record(name):
-        wrap = getattr(worker, name)
+    def _reading_task(self, original: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+        def read(*args: Any) -> tuple[Any, ...]:
+            sent_along.note(args[2])
+            try:
+                result = original(*args)
+                seen = self._reading
+            finally:
+                # What is seen holds the user's function, which must not outlive its task.
+                self._reading = _Reading()
+            kind = _KINDS.get(args[2])
+            if kind is None:
+                return result
+            ours = attempt(kind, TaskParts(self._line, self._proven, args, result, seen.singles, seen.wrapped))
+            return result if ours is None else _answer(ours, result)
 
-        def recorder(*args):
-            nonlocal around
-            if around is not None:
-                args = around(args[0]), *args[1:]
-                around = None
-            wrapped.append((name, args))
-            return wrap(*args)
+        return read
 
-        setattr(worker, name, recorder)
 
-    for name in _WRAPS:
-        if hasattr(worker, name):
-            record(name)
-    worker.read_single_udf = read_single_udf
-    worker.read_udfs = hooked(worker.read_udfs)
-    worker.read_udtf = hooked(worker.read_udtf)
+def _answer(ours: Answer, stocks: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What `read_udfs` returns with ours in place of stock's."""
+    func, streams = ours
+    # Spark 4.3 would call `load_stream` from a thread of its own; the native path has one.
+    pipelined = None if streams is stocks[3] else os.environ.pop(_PIPELINED, None)
+    deserializer = streams if pipelined is None else _Unhidden(streams, pipelined)
+    return func, stocks[1], deserializer, streams
+
+
+class _Unhidden:
+    """A deserializer that gives the variable back, which PySpark has looked for by then and the user's function may."""
+
+    def __init__(self, streams: Any, pipelined: str) -> None:
+        self._streams = streams
+        self._pipelined = pipelined
+
+    def load_stream(self, infile: object) -> object:
+        os.environ[_PIPELINED] = self._pipelined
+        return self._streams.load_stream(infile)

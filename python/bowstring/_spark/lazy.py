@@ -4,25 +4,28 @@ For daemons that do not import pandas in advance: a worker that only runs RDD fu
 pay for it, and one that gets Arrow data needs it anyway.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from pyspark import worker
 
 from . import sent_along
 
 _NAMES = ("read_udfs", "read_udtf")
-_ORIGINALS = {name: getattr(worker, name) for name in _NAMES}
+_ORIGINALS: dict[str, Callable[..., Any]] = {name: getattr(worker, name) for name in _NAMES}
 _TYPES = worker.PythonEvalType
 # RDD functions and pickled UDFs and UDTFs.
 _WITHOUT_ARROW = (_TYPES.NON_UDF, _TYPES.SQL_BATCHED_UDF, _TYPES.SQL_TABLE_UDF)
 
 
-def hook(install, spared=0):
+def hook(install: Callable[[], bool] | None, spared: int = 0) -> None:
     """Calls `install` when a task with Arrow data arrives, until it returns true.
 
     Not for the first ones, if so many are `spared`, and never if it is `None`.
     """
 
-    def hooked(name):
-        def read(*args):
+    def hooked(name: str) -> Callable[..., Any]:
+        def read(*args: Any) -> Any:
             nonlocal spared
             sent_along.note(args[2])
             if install is None or args[2] in _WITHOUT_ARROW:
@@ -40,7 +43,7 @@ def hook(install, spared=0):
         setattr(worker, name, hooked(name))
 
 
-def unhook():
+def unhook() -> None:
     """Makes way for the real hook."""
     for name in _NAMES:
         setattr(worker, name, _ORIGINALS[name])

@@ -1,6 +1,7 @@
 """The Spark lines that are known: one row for each, or nothing is hooked at all."""
 
 import inspect
+from typing import Literal
 
 import pyspark
 from pyspark import worker
@@ -9,19 +10,30 @@ from pyspark import worker
 class Line:
     """How one Spark line differs where the hook touches it. Add a row; do not add an `if`."""
 
-    def __init__(self, read_udfs, read_single_udf, read_udtf, framing, wraps, arrow, batched, rows):
+    def __init__(
+        self,
+        read_udfs: str,
+        read_single_udf: str,
+        read_udtf: str,
+        framing: Literal["batch", "stream"],
+        wraps: str | None,
+        arrow: str | None,
+        batched: str,
+        rows: str,
+    ) -> None:
         self.read_udfs = read_udfs
         self.read_single_udf = read_single_udf
         self.read_udtf = read_udtf
         # "batch": a record batch is a group; "stream": an Arrow stream is a group.
         self.framing = framing
-        # The function arrives wrapped, and its parts are seen where it is wrapped.
+        # The class of `stock/conversion.py` where the function arrives wrapped, and its parts are seen where it is
+        # wrapped; else None.
         self.wraps = wraps
-        # The class of `stock_arrow.py` for functions of Arrow tables; None if the line has none.
+        # The class of `stock/arrow.py` for functions of Arrow tables; None if the line has none.
         self.arrow = arrow
-        # The function of `kinds_arrow_batched.py` for Arrow-optimised functions.
+        # The way of `kinds/arrow_batched.py` for Arrow-optimised functions.
         self.batched = batched
-        # The class of `table_rows.py` for the rows of table functions.
+        # The class of `rows/table.py` for the rows of table functions.
         self.rows = rows
 
 
@@ -51,7 +63,7 @@ class Refused(Exception):
     """Why the native path is not taken."""
 
 
-def find():
+def find() -> Line:
     """The row of the installed PySpark. Raises `Refused` with the reason if there is none."""
     line = _LINES.get(pyspark.__version__)
     if line is None:

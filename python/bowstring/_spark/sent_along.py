@@ -13,19 +13,21 @@ import sys
 import time
 import types
 import zipimport
+from collections.abc import Callable
+from typing import Any
 
 # The names that stock's worker has imported when it reads its first task.
-_stock = frozenset()
+_stock: frozenset[str] = frozenset()
 # What was imported when each module had been imported in advance.
-_brought = {}
+_brought: dict[str, frozenset[str]] = {}
 # Names that are here although stock's worker would not have them.
-_ahead = set()
+_ahead: set[str] = set()
 # The paths of the task that is being read.
-_paths = []
+_paths: list[str] = []
 # Path: what it was when nothing in it shadowed anything.
-_harmless = {}
+_harmless: dict[str, tuple[int, int, int, int]] = {}
 # With `start_over` and `forget`; `None` in the zygote.
-_start = None
+_start: Any = None
 
 watching = False
 """Whether PySpark is hooked."""
@@ -34,18 +36,18 @@ _RACY = 2_000_000_000
 """Nanoseconds within which a file may change again without another time of change."""
 
 
-def watch(worker):
+def watch(worker: Any) -> None:
     """Hooks into PySpark. The worker module has just been imported, and nothing that stock would not import."""
     global _stock, watching
     util = sys.modules.get("pyspark.worker_util")
-    owner = util if hasattr(util, "add_path") else worker
+    owner: Any = util if hasattr(util, "add_path") else worker
     add_path = owner.add_path
 
-    def seen(path):
+    def seen(path: str) -> Any:
         _paths.append(path)
         return add_path(path)
 
-    ends = [module for module in (worker, sys.modules.get("pyspark.sql.worker.utils")) if _sets_up(module)]
+    ends: list[Any] = [module for module in (worker, sys.modules.get("pyspark.sql.worker.utils")) if _sets_up(module)]
     if ends:
         for module in ends:
             module.setup_spark_files = _then_decide(module.setup_spark_files)
@@ -58,26 +60,26 @@ def watch(worker):
     watching = True
 
 
-def imported(name):
+def imported(name: str) -> None:
     """A module has been imported in advance."""
     _brought[name] = frozenset(sys.modules)
 
 
-def tested():
+def tested() -> None:
     """The self-test has run. It looks at time zones, which stock's tasks may never do."""
     for name in sys.modules.keys() - frozenset().union(*_brought.values()):
         if name.partition(".")[0] == "tzdata":
             del sys.modules[name]
 
 
-def arm(start):
+def arm(start: Any) -> None:
     """This process is a worker; `start` lets it start over while a task is being read."""
     global _start
     _start = start
     _ahead.update(sys.modules.keys() - _stock)
 
 
-def note(eval_type):
+def note(eval_type: int) -> None:
     """A task of this type is about to run. Stock's worker would have these modules from now on."""
     if _ahead:
         from pyspark import worker
@@ -91,12 +93,12 @@ def note(eval_type):
             _ahead.difference_update(_brought.get("pyarrow", _ahead.copy()))
 
 
-def _sets_up(module):
+def _sets_up(module: object) -> bool:
     return hasattr(module, "setup_spark_files")
 
 
-def _then_decide(last):
-    def call(*args, **kwargs):
+def _then_decide(last: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
         result = last(*args, **kwargs)
         paths = _paths[:]
         _paths.clear()
@@ -111,7 +113,7 @@ def _then_decide(last):
     return call
 
 
-def _look(path, paths):
+def _look(path: str, paths: list[str]) -> str | None:
     """A name that was imported in advance and that an import would find in `path`, unless it is known that there is
     none.
     """
@@ -124,7 +126,7 @@ def _look(path, paths):
     return name
 
 
-def _facts(path):
+def _facts(path: str) -> tuple[int, int, int, int] | None:
     try:
         status = os.stat(path)
     except OSError:
@@ -132,7 +134,7 @@ def _facts(path):
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _shadowed(path, package, paths):
+def _shadowed(path: str, package: str, paths: list[str]) -> str | None:
     finder = _finder(path)
     if finder is None:
         return None
@@ -156,7 +158,7 @@ def _shadowed(path, package, paths):
     return None
 
 
-def _found_before(path, name, paths):
+def _found_before(path: str, name: str, paths: list[str]) -> bool:
     """Whether an import finds `name` in a place that is not the task's and comes first: the working directory."""
     for before in sys.path:
         if before == path:
@@ -168,16 +170,17 @@ def _found_before(path, name, paths):
     return False
 
 
-def _is_namespace(name):
+def _is_namespace(name: str) -> bool:
     module = sys.modules.get(name)
     return hasattr(module, "__path__") and getattr(module, "__file__", None) is None
 
 
-def _finder(path):
+def _finder(path: str) -> Any:
     """What imports look with; a finder of our own if none has looked there yet."""
     if sys.path_importer_cache.get(path) is not None:
         return sys.path_importer_cache[path]
-    zipimport._zip_directory_cache.pop(path, None)
+    zip_directories: dict[str, Any] = vars(zipimport)["_zip_directory_cache"]
+    zip_directories.pop(path, None)
     for hook in sys.path_hooks:
         try:
             return hook(path)

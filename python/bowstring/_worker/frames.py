@@ -4,7 +4,9 @@ Runs once per group, so everything that can be looked up once is looked up in `F
 The self-test of the seam compares what this makes with what stock makes, for the installed pandas.
 """
 
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -30,7 +32,11 @@ _MAY_TAKE_INFINITE_FOR_NULL = hasattr(missing, "INF_AS_NA")
 _OPTIONS = [("future", "infer_string"), ("mode", "string_storage")] + ([] if PANDAS_3 else [("mode", "copy_on_write")])
 
 
-def _options():
+_Maker: TypeAlias = Callable[[Any, Any], Any]
+"""Makes a block of values and their placement."""
+
+
+def _options() -> list[Any]:
     values = pandas_config._global_config
     return [values[section][name] for section, name in _OPTIONS]
 
@@ -38,47 +44,47 @@ def _options():
 _DEFAULT_OPTIONS = _options()
 
 
-def has_usual_options():
+def has_usual_options() -> bool:
     """Whether no option of pandas is set that changes how plain values become a Series and its nulls."""
     return _options() == _DEFAULT_OPTIONS and not takes_infinite_for_null()
 
 
-def takes_infinite_for_null():
+def takes_infinite_for_null() -> bool:
     """Whether the option is set."""
     return _MAY_TAKE_INFINITE_FOR_NULL and missing.INF_AS_NA
 
 
-def _plain(values, placement):
+def _plain(values: Any, placement: Any) -> Any:
     return new_block(values, placement=placement, ndim=2)
 
 
-def _datetimes(values, placement):
+def _datetimes(values: Any, placement: Any) -> Any:
     return new_block(DatetimeArray._simple_new(values, dtype=values.dtype), placement=placement, ndim=2)
 
 
-def _timedeltas(values, placement):
+def _timedeltas(values: Any, placement: Any) -> Any:
     return new_block(TimedeltaArray._simple_new(values, dtype=values.dtype), placement=placement, ndim=2)
 
 
-def _read_only(make):
+def _read_only(make: _Maker) -> _Maker:
     # PARITY: with pandas 3 these columns are views of Arrow buffers in stock. A view of a
     # read-only array can no more be made writable than those.
-    def make_read_only(values, placement):
+    def make_read_only(values: Any, placement: Any) -> Any:
         values.flags.writeable = False
         return make(values[:], placement)
 
     return make_read_only
 
 
-def _string_array(values):
+def _string_array(values: Any) -> Any:
     # PARITY: stock's column without rows has no chunk at all.
     return _column_of_chunks(pa.chunked_array([values], _LARGE_STRING) if len(values) else _NO_STRINGS)
 
 
-def _maker_of_text():
+def _maker_of_text() -> Callable[[Any], Any]:
     """What makes a column of chunks: pandas 3.1 has a way without checks for its own results, if it is the same."""
 
-    def usual(chunks):
+    def usual(chunks: Any) -> Any:
         return ArrowStringArray(chunks, dtype=_STR)
 
     if not PANDAS_3:
@@ -93,7 +99,7 @@ def _maker_of_text():
     return unchecked if same else usual
 
 
-def _first_text(values):
+def _first_text(values: Any) -> Any:
     try:
         return values[0]
     except UnicodeDecodeError:
@@ -102,11 +108,11 @@ def _first_text(values):
     return pd.Series(values).iloc[0]
 
 
-def _strings(values, placement):
+def _strings(values: Any, placement: Any) -> Any:
     return new_block(_string_array(values), placement=placement, ndim=2)
 
 
-def _stock(values, placement):
+def _stock(values: Any, placement: Any) -> Any:
     # A one-dimensional column of NumPy's is a block of one row, be it wrapped.
     if isinstance(values, np.ndarray) and values.ndim == 1:
         values = values.reshape(1, -1)
@@ -122,7 +128,7 @@ _LARGE_STRING = pa.large_string()
 _NO_STRINGS = pa.chunked_array([], _LARGE_STRING)
 _column_of_chunks = _maker_of_text()
 
-_MAKERS = {
+_MAKERS: dict[str, _Maker] = {
     "plain": _plain,
     "datetime": _datetimes,
     "timedelta": _timedeltas,
@@ -140,7 +146,7 @@ _SHARED = _plain(pd.DataFrame({"a": [0]})._mgr.blocks[0].values, BlockPlacement(
 class Frames:
     """Builds the input frames of one task and takes its results apart."""
 
-    def __init__(self, names, fields, by_name):
+    def __init__(self, names: list[str], fields: Iterable[str], by_name: bool) -> None:
         """`names`: labels of the input columns; `fields`: of the declared result."""
         # The Index that stock's concat makes for these names: its class and dtype depend on pandas.
         self._columns = pd.concat([pd.Series([], dtype=object, name=name) for name in names], axis=1).columns
@@ -150,16 +156,18 @@ class Frames:
         self._by_name = by_name
 
     @staticmethod
-    def layout(blocks):
+    def layout(blocks: list[tuple[str, Any]]) -> list[tuple[_Maker, Any]]:
         """What `frame` needs to know of blocks [(maker, column positions)], for all groups alike."""
         return [(_MAKERS[maker], BlockPlacement(columns)) for maker, columns in blocks]
 
     @staticmethod
-    def columns():
+    def columns() -> Any:
         """What stands for the columns of one frame, as long as it lives."""
         return _plain(_SHARED.values, BlockPlacement(0))
 
-    def frame(self, layout, arrays, rows, columns=_SHARED):
+    def frame(
+        self, layout: list[tuple[_Maker, Any]], arrays: list[Any], rows: int, columns: Any = _SHARED
+    ) -> pd.DataFrame | None:
         """A DataFrame of these arrays, shared with `columns`. None if the user has changed an option that matters."""
         if _options() != _DEFAULT_OPTIONS:
             return None
@@ -175,7 +183,7 @@ class Frames:
         return pd.DataFrame._from_mgr(manager, manager.axes)
 
     @staticmethod
-    def scalar(maker, values):
+    def scalar(maker: str, values: Any) -> Any:
         """The first value of a block of one column, as `Series.iloc[0]` gives it."""
         if maker == "datetime":
             return DatetimeArray._simple_new(values[0], dtype=values.dtype)[0]
@@ -185,7 +193,7 @@ class Frames:
             return _first_text(_string_array(values))
         return values[0, 0]
 
-    def match(self, columns):
+    def match(self, columns: Any) -> list[int] | None:
         """Positions of the declared fields among the labels of a result, or None: ask stock."""
         if self._ambiguous:
             return None
@@ -207,7 +215,7 @@ class Frames:
         return [position[field] for field in self._fields]
 
     @staticmethod
-    def take_apart(frame, positions):
+    def take_apart(frame: pd.DataFrame, positions: list[int]) -> tuple[int, list[Any]] | None:
         """Row count and the arrays at `positions`, or None: ask stock."""
         manager = frame._mgr
         if type(manager) is not BlockManager or takes_infinite_for_null():
@@ -216,31 +224,31 @@ class Frames:
         return len(manager.axes[1]), [values(position) for position in positions]
 
 
-def _plain_series(values, placement):
+def _plain_series(values: Any, placement: Any) -> Any:
     return new_block(values[0], placement=placement, ndim=1)
 
 
-def _datetime_series(values, placement):
+def _datetime_series(values: Any, placement: Any) -> Any:
     return new_block(DatetimeArray._simple_new(values[0], dtype=values.dtype), placement=placement, ndim=1)
 
 
-def _timedelta_series(values, placement):
+def _timedelta_series(values: Any, placement: Any) -> Any:
     return new_block(TimedeltaArray._simple_new(values[0], dtype=values.dtype), placement=placement, ndim=1)
 
 
-def _string_series(values, placement):
+def _string_series(values: Any, placement: Any) -> Any:
     return new_block(_string_array(values), placement=placement, ndim=1)
 
 
-def _read_only_series(make):
-    def make_read_only(values, placement):
+def _read_only_series(make: _Maker) -> _Maker:
+    def make_read_only(values: Any, placement: Any) -> Any:
         values.flags.writeable = False
         return make(values, placement)
 
     return make_read_only
 
 
-_SERIES_MAKERS = {
+_SERIES_MAKERS: dict[str, _Maker] = {
     "plain": _plain_series,
     "datetime": _datetime_series,
     "timedelta": _timedelta_series,
@@ -250,12 +258,12 @@ _SERIES_MAKERS = {
 }
 
 
-def series_layout(columns):
+def series_layout(columns: list[tuple[str, Any]]) -> list[tuple[_Maker, Any]]:
     """What `series` needs to know of columns [(maker, name)], for all groups alike."""
     return [(_SERIES_MAKERS[maker], name) for maker, name in columns]
 
 
-def series(layout, arrays, rows):
+def series(layout: list[tuple[_Maker, Any]], arrays: list[Any], rows: int) -> list[pd.Series] | None:
     """A Series of each array, which has two dimensions and one row unless it is text.
 
     None if the user has changed an option that matters.
@@ -273,7 +281,7 @@ def series(layout, arrays, rows):
     return made
 
 
-def result_values(result, first, rows):
+def result_values(result: Any, first: Any, rows: int) -> Any:
     """The values of a Series that has so many rows, or None: ask stock.
 
     `first`: the function's first argument. Some Spark lines want the result to be as long as that is then.
@@ -286,7 +294,7 @@ def result_values(result, first, rows):
     return manager.blocks[0].values
 
 
-def series_values(result):
+def series_values(result: Any) -> tuple[Any, int] | None:
     """The values of a Series and how many rows it has, or None: ask stock."""
     if type(result) is not pd.Series:
         return None
@@ -295,7 +303,9 @@ def series_values(result):
     return None if values is None else (values, rows)
 
 
-def windows(function, begin, end, columns, named):
+def windows(
+    function: Callable[..., Any], begin: Any, end: Any, columns: list[Any], named: dict[str, Any]
+) -> tuple[list[Any], tuple[list[Any], dict[str, Any]]]:
     """What the function returns for each window, rows `begin` to `end` of each column, and the last window."""
     results, cut, named_cut = [], [], {}
     begins, ends = begin.values, end.values
@@ -311,7 +321,7 @@ def windows(function, begin, end, columns, named):
     return results, (cut, named_cut)
 
 
-def _by_position(column, rows):
+def _by_position(column: Any, rows: slice) -> Any:
     return column.iloc[rows]
 
 
@@ -319,7 +329,7 @@ def _by_position(column, rows):
 _without_look = getattr(pd.Series, "_slice", _by_position)
 
 
-def masked(values, mask):
+def masked(values: Any, mask: Any) -> tuple[Any, str]:
     """One of pandas' own arrays of integers, and the name of its dtype."""
     array = IntegerArray(values, mask)
     return array, str(array.dtype)
@@ -330,13 +340,13 @@ class _Nowhere:
 
 
 @cache
-def _casts_text():
+def _casts_text() -> bool:
     """Whether pyarrow casts Arrow-backed text to the type that is asked for. Before pyarrow 19 or so it does not."""
     text = pd.array(["a"], dtype="string[pyarrow]")
-    return pa.array(text, type=pa.string()).type == pa.string()
+    return bool(pa.array(text, type=pa.string()).type == pa.string())
 
 
-def classes():
+def classes() -> dict[str, Any]:
     """What the native half compares result columns with."""
     arrays = pd.arrays
     casts = _casts_text()
@@ -356,7 +366,7 @@ def classes():
     }
 
 
-def block_values(series):
+def block_values(series: Any) -> tuple[Any, str]:
     """The array inside a column that stock has made, and its dtype's name."""
     values = series._mgr.blocks[0].values
     if (

@@ -4,13 +4,15 @@ A note (PEP 678) is a line below the message in every form of traceback; class, 
 CPython 3.10 has no notes, so nothing is added there.
 """
 
+from typing import Any
+
 _MARK = "bowstring: group "
 
 # Characters of the key: enough to find the group by, and no flood where a key is a long text.
 _LIMIT = 300
 
 
-def add(error, key, rows, complete):
+def add(error: BaseException, key: Any, rows: list[int], complete: bool) -> None:
     """`key`: a record batch with the key columns' first row, without columns if nothing is grouped by; or None.
 
     `rows`: of the group, or of each side of a cogroup; more may come if it is not `complete`.
@@ -21,10 +23,11 @@ def add(error, key, rows, complete):
         notes[:] = [note for note in notes if not (isinstance(note, str) and note.startswith(_MARK))]
     # The user's class may have a method of that name.
     counts = " and ".join(map(str, rows)) + (" row" if rows == [1] else " rows")
-    BaseException.add_note(error, f"{_MARK}{_describe(key)}, {'' if complete else 'at least '}{counts}")
+    base: Any = BaseException
+    base.add_note(error, f"{_MARK}{_describe(key)}, {'' if complete else 'at least '}{counts}")
 
 
-def _describe(key):
+def _describe(key: Any) -> str:
     if key is None or key.num_rows == 0:
         return "with an unreadable key"
     if key.num_columns == 0:
@@ -33,12 +36,12 @@ def _describe(key):
     return text if len(text) <= _LIMIT else text[:_LIMIT] + "…"
 
 
-def _name(name):
+def _name(name: str) -> str:
     # One line, whatever the column is called.
     return name if name.isprintable() else repr(name)
 
 
-def _value(scalar):
+def _value(scalar: Any) -> str:
     try:
         return repr(scalar.as_py())
     except Exception:

@@ -21,7 +21,7 @@ use crate::words::Word;
 /// One task's conversions, both native and stock.
 #[derive(Debug)]
 pub struct Conversions {
-    /// The stock conversions (`stock.py`).
+    /// The stock conversions (`stock/conversion.py`).
     pub stock: Py<PyAny>,
     /// What the self-test has observed.
     pub traits: Observed,
@@ -47,7 +47,7 @@ pub struct Conversions {
 }
 
 impl Conversions {
-    /// Reads them from a `Stock` of `stock.py` and a `Proven` of `self_test.py`.
+    /// Reads them from a `Stock` of `stock/conversion.py` and a `SelfTest` of `record.py`.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub enum Zone {
 }
 
 impl Zone {
-    /// The zone called `name`. `stock` is a `Stock` of `stock.py` for that zone.
+    /// The zone called `name`. `stock` is a `Stock` of `stock/conversion.py` for that zone.
     pub fn new(name: &str, stock: &Bound<'_, PyAny>) -> Self {
         match fixed_offset(name) {
             Some(offset) => Self::Fixed(offset),

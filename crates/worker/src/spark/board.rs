@@ -25,7 +25,7 @@ pub(crate) enum Notice {
     Refused,
     /// Nobody has run the self-test, and nobody else will.
     Unasked,
-    /// What it found, see `proven.py`.
+    /// What it found, see `record.py`.
     Findings(String),
 }
 

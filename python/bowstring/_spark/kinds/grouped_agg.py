@@ -1,25 +1,22 @@
-"""Kinds of UDFs that get Series and return scalars: one function per kind, see `kinds.py`."""
+"""Aggregates of groups and windows, whose functions get Series and return scalars."""
 
-from pyspark.sql.types import DataType, StructField, StructType
+from collections.abc import Callable, Iterator
 
+from pyspark.sql.types import StructField, StructType
+
+from ... import _native as native
+from ..stock import conversion
+from ..stock.conversion import Stock
 from ..stock.serializer import alone
+from ..task_parts import Answer, ColumnUdf, TaskParts, kinds_by_number, wants_large_types
+
+WRAPS = ("wrap_grouped_agg_pandas_udf", "wrap_window_agg_pandas_udf", "wrap_grouped_agg_pandas_iter_udf")
 
 
-class ColumnUdf:
-    """One UDF: its function, and which columns it gets by position and by name."""
+class GroupedAgg:
+    """What a task consists of; the native half reads the attributes."""
 
-    def __init__(self, function, offsets, named):
-        self.function = function
-        self.offsets = offsets
-        self.named = list(named.items())
-        # The first two columns are the bounds of windows.
-        self.bounded = False
-
-
-class SeriesTask:
-    """What a task of such a kind consists of."""
-
-    def __init__(self, stock, udfs, wrapped):
+    def __init__(self, stock: Stock, udfs: list[ColumnUdf], wrapped: bool) -> None:
         self.stock = stock
         self.udfs = udfs
         # PARITY: where functions arrive wrapped, a result becomes a Series before the next function is called, and
@@ -29,26 +26,50 @@ class SeriesTask:
         self.skips_empty = not wrapped
 
 
-def grouped_agg(seen):
+def grouped_agg(parts: TaskParts) -> Answer | None:
     """202: Series of a group in, a scalar out."""
-    task = series_task(seen)
-    return task and alone(seen.native.SeriesAgg(task, seen.line.framing, False, seen.proven))
+    task = _task(parts)
+    return None if task is None else alone(native.SeriesAgg(task, parts.line.framing, False, parts.proven))
 
 
-def window_agg(seen):
+def window_agg(parts: TaskParts) -> Answer | None:
     """203: the same, for a whole partition or for the window of each of its rows."""
-    task = series_task(seen)
-    if task is None or not find_windows(seen, task.udfs, task.eager):
+    task = _task(parts)
+    if task is None or not find_windows(parts, task.udfs, task.eager):
         return None
-    return alone(seen.native.SeriesAgg(task, seen.line.framing, True, seen.proven))
+    return alone(native.SeriesAgg(task, parts.line.framing, True, parts.proven))
 
 
-def find_windows(seen, udfs, asks_first):
+def grouped_agg_iter(parts: TaskParts) -> Answer | None:
+    """217: an iterator of Series in, or of tuples of them; a scalar out."""
+    task = _task(parts, (conversion.BatchStock, conversion.BatchStock))
+    if task is None or task.udfs[0].named or task.stock.large_types:
+        # PARITY: stock forgets names, and large types.
+        return None
+    # As stock's.
+    iterate = _generator if parts.wrapped else map
+    return alone(native.GroupedAggIter(task, iterate, parts.proven))
+
+
+KINDS = kinds_by_number(
+    {
+        "SQL_GROUPED_AGG_PANDAS_UDF": grouped_agg,
+        "SQL_WINDOW_AGG_PANDAS_UDF": window_agg,
+        "SQL_GROUPED_AGG_PANDAS_ITER_UDF": grouped_agg_iter,
+    }
+)
+
+
+def _generator(convert: Callable[[object], object], parts: Iterator[object]) -> Iterator[object]:
+    return (convert(part) for part in parts)
+
+
+def find_windows(parts: TaskParts, udfs: list[ColumnUdf], asks_first: bool) -> bool:
     """Notes which of these have bounded windows; whether stock would call them all.
 
     `asks_first`: the result of an unbounded one is as long as its first argument.
     """
-    conf = seen.wrapped[0][1][-2] if seen.wrapped else seen.conf
+    conf = parts.wrapped[0][1][-2] if parts.wrapped else parts.conf
     # The first name is that of Spark 3.5 and 4.0.
     bounds = conf.get("pandas_window_bound_types") or conf.get("window_bound_types")
     for udf, bound in zip(udfs, bounds.split(","), strict=True):
@@ -61,51 +82,36 @@ def find_windows(seen, udfs, asks_first):
     return True
 
 
-def series_task(seen, conversions=("SeriesStock42", "ConversionStock")):
-    """The task, or None. `conversions`: classes of `stock.py` for Spark 4.2 and for 4.3."""
-    udfs = single_udfs(seen)
+_CLASSES = (conversion.SeriesStock42, conversion.ConversionStock)
+"""Of stock's conversions in Spark 4.2 and in 4.3."""
+
+
+def _task(
+    parts: TaskParts, conversions: tuple[Callable[..., Stock], Callable[..., Stock]] = _CLASSES
+) -> GroupedAgg | None:
+    udfs = parts.single_udfs()
     if udfs is None:
         return None
     types = [udf[-1] for udf in udfs]
     return_type = StructType([StructField(f"_{index}", data_type) for index, data_type in enumerate(types)])
-    stock = _stock(seen, return_type, *conversions)
-    return stock and SeriesTask(stock, [ColumnUdf(*udf[:-1]) for udf in udfs], bool(seen.wrapped))
+    stock = _stock(parts, return_type, *conversions)
+    return None if stock is None else GroupedAgg(stock, [ColumnUdf(*udf[:-1]) for udf in udfs], bool(parts.wrapped))
 
 
-def single_udfs(seen):
-    """(function, offsets, named offsets, return type) of each UDF; None if that is not known."""
-    udfs = [_wrapped(*pair) for pair in zip(seen.wrapped, seen.singles)] if seen.wrapped else seen.singles
-    return udfs if len(udfs) == len(seen.singles) else None
-
-
-def _wrapped(wrapped, single):
-    """(function, offsets, named offsets, return type), as `read_single_udf` returns them from Spark 4.3 on."""
-    arguments = wrapped[1]
-    if isinstance(arguments[1], DataType):
-        # Spark 3.5.
-        return arguments[0], single[0], {}, arguments[1]
-    return arguments[:4]
-
-
-def _stock(seen, return_type, wrapped, raw):
-    stock_classes = seen.stock_classes
-    if seen.line.wraps:
+def _stock(
+    parts: TaskParts, return_type: StructType, wrapped: Callable[..., Stock], raw: Callable[..., Stock]
+) -> Stock | None:
+    if parts.line.wraps:
         # PARITY: grouped maps, which the adapters are made for, pass this setting in another argument's place.
-        if any(_large_types(argument) for argument in seen.wrapped[0][1]):
+        if any(map(wants_large_types, parts.wrapped[0][1])):
             return None
-        return getattr(stock_classes, seen.line.wraps)(seen.result[3], return_type, False)
-    if seen.conf.prefer_int_ext_dtype:
+        stock: Stock = getattr(conversion, parts.line.wraps)(parts.result[3], return_type, False)
+        return stock
+    if parts.conf.prefer_int_ext_dtype:
         return None
-    if not seen.wrapped:
-        return getattr(stock_classes, raw)(seen.conf, return_type)
+    if not parts.wrapped:
+        return raw(parts.conf, return_type)
     # PARITY: Spark 4.2 forgets large types here, and refuses structs in a place that cannot be called.
-    if seen.conf.use_large_var_types or any(type(field.dataType) is StructType for field in return_type):
+    if parts.conf.use_large_var_types or any(type(field.dataType) is StructType for field in return_type):
         return None
-    return getattr(stock_classes, wrapped)(seen.conf, return_type)
-
-
-def _large_types(argument):
-    return (
-        isinstance(argument, dict)
-        and argument.get("spark.sql.execution.arrow.useLargeVarTypes", "false").lower() == "true"
-    )
+    return wrapped(parts.conf, return_type)

@@ -1,28 +1,22 @@
-"""As `kinds.py`, for user-defined table functions; stock's `read_udtf` has read their tasks."""
-
-from pyspark.worker import PythonEvalType
+"""User-defined table functions; stock's `read_udtf` has read their tasks."""
 
 from ..patches.streams import Streams
-from ..rows import table as table_rows
+from ..rows import table
+from ..task_parts import Answer, TaskParts, kinds_by_number
+from .map import on_streams
 
 
-def table(seen):
+def arrow_table(parts: TaskParts) -> Answer:
     """301: rows in, rows out, a batch for each call."""
-    function, _, deserializer, serializer = seen.result
-    rows = getattr(table_rows, seen.line.rows)(seen.native, seen.proven.unproven_output)
+    function, _, deserializer, serializer = parts.result
+    rows = getattr(table, parts.line.rows)(parts.proven.unproven_output)
     rows.take_over(function)
-    return function, Streams(seen.native, deserializer, serializer, rows=rows)
+    return function, Streams(deserializer, serializer, rows=rows)
 
 
-def arrow(seen):
+def arrow_udtf(parts: TaskParts) -> Answer:
     """302: arrays in, tables out."""
-    function, _, deserializer, serializer = seen.result
-    return function, Streams(seen.native, deserializer, serializer)
+    return on_streams(parts)
 
 
-KINDS = {PythonEvalType.SQL_ARROW_TABLE_UDF: table}
-"""By eval type."""
-
-if hasattr(PythonEvalType, "SQL_ARROW_UDTF"):
-    # Spark 4.1 on.
-    KINDS[PythonEvalType.SQL_ARROW_UDTF] = arrow
+KINDS = kinds_by_number({"SQL_ARROW_TABLE_UDF": arrow_table, "SQL_ARROW_UDTF": arrow_udtf})

@@ -4,20 +4,28 @@ Stock's converters convert column after column. Those named in `install` ask her
 runs; what gets no answer they convert as ever, and then raise what there is to raise.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas.core.arrays import DatetimeArray
 from pandas.core.internals.managers import BlockManager
 from pyspark.sql.pandas import serializers
 
+from ... import _native as native
 from ..._worker.frames import _DEFAULT_OPTIONS, _options, takes_infinite_for_null
-from ..stock.conversion import _is_plain, refuses_chunks
+from ..proof.record import SelfTest
+from ..stock.conversion import ConversionStock, Stock, is_plain, refuses_chunks
 
 try:
     from pyspark.sql.pandas.types import is_variant
 except ImportError:
     # Before Spark 4.0.
-    def is_variant(arrow_type):
+    def is_variant(arrow_type: pa.DataType) -> bool:
         return False
 
 
@@ -25,13 +33,13 @@ _INPUT = {"BinaryType", "BooleanType", "DateType", "TimeType", "DecimalType", "T
 _INTEGERS = {"ByteType", "ShortType", "IntegerType", "LongType"}
 
 
-def _read_only(values):
+def _read_only(values: np.ndarray) -> np.ndarray:
     # PARITY: a view of an Arrow buffer in stock, see `frames.py`.
     values.flags.writeable = False
     return values[:]
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[..., Any]] = {
     "objects": lambda values: values,
     "datetimes": lambda values: DatetimeArray._simple_new(values, dtype=values.dtype),
     "datetimes read-only": lambda values: DatetimeArray._simple_new(_read_only(values), dtype=values.dtype),
@@ -42,7 +50,7 @@ _MAKERS = {
 class TaskColumns:
     """The native columns of one task."""
 
-    def __init__(self, native, stock, proven, plain_results=False):
+    def __init__(self, stock: Stock, proven: SelfTest, plain_results: bool = False) -> None:
         """`plain_results`: the declared types are plain, so that of results the Arrow types say all."""
         self.plain_results = plain_results
         self._verifier = native.verifier(stock)
@@ -52,13 +60,13 @@ class TaskColumns:
         # Columns of a frame are verified one by one.
         self._frames = native.StructFrames(stock, proven) if self._verifier is None else None
         # id(Spark type): (Spark type, its Arrow type or None)
-        self._types = {}
+        self._types: dict[int, tuple[Any, pa.DataType | None]] = {}
 
-    def frame(self, array):
+    def frame(self, array: pa.StructArray) -> pd.DataFrame | None:
         """The frame that stock makes of a struct array in Spark 3.5, 4.0 and 4.1. None: ask stock."""
         return None if self._frames is None else self._frames.frame(array)
 
-    def series(self, array, data_type, name, legacy=False):
+    def series(self, array: pa.Array, data_type: Any, name: object, legacy: bool = False) -> pd.Series | None:
         """The column that stock makes of an Arrow array. None: ask stock.
 
         `data_type`: of Spark; None where the Arrow type says all.
@@ -75,42 +83,42 @@ class TaskColumns:
             return None
         return _series(made, name)
 
-    def array(self, series, arrow_type, nested=True):
+    def array(self, series: Any, arrow_type: pa.DataType, nested: bool = True) -> pa.Array | None:
         """The Arrow array that stock makes of a result's column. None: ask stock.
 
         `nested`: the type says all about what it holds, too.
         """
         return self.array_of(series._values, arrow_type, nested) if type(series) is pd.Series else None
 
-    def array_of(self, values, arrow_type, nested=True):
+    def array_of(self, values: Any, arrow_type: pa.DataType, nested: bool = True) -> pa.Array | None:
         """The same for what is inside the column."""
         if takes_infinite_for_null():
             return None
         # pyarrow takes its own columns as they are, or casts them faster than anybody copies them.
         return None if hasattr(values, "_pa_array") else self._usual.array(values, arrow_type, nested)
 
-    def verified_series(self, array, series, convert):
+    def verified_series(self, array: pa.Array, series: pd.Series, convert: Callable[[], Any]) -> pd.Series:
         """The Series, compared with stock's if the user wants that."""
         if self._verifier is not None and self._verifier.takes_next():
             self._verifier.column(array, series, convert)
         return series
 
-    def verified_array(self, array, convert):
+    def verified_array(self, array: pa.Array, convert: Callable[[], Any]) -> pa.Array:
         """The Arrow array, compared with stock's if the user wants that."""
         if self._verifier is not None and self._verifier.takes_next():
             self._verifier.array(array, convert)
         return array
 
-    def batch(self, columns):
+    def batch(self, columns: object) -> Any:
         """What takes the place of the batch that stock makes of these columns. None: go on."""
         return None
 
-    def arrow_type(self, data_type, to_arrow_type):
+    def arrow_type(self, data_type: Any, to_arrow_type: Callable[[Any], pa.DataType]) -> pa.DataType | None:
         """The Arrow type of a Spark type; None if stock has to convert all of its values."""
         known = self._types.get(id(data_type))
         if known is None:
             try:
-                found = to_arrow_type(data_type) if _is_plain(data_type) else None
+                found = to_arrow_type(data_type) if is_plain(data_type) else None
             except Exception:
                 # Stock says so.
                 found = None
@@ -119,13 +127,15 @@ class TaskColumns:
         return known[1]
 
 
-def _series(made, name):
+def _series(made: tuple[str, tuple[Any, ...]], name: object) -> pd.Series:
     maker, parts = made
     values = _MAKERS[maker](*parts)
     return pd.Series(values, dtype=values.dtype, name=name, copy=False)
 
 
-def is_proven(native, proven, kinds, stock_of):
+def is_proven(
+    proven: SelfTest, kinds: dict[str, tuple[pa.DataType, Any, list[Any]]], stock_of: Callable[[str], ConversionStock]
+) -> bool:
     """Compares the older way of Spark 4.2 and 4.3, which grouped maps do not take, for the self-test.
 
     `kinds`: (Arrow type, Spark type, values) by name; `stock_of`: name to the `Stock` of a task.
@@ -150,25 +160,25 @@ def is_proven(native, proven, kinds, stock_of):
     return True
 
 
-_active = None
+_active: TaskColumns | None = None
 
 
 class active:
     """While a task with these native columns runs."""
 
-    def __init__(self, columns):
+    def __init__(self, columns: TaskColumns | None) -> None:
         self._columns = columns
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         global _active
         _active = self._columns
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         global _active
         _active = None
 
 
-def install():
+def install() -> None:
     """Has stock's converters ask for native columns."""
     try:
         from pyspark.sql.conversion import ArrowArrayToPandasConversion, PandasToArrowConversion
@@ -180,12 +190,12 @@ def install():
         _install_in_output(PandasToArrowConversion)
 
 
-def _are(labels, names):
+def _are(labels: pd.Index, names: list[str]) -> bool:
     """Whether these are the labels, each of them once."""
     return labels.tolist() == names and len(set(names)) == len(names)
 
 
-def observe_older_unit():
+def observe_older_unit() -> str | None:
     """The unit of timestamps that stock converts in its older way; None where it has no other way, before Spark 4.2."""
     try:
         from pyspark.sql.conversion import ArrowArrayToPandasConversion
@@ -195,14 +205,15 @@ def observe_older_unit():
 
     array = pa.array([0], pa.timestamp("us", "UTC"))
     convert = ArrowArrayToPandasConversion.convert_legacy
-    return convert(array, TimestampType(), timezone="UTC", struct_in_pandas="dict").dtype.name[-3:-1]
+    name: str = convert(array, TimestampType(), timezone="UTC", struct_in_pandas="dict").dtype.name
+    return name[-3:-1]
 
 
-def _install_in_serializer(serializer):
+def _install_in_serializer(serializer: Any) -> None:
     """Spark 3.5, 4.0 and 4.1: the conversions are methods of the serializer."""
     arrow_to_pandas, create_array = serializer.arrow_to_pandas, serializer._create_array
 
-    def to_pandas(self, arrow_column, *args, **kwargs):
+    def to_pandas(self: Any, arrow_column: pa.ChunkedArray, *args: Any, **kwargs: Any) -> Any:
         if _active is not None and kwargs.get("spark_type") is None and arrow_column.num_chunks == 1:
             array = arrow_column.chunk(0)
             series = _active.series(array, None, arrow_column._name)
@@ -212,11 +223,13 @@ def _install_in_serializer(serializer):
                 )
         return arrow_to_pandas(self, arrow_column, *args, **kwargs)
 
-    def to_array(self, series, arrow_type, spark_type=None, arrow_cast=False):
-        def ask_stock():
+    def to_array(
+        self: Any, series: Any, arrow_type: pa.DataType | None, spark_type: Any = None, arrow_cast: bool = False
+    ) -> Any:
+        def ask_stock() -> Any:
             return create_array(self, series, arrow_type, spark_type=spark_type, arrow_cast=arrow_cast)
 
-        if _active is not None and arrow_type is not None and (spark_type is None or _is_plain(spark_type)):
+        if _active is not None and arrow_type is not None and (spark_type is None or is_plain(spark_type)):
             array = _active.array(series, arrow_type, spark_type is not None or _active.plain_results)
             if array is not None:
                 return _active.verified_array(array, ask_stock)
@@ -226,11 +239,11 @@ def _install_in_serializer(serializer):
     serializer._create_array = to_array
 
 
-def _install_frames(serializer):
+def _install_frames(serializer: Any) -> None:
     """The same for struct columns that become frames."""
     arrow_to_pandas = serializer.arrow_to_pandas
 
-    def to_pandas(self, arrow_column, *args):
+    def to_pandas(self: Any, arrow_column: pa.ChunkedArray, *args: Any) -> Any:
         if (
             _active is not None
             and self._df_for_struct
@@ -247,13 +260,15 @@ def _install_frames(serializer):
     serializer.arrow_to_pandas = to_pandas
 
 
-def _install_in_input(conversion):
+def _install_in_input(conversion: Any) -> None:
     """Spark 4.2 and 4.3: two ways, for a whole struct always the same."""
 
-    def ask_first(name, legacy):
+    def ask_first(name: str, legacy: bool) -> None:
         stock = getattr(conversion, name).__func__
 
-        def convert(cls, arr, spark_type, *, ser_name=None, **options):
+        def convert(
+            cls: type[Any], /, arr: Any, spark_type: Any, *, ser_name: str | None = None, **options: Any
+        ) -> Any:
             if not legacy:
                 options["ser_name"] = ser_name
             if _active is not None and type(spark_type).__name__ != "StructType" and isinstance(arr, pa.Array):
@@ -269,7 +284,7 @@ def _install_in_input(conversion):
     ask_first("convert_legacy", True)
 
 
-def _install_in_output(conversion):
+def _install_in_output(conversion: Any) -> None:
     """Spark 4.2 and 4.3: one function converts all columns, and asks itself for those of a frame."""
     from pyspark.sql.conversion import ArrowBatchTransformer
     from pyspark.sql.pandas.types import to_arrow_type
@@ -277,10 +292,11 @@ def _install_in_output(conversion):
 
     stock = conversion.convert.__func__
 
-    def convert(cls, data, schema, **options):
-        if _active is None or len(schema.fields) == 0:
+    def convert(cls: type[Any], /, data: Any, schema: Any, **options: Any) -> Any:
+        task_columns = _active
+        if task_columns is None or len(schema.fields) == 0:
             return stock(cls, data, schema, **options)
-        batch = _active.batch(data)
+        batch = task_columns.batch(data)
         if batch is not None:
             return batch
         values = None
@@ -294,37 +310,37 @@ def _install_in_output(conversion):
         elif type(data) is not list:
             return stock(cls, data, schema, **options)
 
-        def column_at(index):
+        def column_at(index: int) -> Any:
             return data[index] if type(data) is list else data.iloc[:, index]
 
-        def arrow_type(data_type):
+        def arrow_type(data_type: Any) -> pa.DataType:
             return to_arrow_type(
                 data_type,
                 timezone=options.get("timezone"),
                 prefers_large_types=options.get("prefers_large_types", False),
             )
 
-        def made_natively(index, field):
-            wanted = _active.arrow_type(field.dataType, arrow_type)
+        def made_natively(index: int, field: Any) -> pa.Array | None:
+            wanted = task_columns.arrow_type(field.dataType, arrow_type)
             if wanted is None:
                 return None
             if values is not None:
-                return _active.array_of(values[index], wanted)
-            return _active.array(column_at(index), wanted)
+                return task_columns.array_of(values[index], wanted)
+            return task_columns.array(column_at(index), wanted)
 
-        def array(index, field):
+        def array(index: int, field: Any) -> pa.Array | None:
             if values is None:
                 column = column_at(index)
                 if type(column) is pd.DataFrame and type(field.dataType) is StructType:
                     nested = convert(cls, column, field.dataType, **options)
                     return ArrowBatchTransformer.wrap_struct(nested).column(0)
 
-            def ask_stock():
+            def ask_stock() -> Any:
                 return stock(cls, [column_at(index)], StructType([field]), **options).column(0)
 
             made = made_natively(index, field)
             if made is not None:
-                return _active.verified_array(made, ask_stock)
+                return task_columns.verified_array(made, ask_stock)
             try:
                 return ask_stock()
             except TypeError as error:

@@ -7,6 +7,8 @@ NaT are three things, and so are `True`, `np.True_` and 1.
 import datetime
 import decimal
 import struct
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,15 @@ import pyarrow as pa
 # Characters of a value in a text: enough to see the difference.
 _LIMIT = 200
 
+# What a class has that does not say when two of its objects are equal.
+_BY_IDENTITY: Any = object.__eq__
 
-def same(left, right):
+
+Contrast: TypeAlias = tuple[str, str, str]
+"""What differs, as a text; and both sides of it."""
+
+
+def same(left: Any, right: Any) -> bool:
     """Whether nobody can tell the two values from each other, but for their identity."""
     kind = type(left)
     if kind is not type(right):
@@ -27,37 +36,37 @@ def same(left, right):
     if compare is not None:
         return compare(left, right)
     if issubclass(kind, np.generic):
-        return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+        return bool(left.dtype == right.dtype and left.tobytes() == right.tobytes())
     if issubclass(kind, tuple):
         # Such as Spark's Row, which has its names in an attribute.
         names = [getattr(value, "__fields__", None) for value in (left, right)]
         return names[0] == names[1] and _same_items(left, right)
-    if kind.__eq__ is object.__eq__ and hasattr(left, "__dict__"):
+    if kind.__eq__ is _BY_IDENTITY and hasattr(left, "__dict__"):
         return same(vars(left), vars(right))
     return bool(left == right)
 
 
-def _same_items(left, right):
+def _same_items(left: Any, right: Any) -> bool:
     return len(left) == len(right) and all(map(same, left, right))
 
 
-def _same_dicts(left, right):
+def _same_dicts(left: dict[Any, Any], right: dict[Any, Any]) -> bool:
     return _same_items(list(left), list(right)) and _same_items(list(left.values()), list(right.values()))
 
 
-def _same_ndarrays(left, right):
+def _same_ndarrays(left: np.ndarray, right: np.ndarray) -> bool:
     return _array_facts(left) == _array_facts(right) and column_difference(left.ravel(), right.ravel()) is None
 
 
-def _array_facts(array):
+def _array_facts(array: np.ndarray) -> tuple[Any, ...]:
     return array.dtype, array.shape, array.flags.writeable, array.flags.c_contiguous, array.flags.f_contiguous
 
 
-def _same_timestamps(left, right):
+def _same_timestamps(left: pd.Timestamp, right: pd.Timestamp) -> bool:
     return (left.value, left.unit, str(left.tz), left.fold) == (right.value, right.unit, str(right.tz), right.fold)
 
 
-_COMPARE = {
+_COMPARE: dict[type, Callable[[Any, Any], bool]] = {
     float: lambda left, right: struct.pack("d", left) == struct.pack("d", right),
     complex: lambda left, right: struct.pack("dd", left.real, left.imag) == struct.pack("dd", right.real, right.imag),
     list: _same_items,
@@ -72,7 +81,7 @@ _COMPARE = {
 }
 
 
-def column_difference(left, right):
+def column_difference(left: Any, right: Any) -> Contrast | None:
     """The first difference of two columns (NumPy arrays of one dimension, extension arrays, lists).
 
     `(what, left, right)` as texts, where `what` is a row or a property of the whole column; or None.
@@ -80,16 +89,16 @@ def column_difference(left, right):
     for what, facts in (("class", _class), ("dtype", _dtype), ("length", len)):
         if facts(left) != facts(right):
             return what, str(facts(left)), str(facts(right))
-    rows = range(len(left))
+    rows: Iterable[Any] = range(len(left))
     if isinstance(left, np.ndarray) and left.dtype != object:
         rows = np.flatnonzero((_bytes(left) != _bytes(right)).any(axis=1))
     elif isinstance(getattr(left, "_ndarray", None), np.ndarray):
         rows = np.flatnonzero((_bytes(left._ndarray) != _bytes(right._ndarray)).any(axis=1))
     elif hasattr(left, "_pa_array"):
         chunked = [array._pa_array for array in (left, right)]
-        facts = [f"{array.num_chunks} of {array.type}" for array in chunked]
-        if facts[0] != facts[1]:
-            return "chunks", *facts
+        ours, others = (f"{array.num_chunks} of {array.type}" for array in chunked)
+        if ours != others:
+            return "chunks", ours, others
         rows = () if chunked[0].equals(chunked[1]) else rows
         rows = (row for row in rows if not same(left[row], right[row]))
     else:
@@ -98,20 +107,20 @@ def column_difference(left, right):
     return None if row is None else (f"row {row}", *shown_apart(left[row], right[row]))
 
 
-def _class(value):
+def _class(value: object) -> str:
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _dtype(column):
+def _dtype(column: object) -> str:
     return repr(getattr(column, "dtype", None))
 
 
-def _bytes(array):
+def _bytes(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array).view(np.uint8).reshape(len(array), array.dtype.itemsize)
 
 
-def arrow_difference(left, right):
+def arrow_difference(left: Any, right: Any) -> Contrast | None:
     """The first difference of two Arrow arrays, as [`column_difference`] gives it."""
     left, right = (array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array for array in (left, right))
     # Nullability is said by the schema on the wire, not by the arrays that bowstring holds.
@@ -129,13 +138,13 @@ def arrow_difference(left, right):
     return None if row is None else (f"row {row}", *shown_apart(left[row], right[row]))
 
 
-def _integers(array):
+def _integers(array: pa.Array) -> pa.Array:
     """Floats as their bits: Arrow takes 0.0 and -0.0 for equal, and a NaN for no other."""
     widths = {pa.float16(): pa.int16(), pa.float32(): pa.int32(), pa.float64(): pa.int64()}
     return array.view(widths[array.type]) if array.type in widths else array
 
 
-def frame_difference(left, right):
+def frame_difference(left: pd.DataFrame, right: pd.DataFrame) -> Contrast | None:
     """What differs in two frames besides the values of their columns: `(what, left, right)` with texts, or None."""
     for what, facts in _FRAME_FACTS:
         ours, others = facts(left), facts(right)
@@ -148,7 +157,7 @@ def frame_difference(left, right):
     return None
 
 
-def series_difference(left, right):
+def series_difference(left: pd.Series, right: pd.Series) -> Contrast | None:
     """What differs in two Series, their values included: `(what, left, right)` with texts, or None."""
     for what, facts in _SERIES_FACTS:
         ours, others = facts(left), facts(right)
@@ -157,12 +166,12 @@ def series_difference(left, right):
     return column_difference(left._values, right._values)
 
 
-def _index_facts(index):
+def _index_facts(index: pd.Index) -> list[Any]:
     values = [index.start, index.stop, index.step] if isinstance(index, pd.RangeIndex) else list(index)
     return [type(index).__name__, repr(index.dtype), values, list(index.names)]
 
 
-def _block_facts(block):
+def _block_facts(block: Any) -> dict[str, Any]:
     values = block.values
     array = getattr(values, "_ndarray", values)
     memory = [array.flags.writeable, array.flags.c_contiguous] if isinstance(array, np.ndarray) else []
@@ -176,7 +185,7 @@ def _block_facts(block):
     }
 
 
-_FRAME_FACTS = (
+_FRAME_FACTS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("class", _class),
     ("labels", lambda frame: _index_facts(frame.columns)),
     ("index", lambda frame: _index_facts(frame.index)),
@@ -184,12 +193,12 @@ _FRAME_FACTS = (
 )
 
 
-def _memory_facts(series):
+def _memory_facts(series: pd.Series) -> dict[str, Any]:
     # Who shares it depends on what else was converted.
     return {name: fact for name, fact in _block_facts(series._mgr.blocks[0]).items() if name != "shared"}
 
 
-_SERIES_FACTS = (
+_SERIES_FACTS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("class", _class),
     ("name", lambda series: series.name),
     ("index", lambda series: _index_facts(series.index)),
@@ -197,7 +206,7 @@ _SERIES_FACTS = (
 )
 
 
-def shown(value):
+def shown(value: object) -> str:
     """A value as a text of limited length."""
     try:
         text = repr(value)
@@ -206,7 +215,7 @@ def shown(value):
     return text if len(text) <= _LIMIT else text[:_LIMIT] + "…"
 
 
-def shown_apart(left, right):
+def shown_apart(left: Any, right: Any) -> tuple[str, str]:
     """Two values as texts, with as much as is needed to see that they are not the same."""
     if isinstance(left, pa.Scalar):
         left, right = _python(left), _python(right)
@@ -214,13 +223,17 @@ def shown_apart(left, right):
     if type(left) is not type(right):
         return f"{texts[0]} ({_class(left)})", f"{texts[1]} ({_class(right)})"
     if texts[0] == texts[1] and isinstance(left, (float, np.generic)):
-        return tuple(f"{value!r} with the bits {np.asarray(value).tobytes()[::-1].hex()}" for value in (left, right))
+        return _with_bits(left), _with_bits(right)
     if texts[0] == texts[1] and isinstance(left, (pd.Timestamp, pd.Timedelta)):
-        return tuple(f"{value!r} in {value.unit}" for value in (left, right))
+        return f"{left!r} in {left.unit}", f"{right!r} in {right.unit}"
     return texts
 
 
-def _python(scalar):
+def _with_bits(value: Any) -> str:
+    return f"{value!r} with the bits {np.asarray(value).tobytes()[::-1].hex()}"
+
+
+def _python(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
     except (ValueError, OverflowError):

@@ -9,6 +9,7 @@ import os
 import sys
 import zlib
 from importlib import import_module
+from typing import Any
 
 import numpy
 import pandas
@@ -30,40 +31,42 @@ _SOURCES = (
 _ZONE = "/usr/share/zoneinfo/America/New_York"
 
 
-class Proven:
+class SelfTest:
     """What the self-test found; the native half reads the attributes."""
 
-    def __init__(self, arrow_strings, timestamp_unit, interval_unit, nested_integer_objects):
+    def __init__(
+        self, arrow_strings: bool, timestamp_unit: str, interval_unit: str, nested_integer_objects: bool
+    ) -> None:
         self.arrow_strings = arrow_strings
         self.timestamp_unit = timestamp_unit
         self.interval_unit = interval_unit
         self.nested_integer_objects = nested_integer_objects
         # The unit of timestamps in the older way of Spark 4.2 on; None: the older way is stock's.
-        self.older_unit = None
-        self.unproven_input = set()
-        self.unproven_output = set()
+        self.older_unit: str | None = None
+        self.unproven_input: set[str] = set()
+        self.unproven_output: set[str] = set()
         # Types that scalars of aggregates of arrays must not be converted to.
-        self.unproven_scalars = set()
+        self.unproven_scalars: set[str] = set()
 
 
-def to_text(proven):
+def to_text(proven: SelfTest) -> str:
     """As an object of JSON."""
     facts = vars(proven).items()
     return json.dumps({name: sorted(fact) if isinstance(fact, set) else fact for name, fact in facts})
 
 
-def from_text(text):
+def from_text(text: str) -> SelfTest:
     """The reverse of `to_text`."""
     return _from_facts(json.loads(text))
 
 
-def _from_facts(facts):
-    proven = Proven.__new__(Proven)
+def _from_facts(facts: dict[str, Any]) -> SelfTest:
+    proven = SelfTest.__new__(SelfTest)
     proven.__dict__.update({name: set(fact) if isinstance(fact, list) else fact for name, fact in facts.items()})
     return proven
 
 
-def combination():
+def combination() -> str | None:
     """Names all that the findings depend on. None if that cannot be told."""
     if not os.path.isfile(_ZONE):
         # Arrow knows no time zones then, nor "UTC", and conversions fail that do not elsewhere.
@@ -81,7 +84,7 @@ def combination():
     )
 
 
-def _checksum():
+def _checksum() -> int:
     """Of the sources. Against a vendor's patch, not against malice."""
     checksum = 0
     for name in _SOURCES:
@@ -90,11 +93,13 @@ def _checksum():
         except ImportError:
             # Not every Spark line has all of them.
             continue
-        checksum = zlib.crc32(spec.loader.get_data(spec.origin), checksum)
+        # PySpark's modules come from files, or from a zip file.
+        loader: Any = spec and spec.loader
+        checksum = zlib.crc32(loader.get_data(spec and spec.origin), checksum)
     return checksum
 
 
-def recorded(record):
-    """The `Proven` of what is installed here, from the text of `record.json`. None if nobody has tested that."""
+def recorded(record: str) -> SelfTest | None:
+    """The `SelfTest` of what is installed here, from the text of `record.json`. None if nobody has tested that."""
     facts = json.loads(record).get(combination())
     return None if facts is None else _from_facts(facts)

@@ -1,28 +1,37 @@
 """Compares the native conversions with the installed stock's, kind by kind, before they are used.
 
 What differs is not used: the kind goes to stock. Runs once per daemon, and not at all where what it would find is on
-record (`proven.py`).
+record (`record.py`).
 """
+
+from __future__ import annotations
 
 import datetime
 import decimal
 import types
 import warnings
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pyspark.sql import types as T
 
+from ... import _native as native
+from ..kinds.grouped_map import GroupedMap
+from ..lines import Line
 from ..patches import converters
+from ..stock import conversion
 from ..stock.arrow import unproven_scalars
-from .record import Proven
+from ..stock.conversion import ConversionStock
+from .record import SelfTest
 
 _UTC = "UTC"
 _DAY = datetime.date(2020, 2, 29)
 _INSTANT = 1_593_604_800_123_456
 
 # name: Arrow type, Spark type, values without null.
-_KINDS = {
+_KINDS: dict[str, tuple[pa.DataType, T.DataType, list[Any]]] = {
     "boolean": (pa.bool_(), T.BooleanType(), [True, False, True]),
     "byte": (pa.int8(), T.ByteType(), [1, -128, 127]),
     "short": (pa.int16(), T.ShortType(), [1, -32768, 32767]),
@@ -64,7 +73,7 @@ _KINDS = {
     ),
     "null": (pa.null(), T.NullType(), [None, None, None]),
 }
-_ABSENT = set()
+_ABSENT: set[str] = set()
 if hasattr(T, "TimeType"):  # Spark 4.1
     _TIMES = [datetime.time(12, 34, 56, 123456), datetime.time(), datetime.time.max]
     _KINDS["time"] = (pa.time64("ns"), T.TimeType(), _TIMES)
@@ -72,29 +81,29 @@ else:
     _ABSENT.add("time")
 
 
-def run(native, line, stock_classes, task_class, names=tuple(_KINDS)):
-    """Returns a `Proven`. Raises whatever the installed versions raise if nothing works at all.
+def run(line: Line, names: tuple[str, ...] = tuple(_KINDS)) -> SelfTest:
+    """Returns what was found. Raises whatever the installed versions raise if nothing works at all.
 
     `names`: of `_KINDS`; the result says nothing of others.
     """
     # What the conversions warn of here, they warn of again in the task that it concerns.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _run(native, line, stock_classes, task_class, names)
+        return _run(line, names)
 
 
-def _run(native, line, stock_classes, task_class, names):
-    def frame_of(name, values):
+def _run(line: Line, names: tuple[str, ...]) -> SelfTest:
+    def frame_of(name: str, values: list[Any]) -> tuple[Any, pa.Table, pd.DataFrame]:
         arrow, _, _ = _KINDS[name]
-        stock = _stock(line, stock_classes, name)
+        stock = _stock(line, name)
         table = pa.table({"a": pa.array(values, arrow), "b": pa.array(values[::-1], arrow)})
         return stock, table, stock.frame([stock.column(table, 0), stock.column(table, 1)], [0, 1])
 
-    def dtype_of(name):
+    def dtype_of(name: str) -> str:
         return str(frame_of(name, _KINDS[name][2])[2].dtypes.iloc[0])
 
     nested = frame_of("array", [[1, None]])[2].iloc[0, 0]
-    proven = Proven(
+    proven = SelfTest(
         dtype_of("string") == "str",
         _unit(dtype_of("timestamp")),
         _unit(dtype_of("interval")),
@@ -114,7 +123,7 @@ def _run(native, line, stock_classes, task_class, names):
                 proven.unproven_output.add(name)
                 break
             # Two values, no keys: [length, number of keys, value offsets…].
-            task = native.GroupedMap(task_class(stock, None, [3, 0, 0, 1], False), line.framing, proven)
+            task = native.GroupedMap(GroupedMap(stock, None, [3, 0, 0, 1], False), line.framing, proven)
             batch = table.combine_chunks().to_batches()[0]
             actual = task.frame(table.schema.serialize().to_pybytes(), [batch.serialize().to_pybytes()])
             if not _same_frames(expected, actual):
@@ -123,26 +132,26 @@ def _run(native, line, stock_classes, task_class, names):
                 proven.unproven_output.add(name)
     if len(names) < len(_KINDS):
         return proven
-    proven.unproven_scalars |= unproven_scalars(native)
+    proven.unproven_scalars |= unproven_scalars()
     known = [name for name in _KINDS if name not in proven.unproven_input]
     if proven.older_unit is not None and not (
-        converters.is_proven(native, proven, _KINDS, lambda name: _stock(line, stock_classes, name))
-        and all(_same_older_frame(native, line, stock_classes, proven, name) for name in known)
+        converters.is_proven(proven, _KINDS, lambda name: _stock(line, name))
+        and all(_same_older_frame(line, proven, name) for name in known)
     ):
         proven.older_unit = None
     return proven
 
 
-def _same_older_frame(native, line, stock_classes, proven, name):
+def _same_older_frame(line: Line, proven: SelfTest, name: str) -> bool:
     """Whether a frame with a column of text, which stock makes in its older way, is the same natively. Spark 4.2 on."""
     arrow, spark, values = _KINDS[name]
-    stock = _stock(line, stock_classes, name)
+    stock = _stock(line, name)
     frames = native.MapFrames(stock, proven, (stock.legacy(), proven.older_unit), lambda frame, rows: frame)
     samples = (values, [values[0], None, values[2]], [None, None, None])
     return all(_is_same_older_frame(frames, stock, spark, pa.array(sample, arrow)) for sample in samples)
 
 
-def _is_same_older_frame(frames, stock, spark, values):
+def _is_same_older_frame(frames: native.MapFrames, stock: ConversionStock, spark: T.DataType, values: pa.Array) -> bool:
     from pyspark.sql.conversion import ArrowArrayToPandasConversion
 
     column = pa.StructArray.from_arrays([values, pa.array(["a", None, "a"])], ["a", "text"])
@@ -160,7 +169,7 @@ def _is_same_older_frame(frames, stock, spark, values):
     return _same_frames(theirs, ours)
 
 
-def _with_null_parts(values):
+def _with_null_parts(values: list[Any]) -> list[Any]:
     """The same, but for arrays, structs and maps with nulls inside."""
     first = values[0]
     if type(first) is dict:
@@ -171,18 +180,18 @@ def _with_null_parts(values):
     return values
 
 
-def _unit(dtype):
+def _unit(dtype: str) -> str:
     return dtype[dtype.index("[") + 1 : -1]
 
 
-def _stock(line, stock_classes, name):
+def _stock(line: Line, name: str) -> Any:
     arrow, spark, _ = _KINDS[name]
     return_type = T.StructType([T.StructField("a", spark), T.StructField("b", spark)])
-    return make_stock(line, stock_classes, return_type, getattr(arrow, "tz", None) or _UTC, True)
+    return make_stock(line, return_type, getattr(arrow, "tz", None) or _UTC, True)
 
 
-def make_stock(line, stock_classes, return_type, zone, safe):
-    """The adapter that a task with this session zone and safe check would get."""
+def make_stock(line: Line, return_type: T.StructType, zone: str, safe: bool) -> Any:
+    """The `Stock` that a task with this session zone and safe check would get."""
     if line.wraps is None:
         conf = types.SimpleNamespace(
             timezone=zone,
@@ -192,17 +201,17 @@ def make_stock(line, stock_classes, return_type, zone, safe):
             prefer_int_ext_dtype=False,
             int_to_decimal_coercion_enabled=False,
         )
-        return stock_classes.ConversionStock(conf, return_type)
+        return ConversionStock(conf, return_type)
     from pyspark.sql.pandas import serializers
 
     if line.framing == "stream":
         serializer = serializers.GroupPandasUDFSerializer(zone, safe, True, False)
     else:
         serializer = serializers.ArrowStreamPandasUDFSerializer(zone, safe, True)
-    return getattr(stock_classes, line.wraps)(serializer, return_type, False)
+    return getattr(conversion, line.wraps)(serializer, return_type, False)
 
 
-def _same_frames(expected, actual):
+def _same_frames(expected: pd.DataFrame, actual: pd.DataFrame) -> bool:
     if list(expected.dtypes) != list(actual.dtypes) or not expected.columns.equals(actual.columns):
         return False
     if type(expected.columns.dtype) is not type(actual.columns.dtype) or not expected.index.equals(actual.index):
@@ -213,7 +222,7 @@ def _same_frames(expected, actual):
     return all(_same(left, right) for name in expected.columns for left, right in zip(expected[name], actual[name]))
 
 
-def _same(left, right):
+def _same(left: Any, right: Any) -> bool:
     """Whether two cells are of one type and equal, parts included."""
     if type(left) is not type(right):
         return False

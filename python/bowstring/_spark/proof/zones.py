@@ -9,10 +9,19 @@ A table is (starts, offsets, end): from each start on, in microseconds, the offs
 holds, up to the next start or the end. Times outside a table are left to stock.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from ..stock.conversion import Stock
+
+Table: TypeAlias = tuple[np.ndarray, np.ndarray, int]
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
@@ -32,20 +41,21 @@ _AROUND = np.array(
     [sign * delta for delta in (1, 600 * _SECOND, 1_800 * _SECOND, 3_600 * _SECOND, _DAY) for sign in (-1, 1)] + [0]
 )
 
-_inputs, _outputs = {}, {}
+_inputs: dict[Any, Table | None] = {}
+_outputs: dict[Any, Table | None] = {}
 
 
-def input_table(stock):
+def input_table(stock: Stock) -> Table | None:
     """Offsets by instant, for columns that the function gets. None if stock has to convert them."""
     return _remember(_inputs, stock, lambda: _observe(stock.local_times))
 
 
-def output_table(stock):
+def output_table(stock: Stock) -> Table | None:
     """Offsets by local time, for columns without a time zone that the function returns."""
     return _remember(_outputs, stock, lambda: _observe_output(stock))
 
 
-def _remember(tables, stock, observe):
+def _remember(tables: dict[Any, Table | None], stock: Stock, observe: Callable[[], Table | None]) -> Table | None:
     zone = stock.timezone, stock.is_legacy
     if zone not in tables:
         with warnings.catch_warnings():
@@ -58,7 +68,7 @@ def _remember(tables, stock, observe):
     return tables[zone]
 
 
-def _observe(local_times):
+def _observe(local_times: Callable[[np.ndarray], np.ndarray]) -> Table | None:
     """The table of a function from instants to local times; None if it is not made of steps."""
     offsets = local_times(_GRID) - _GRID
     changes = np.flatnonzero(offsets[1:] != offsets[:-1])
@@ -74,11 +84,11 @@ def _observe(local_times):
     return np.append(_GRID[:1], high), np.append(offsets[:1], after), int(_GRID[-1])
 
 
-def _observe_output(stock):
+def _observe_output(stock: Stock) -> Table | None:
     """The table of stock's localization, made from pandas' conversion the other way and proven."""
     zone = stock.timezone
 
-    def local_times(instants):
+    def local_times(instants: np.ndarray) -> np.ndarray:
         utc = pd.Series(instants.astype("datetime64[us]")).dt.tz_localize("UTC")
         return utc.dt.tz_convert(zone).dt.tz_localize(None).to_numpy().astype("int64")
 
@@ -99,7 +109,7 @@ def _observe_output(stock):
     return table if _is_proven(stock, table) else None
 
 
-def _is_proven(stock, table):
+def _is_proven(stock: Stock, table: Table) -> bool:
     starts, offsets, end = table
     if (np.diff(starts) <= 0).any():
         return False

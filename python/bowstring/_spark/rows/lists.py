@@ -4,6 +4,9 @@ Source: SQL_ARROW_BATCHED_UDF without the legacy conversion, in `read_udfs` of `
 `wrap_arrow_batch_udf_arrow` there, and `ArrowBatchUDFSerializer`.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
 import pyarrow as pa
 from pyspark import worker
 from pyspark.sql.pandas.types import to_arrow_type
@@ -19,12 +22,15 @@ from pyspark.sql.types import (
 )
 from pyspark.util import fail_on_stopiteration
 
+from ... import _native as native
+from ..task_parts import SingleUdf
+
 EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
 """Types whose results stock's converters leave as they are, if they are exactly of the type's own class."""
 
 
 class _Udf:
-    def __init__(self, single, conf, **types):
+    def __init__(self, single: SingleUdf, conf: Any, **types: Any) -> None:
         from pyspark.sql.conversion import LocalDataToArrowConversion
 
         function, args, kwargs, return_type = single
@@ -38,13 +44,16 @@ class _Udf:
         self.empty = pa.array([], self.arrow_type) if type(return_type) in EXACT else None
 
 
-def function(singles, conf, input_type, native):
+_Function: TypeAlias = Callable[[int, Iterable[pa.RecordBatch]], Iterator[Any]]
+
+
+def function(singles: list[SingleUdf], conf: Any, input_type: Any) -> _Function:
     """The function of the worker's main loop: record batches in, record batches out. Spark 4.2 on."""
     udfs = [_Udf(single, conf, timezone="UTC") for single in singles]
     names = [f"_{index}" for index in range(len(udfs))]
-    evaluate, columns_of, array_of = _steps(conf, [field.dataType for field in input_type], native)
+    evaluate, columns_of, array_of = _steps(conf, [field.dataType for field in input_type])
 
-    def func(split_index, data):
+    def func(split_index: int, data: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in data:
             columns = columns_of(batch)
             arrays = [array_of(udf, evaluate(udf, columns, batch.num_rows)) for udf in udfs]
@@ -53,12 +62,12 @@ def function(singles, conf, input_type, native):
     return func
 
 
-def typed_function(singles, conf, input_types, native):
+def typed_function(singles: list[SingleUdf], conf: Any, input_types: Sequence[Any]) -> _Function:
     """The same for Spark 4.1: arrays with their types out; results are converted after all functions' calls."""
     udfs = [_Udf(single, conf) for single in singles]
-    evaluate, columns_of, array_of = _steps(conf, input_types, native)
+    evaluate, columns_of, array_of = _steps(conf, input_types)
 
-    def func(split_index, data):
+    def func(split_index: int, data: Iterable[pa.RecordBatch]) -> Iterator[list[tuple[pa.Array, pa.DataType]]]:
         for batch in data:
             columns = columns_of(batch)
             results = [evaluate(udf, columns, batch.num_rows) for udf in udfs]
@@ -70,12 +79,18 @@ def typed_function(singles, conf, input_types, native):
 class Above:
     """A serializer of stock's without the steps that are its own class's: what this inherits from."""
 
-    def __init__(self, serializer):
-        above = super(type(serializer), serializer)
+    def __init__(self, serializer: Any) -> None:
+        above: Any = super(type(serializer), serializer)
         self.load_stream, self.dump_stream = above.load_stream, above.dump_stream
 
 
-def _steps(conf, input_types, native):
+def _steps(
+    conf: Any, input_types: Sequence[Any]
+) -> tuple[
+    Callable[[_Udf, list[list[Any]], int], list[Any]],
+    Callable[[pa.RecordBatch], list[list[Any]]],
+    Callable[[_Udf, list[Any]], pa.Array],
+]:
     """What is done to each batch: the calls of one UDF, and the conversions before and after."""
     from pyspark.sql.conversion import ArrowTableToRowsConversion
 
@@ -86,14 +101,14 @@ def _steps(conf, input_types, native):
         for data_type in input_types
     ]
     to_list = getattr(ArrowTableToRowsConversion, "_to_pylist", pa.Array.to_pylist)
-    call = fail_on_stopiteration(native.evaluate)
+    call: Callable[..., list[Any]] = fail_on_stopiteration(native.evaluate)
 
-    def evaluate(udf, columns, rows):
+    def evaluate(udf: _Udf, columns: list[list[Any]], rows: int) -> list[Any]:
         return call(udf.function, [columns[offset] for offset in udf.offsets], rows)
 
     verifier = native.verifier(None)
 
-    def column_of(array, convert):
+    def column_of(array: pa.Array, convert: Callable[[Any], Any] | None) -> list[Any]:
         values = native.to_list(array)
         if values is None:
             values = to_list(array)
@@ -101,10 +116,10 @@ def _steps(conf, input_types, native):
             verifier.values(array, values, lambda: to_list(array))
         return values if convert is None else [convert(value) for value in values]
 
-    def columns_of(batch):
+    def columns_of(batch: pa.RecordBatch) -> list[list[Any]]:
         return [column_of(array, convert) for array, convert in zip(batch.itercolumns(), converters)]
 
-    def array_of(udf, results):
+    def array_of(udf: _Udf, results: list[Any]) -> pa.Array:
         array = None if udf.empty is None else native.to_array(results, udf.empty)
         if array is None:
             return stock_array_of(udf, results)
@@ -112,7 +127,7 @@ def _steps(conf, input_types, native):
             verifier.array(array, lambda: stock_array_of(udf, results))
         return array
 
-    def stock_array_of(udf, results):
+    def stock_array_of(udf: _Udf, results: list[Any]) -> pa.Array:
         converted = results if udf.convert is None else [udf.convert(result) for result in results]
         try:
             return pa.array(converted, type=udf.arrow_type)

@@ -7,29 +7,37 @@ of the answer.
 Source: `read_udtf` in `pyspark/worker.py`, SQL_ARROW_TABLE_UDF.
 """
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
-from types import GeneratorType
+from types import CellType, GeneratorType
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 from pyspark.sql.types import Row
 
+from ... import _native as native
 from ..._worker.frames import has_usual_options
-from ..patches.streams import Taken
+from ..patches.streams import OneBatchSink, Sink
 from .lists import EXACT
 from .series import SCALARS
 
+_AskStock: TypeAlias = Callable[[list[Any]], Iterator[Any]]
+"""What stock makes of rows."""
 
-def cells(function):
+
+def cells(function: Any) -> dict[str, CellType]:
     """What a function of stock's has from the one around it: cells by name."""
     return dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
 
 
-def _are_exact(fields):
+def _are_exact(fields: Sequence[Any]) -> bool:
     return all(type(field.dataType) in EXACT for field in fields)
 
 
-def value(function, name):
+def value(function: Any, name: str) -> Any:
     """What is in one of its cells."""
     return cells(function)[name].cell_contents
 
@@ -38,18 +46,18 @@ class TableRows:
     """The rows of one task."""
 
     # Names in stock: what evaluates a method, and what then makes batches or checks them.
-    evaluated = ("eval", "terminate")
+    evaluated: tuple[str, ...] = ("eval", "terminate")
     converts = "convert_to_arrow"
 
-    def __init__(self, native, unproven):
-        self._sink = self._serializer = None
-        self._native = native
+    def __init__(self, unproven: set[str]) -> None:
+        self._sink: Any = None
+        self._serializer: Any = None
         self._verifier = native.verifier(None)
         self._unproven = unproven
-        self._fields = ()
-        self._send = None
+        self._fields: Sequence[Any] = ()
+        self._send: Callable[[list[Any], _AskStock], bool] | None = None
 
-    def take_over(self, function):
+    def take_over(self, function: Any) -> None:
         """Has stock's function send what can be sent."""
         mine = [cell for name, cell in cells(function).items() if name in self.evaluated and cell.cell_contents]
         # Others belong to PySpark's legacy conversion.
@@ -59,16 +67,16 @@ class TableRows:
                 for cell in mine:
                     cell.cell_contents = self.evaluation(cell.cell_contents)
 
-    def takes(self, fields):
+    def takes(self, fields: Sequence[Any]) -> bool:
         """Whether rows of these fields have a native path."""
         # What stock's converters make of the others must not be made twice.
         return self._verifier is None or _are_exact(fields)
 
-    def start(self, sink, serializer):
+    def start(self, sink: Sink, serializer: Any) -> None:
         """Before the first of the rows. `serializer`: what stock gives its batches to."""
         self._sink, self._serializer = sink, serializer
 
-    def send(self, rows, arrow_type, ask_stock):
+    def send(self, rows: list[Any], arrow_type: pa.DataType, ask_stock: _AskStock) -> bool:
         """Whether the rows are sent.
 
         `arrow_type`: the one that stock declares for them; `ask_stock`: makes of them what it gives its serializer.
@@ -80,13 +88,13 @@ class TableRows:
             self._send = self._sender(arrow_type)
         return self._send(rows, ask_stock)
 
-    def _sender(self, arrow_type):
+    def _sender(self, arrow_type: pa.DataType) -> Callable[[list[Any], _AskStock], bool]:
         schema = pa.schema([pa.field("_0", arrow_type)])
         if not self._sink.schema.equals(schema):
             return lambda rows, ask_stock: False
         make, write = self.maker(schema)
 
-        def send(rows, ask_stock):
+        def send(rows: list[Any], ask_stock: _AskStock) -> bool:
             made = make(rows)
             if made is None:
                 return False
@@ -98,27 +106,27 @@ class TableRows:
 
         return send
 
-    def _stocks(self, given):
-        taken = Taken()
-        self._serializer.dump_stream(given, taken)
-        return taken.batch.column(0), not taken.batch.schema.equals(self._sink.schema)
+    def _stocks(self, given: Any) -> tuple[pa.Array, bool]:
+        one = OneBatchSink()
+        self._serializer.dump_stream(given, one)
+        return one.batch.column(0), not one.batch.schema.equals(self._sink.schema)
 
-    def maker(self, schema):
+    def maker(self, schema: pa.Schema) -> tuple[Callable[[list[Any]], Any], Callable[[Any], object]]:
         """What makes something of rows, and what writes that."""
         if _are_exact(self._fields):
-            return self._native.TableRows(schema, False, Row).encode, self._sink.write
-        return _Columns(self._native, self._fields, list(schema.types[0])).batch, self._sink.write_batch
+            return native.TableRows(schema, False, Row).encode, self._sink.write
+        return _Columns(self._fields, list(schema.types[0])).batch, self._sink.write_batch
 
-    def evaluation(self, stock):
+    def evaluation(self, stock: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
         """Spark 4.1 and 4.2: in place of stock's evaluation of a method for each row."""
         call, convert = value(stock, "func"), value(stock, self.converts)
         check, arrow_type = value(convert, "check_return_value"), value(stock, "arrow_return_type")
 
-        def ask_stock(rows):
+        def ask_stock(rows: list[Any]) -> Iterator[Any]:
             for batch in convert(rows):
                 yield batch, arrow_type
 
-        def evaluate(*args, num_rows=1):
+        def evaluate(*args: Any, num_rows: int = 1) -> Iterator[Any]:
             for row in zip(*args) if args else repeat((), num_rows):
                 rows = list(check(call(*row)))
                 if not self.send(rows, arrow_type, ask_stock):
@@ -133,15 +141,15 @@ class TableRows43(TableRows):
     evaluated = ("evaluate_rows",)
     converts = "convert_rows_to_arrow"
 
-    def evaluation(self, stock):
+    def evaluation(self, stock: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
         convert = value(stock, self.converts)
         check, arrow_type = value(convert, "check_return_value"), value(convert, "arrow_return_type")
 
-        def evaluate_rows(method, *args, num_rows=1):
-            def ask_stock(rows):
+        def evaluate_rows(method: Any, *args: Any, num_rows: int = 1) -> Iterator[Any]:
+            def ask_stock(rows: list[Any]) -> Any:
                 return again(lambda: rows)
 
-            def again(outcome):
+            def again(outcome: Any) -> Any:
                 outcome.__name__ = method.__name__
                 return stock(outcome)
 
@@ -163,7 +171,7 @@ class FrameRows(TableRows):
 
     converts = "verify_result"
 
-    def takes(self, fields):
+    def takes(self, fields: Sequence[Any]) -> bool:
         names = [type(field.dataType).__name__ for field in fields]
         # PARITY: only a batch without rows has a schema that says which fields are declared without null. Where there
         # are some, stock refuses its own batches.
@@ -171,22 +179,22 @@ class FrameRows(TableRows):
             name in SCALARS and SCALARS[name] not in self._unproven for name in names
         )
 
-    def maker(self, schema):
-        return self._native.TableRows(schema, True, Row).encode, self._sink.write
+    def maker(self, schema: pa.Schema) -> tuple[Callable[[list[Any]], Any], Callable[[Any], object]]:
+        return native.TableRows(schema, True, Row).encode, self._sink.write
 
-    def send(self, rows, arrow_type, ask_stock):
+    def send(self, rows: list[Any], arrow_type: pa.DataType, ask_stock: _AskStock) -> bool:
         return has_usual_options() and super().send(rows, arrow_type, ask_stock)
 
-    def evaluation(self, stock):
+    def evaluation(self, stock: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
         call, check, verify = (value(stock, name) for name in ("func", "check_return_value", self.converts))
         arrow_type, pd = value(stock, "arrow_return_type"), value(stock, "pd")
         # Spark 4.0.
         checks_rows = inspect.isgeneratorfunction(check)
 
-        def ask_stock(given):
+        def ask_stock(given: Any) -> Iterator[Any]:
             yield verify(pd.DataFrame(given)), arrow_type
 
-        def evaluate(*args):
+        def evaluate(*args: Any) -> Iterator[Any]:
             for row in zip(*args) if args else ((),):
                 given = call(*row)
                 checked = check(given)
@@ -207,11 +215,10 @@ class FrameRows(TableRows):
 class _Columns:
     """Rows of which some fields need stock's converters. Those are made once, and not for each batch."""
 
-    def __init__(self, native, fields, arrow_fields):
+    def __init__(self, fields: Sequence[Any], arrow_fields: list[pa.Field]) -> None:
         from pyspark.sql.conversion import LocalDataToArrowConversion
 
         create = LocalDataToArrowConversion._create_converter
-        self._native = native
         self._fields = arrow_fields
         self._parts = [
             (
@@ -221,12 +228,12 @@ class _Columns:
             for field, arrow in zip(fields, arrow_fields)
         ]
 
-    def batch(self, rows):
+    def batch(self, rows: list[Any]) -> pa.RecordBatch | None:
         """The batch that stock makes of them; None if it has to be asked."""
         width = len(self._fields)
         if not all(type(row) in (tuple, Row) and len(row) == width for row in rows):
             return None
-        columns = zip(*rows) if rows else [()] * width
+        columns: Iterable[Sequence[Any]] = zip(*rows) if rows else [()] * width
         try:
             converted = [self._converted(list(column), *parts) for column, parts in zip(columns, self._parts)]
             arrays = [
@@ -239,22 +246,22 @@ class _Columns:
             return None
         return pa.RecordBatch.from_arrays([struct], ["_0"])
 
-    def _converted(self, values, convert, empty):
-        array = None if empty is None else self._native.to_array(values, empty)
+    def _converted(self, values: list[Any], convert: Callable[[Any], Any] | None, empty: pa.Array | None) -> Any:
+        array = None if empty is None else native.to_array(values, empty)
         if array is not None:
             return array
         return values if convert is None else [convert(value) for value in values]
 
 
-def _raising(error):
+def _raising(error: BaseException) -> Callable[[], Any]:
     """A function that raises what another has raised."""
-    traceback = error.__traceback__.tb_next
+    traceback = error.__traceback__ and error.__traceback__.tb_next
 
-    def again():
+    def again() -> Any:
         raise error.with_traceback(traceback)
 
     return again
 
 
-def _generating(function):
+def _generating(function: Callable[[], Any]) -> Iterator[Any]:
     yield function()

@@ -16,7 +16,7 @@ pub struct KeyColumns {
 }
 
 impl KeyColumns {
-    /// Those of a `GroupedMap` of `kinds.py`.
+    /// Those of a `GroupedMap` of `kinds/grouped_map.py`.
     ///
     /// # Errors
     ///

@@ -33,7 +33,7 @@ pub struct CogroupedMap {
 
 #[pymethods]
 impl CogroupedMap {
-    /// `task`: a `CogroupedMap` of `kinds.py`.
+    /// `task`: a `CogroupedMap` of `kinds/grouped_map.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
         let left = task.getattr("left")?;

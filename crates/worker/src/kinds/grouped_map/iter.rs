@@ -29,7 +29,7 @@ pub struct GroupedMapIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
-    /// `frames` of `kinds_iter.py`.
+    /// `frames` of `grouped_map.py`.
     iterate: Py<PyAny>,
     /// Stock converts the batches that the function has not asked for, too.
     converts_rest: bool,
@@ -38,7 +38,7 @@ pub struct GroupedMapIter {
 
 #[pymethods]
 impl GroupedMapIter {
-    /// `task`: a `GroupedMap` of `kinds.py`.
+    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
     fn new(
         task: &Bound<'_, PyAny>,
@@ -152,7 +152,7 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
         if !first.encoded.is_empty() {
             return Ok(false);
         }
-        let module = package::import(self.py, "_spark.kinds.iter")?;
+        let module = package::import(self.py, "_spark.kinds.grouped_map")?;
         for first in module.call_method1("first", (rest,))?.try_iter()? {
             first?;
         }

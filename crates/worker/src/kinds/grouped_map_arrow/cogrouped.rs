@@ -29,7 +29,7 @@ pub struct CogroupedMapArrow {
 
 #[pymethods]
 impl CogroupedMapArrow {
-    /// `task`: a `CogroupedMap` of `kinds.py`.
+    /// `task`: a `CogroupedMap` of `kinds/grouped_map.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         let left = task.getattr("left")?;

@@ -29,7 +29,7 @@ pub struct GroupedMapArrowIter {
 
 #[pymethods]
 impl GroupedMapArrowIter {
-    /// `task`: a `GroupedMap` of `kinds.py`.
+    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         let stock = task.getattr("stock")?;

@@ -34,7 +34,7 @@ pub struct GroupedMapArrow {
 
 #[pymethods]
 impl GroupedMapArrow {
-    /// `task`: a `GroupedMap` of `kinds.py`.
+    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>, framing: Word<Framing>) -> PyResult<Self> {
         let stock = task.getattr("stock")?;
