@@ -35,7 +35,7 @@ test-spark:
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs
-	$(PYTHON) integration/parity/fuzz.py $(FUZZ)
+	$(PYTHON) -m integration.parity.fuzz $(FUZZ)
 
 parity-cases: ## every question of the case tables through both workers; a quarter of an hour for each Spark line
 	$(ENVIRONMENTS) $(SPARK_LINES)
@@ -48,7 +48,7 @@ parity-cases: ## every question of the case tables through both workers; a quart
 matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/compatibility.md
 	$(ENVIRONMENTS) matrix
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(PYTHON) integration/parity/matrix.py $(MATRIX)
+	$(PYTHON) -m integration.parity.matrix $(MATRIX)
 
 self-test: ## what the self-test finds in every environment, the oldest too; writes python/bowstring/_spark/proof/record.json
 	$(ENVIRONMENTS) matrix
@@ -78,7 +78,7 @@ fuzz: ## the fuzz targets, a minute each; needs a nightly compiler
 	done
 
 bench: ## the benchmark table; takes most of an hour, let nothing else run
-	$(PYTHON) benches/run.py
+	$(PYTHON) -m benches.run
 
 clean: ## remove everything that was built, environments included
 	cargo clean

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from environments import ENVIRONMENTS, PYTHON, Environment, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent
 ROOT = HERE / ".venvs"
 
 
@@ -92,6 +93,7 @@ def make(environment: Environment) -> Path:
     wanted = (HERE / "requirements" / f"{environment.requirements}.txt").read_text()
     stamp = environment.path / "complete.txt"
     if stamp.exists() and stamp.read_text() == wanted and environment.interpreter.exists():
+        show_checkout(environment)
         return environment.interpreter
     base = find_python(environment.python)
     if base is None:
@@ -104,9 +106,19 @@ def make(environment: Environment) -> Path:
     subprocess.run([*pip, "setuptools", "wheel"], check=True)
     requirements = HERE / "requirements" / f"{environment.requirements}.txt"
     subprocess.run([*pip, "-r", requirements], check=True)
+    show_checkout(environment)
     stamp.write_text(wanted)
     print(f"{environment.name}: ready after {time.monotonic() - started:.0f} s", flush=True)
     return environment.interpreter
+
+
+def show_checkout(environment: Environment) -> None:
+    """Lets the environment's Python import `benches` and `integration` of this checkout, and `fakejvm` of its tests."""
+    [packages] = environment.path.glob("lib/python*/site-packages")
+    lines = "".join(os.path.relpath(folder, packages) + "\n" for folder in (CHECKOUT, CHECKOUT / "tests"))
+    names = packages / "bowstring-checkout.pth"
+    if not names.exists() or names.read_text() != lines:
+        names.write_text(lines)
 
 
 @cache

@@ -15,16 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import numpy as np
 import pyarrow as pa
 import pyspark
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jvm_client import ConnectionLost, Daemon, spark_environment
-from task_bytes import DIALECTS, Task, Udf, encode_data, encode_preamble, grouped_offsets, pickle_command
+from fakejvm.client import ConnectionLost, Daemon, spark_environment
+from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_data, encode_preamble, grouped_offsets, pickle_command
 
 GROUPED_MAP, MAP_PANDAS, MAP_ARROW = 201, 205, 207
 BATCH_ROWS = 10_000
