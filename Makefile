@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
+.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench bench-micro build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,9 @@ fuzz: ## the fuzz targets, a minute each; needs a nightly compiler
 
 bench: ## the benchmark table; takes most of an hour, let nothing else run
 	$(PYTHON) -m benches.run
+
+bench-micro: ## what a record batch costs in crates/ipc; some seconds after the build
+	cargo bench -p bowstring-ipc --bench decode
 
 clean: ## remove everything that was built, environments included
 	cargo clean
