@@ -9,6 +9,15 @@ TEST_PROCESSES ?= 2
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
+# rust-toolchain.toml names a version. Where that is installed as "stable" alone, it is taken from there, not fetched.
+RUST := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+version_of = $(word 2,$(shell rustup run $(1) rustc --version 2>/dev/null))
+ifneq ($(call version_of,$(RUST)),$(RUST))
+ifeq ($(call version_of,stable),$(RUST))
+export RUSTUP_TOOLCHAIN = stable
+endif
+endif
+
 .PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench bench-micro build clean
 
 help: ## print this list
