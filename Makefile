@@ -18,7 +18,8 @@ export RUSTUP_TOOLCHAIN = stable
 endif
 endif
 
-.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check fuzz bench bench-micro build clean
+.PHONY: help demo test test-rust test-spark parity-fuzz parity-cases matrix self-test check deny fuzz bench bench-micro \
+	build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +74,15 @@ check: ## formatting, lints, docs, licences, Python lint
 	$(PYTHON) .ci/licences.py
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .
+
+DENY_VERSION = 0.20.2
+DENY = target/tools/bin/cargo-deny
+
+$(DENY):
+	cargo install cargo-deny --locked --version $(DENY_VERSION) --root target/tools --target-dir target/tools/build
+
+deny: $(DENY) ## licences, bans, sources and advisories of deny.toml; builds cargo-deny first, needs GitHub
+	$(DENY) --workspace --locked check
 
 # Seconds for each target. What is found lies in fuzz/artifacts, new inputs in fuzz/grown.
 FUZZ_SECONDS ?= 60
