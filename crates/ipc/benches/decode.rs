@@ -1,8 +1,8 @@
 //! What a record batch costs between the socket and its arrays: `make bench-micro`.
 //!
-//! `check` is the soundness of every column, `arrays` the arrays of a batch that was found sound, `group` both and all that is
-//! around them, with a copy of the bytes in the place of the socket. Times are of a whole batch; the `10` in a name are
-//! the rows of a small group, where what does not grow with rows shows.
+//! `check_columns` is the soundness of every column, `arrays` the arrays of a batch that was found sound, `group` both
+//! and all that is around them, with a copy of the bytes in the place of the socket. Times are of a whole batch. A name
+//! says the columns and their rows: with ten, what does not grow with rows shows.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ fn main() {
 /// Columns and rows.
 type Case = (&'static str, usize);
 
-/// What has arrays of its own; lists go through arrow-ipc.
+/// What [`plain_columns`] makes; arrow-ipc makes lists.
 const PLAIN: [Case; 6] = [
     ("numbers", 10),
     ("numbers", 10_000),
@@ -111,7 +111,7 @@ impl Sent {
         let (metadata, body) = second.split_at(8 + metadata_length(&second));
         Self {
             schema: batch.schema().as_ref().clone(),
-            metadata: metadata.get(8..).unwrap().to_vec(),
+            metadata: metadata[8..].to_vec(),
             body: Buffer::from(body),
             first,
             second,
@@ -124,7 +124,7 @@ impl Sent {
 }
 
 fn metadata_length(message: &[u8]) -> usize {
-    let length: [u8; 4] = message.get(4..8).unwrap().try_into().unwrap();
+    let length: [u8; 4] = message[4..8].try_into().unwrap();
     usize::try_from(u32::from_le_bytes(length)).unwrap()
 }
 
