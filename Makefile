@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENVIRONMENTS = $(PYTHON) integration/environments.py
 VENVS = integration/.venvs
 SPARK_LINES ?= spark-3.5.9 spark-4.0.5 spark-4.1.4 spark-4.2.1 spark-4.3.0
-# Each takes the scenarios of an environment, or a file of tests, after the other (conftest.py), with a Spark of its own: some 2 GiB.
+# Each takes the tests of a file in one environment after the other (conftest.py), with a Spark of its own: some 2 GiB.
 TEST_PROCESSES ?= 2
 # The CPython that the Rust tests embed.
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
