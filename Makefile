@@ -5,13 +5,23 @@ VENVS = integration/.venvs
 # The environment of the newest Spark, and one for each Spark line.
 NEWEST = $(shell $(ENVIRONMENTS) newest)
 SPARK_LINES ?= $(shell $(ENVIRONMENTS) lines)
-# Each takes the scenarios of an environment, or a file of tests, after the other (conftest.py), with a Spark of its own: some 2 GiB.
+# Each takes the tests of a file in one environment after the other (conftest.py), with a Spark of its own: some 2 GiB.
 TEST_PROCESSES ?= 2
 # The CPython that the Rust tests embed.
 export PYO3_PYTHON ?= $(shell $(ENVIRONMENTS) find 3.11)
 export RUSTDOCFLAGS = -D warnings
 
-.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases matrix self-test check fuzz bench build clean
+# rust-toolchain.toml names a version. Where that is installed as "stable" alone, it is taken from there, not fetched.
+RUST := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+version_of = $(word 2,$(shell rustup run $(1) rustc --version 2>/dev/null))
+ifneq ($(call version_of,$(RUST)),$(RUST))
+ifeq ($(call version_of,stable),$(RUST))
+export RUSTUP_TOOLCHAIN = stable
+endif
+endif
+
+.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases matrix self-test check deny fuzz bench bench-micro \
+	build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,7 +51,7 @@ test-spark:
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs
-	$(PYTHON) integration/parity/fuzz.py $(FUZZ)
+	$(PYTHON) -m integration.parity.fuzz $(FUZZ)
 
 parity-cases: ## every question of the case tables through both workers; a quarter of an hour for each Spark line
 	$(ENVIRONMENTS) $(SPARK_LINES)
@@ -54,7 +64,7 @@ parity-cases: ## every question of the case tables through both workers; a quart
 matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/compatibility.md
 	$(ENVIRONMENTS) matrix
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(PYTHON) integration/parity/matrix.py $(MATRIX)
+	$(PYTHON) -m integration.parity.matrix $(MATRIX)
 
 self-test: ## what the self-test finds in every environment, the oldest too; writes python/bowstring/_spark/proof/record.json
 	$(ENVIRONMENTS) matrix
@@ -72,6 +82,15 @@ check: ## formatting, lints, docs, licences, Python lint and types
 	$(VENVS)/tools/bin/ruff format --check .
 	$(VENVS)/tools/bin/mypy
 
+DENY_VERSION = 0.20.2
+DENY = target/tools/bin/cargo-deny
+
+$(DENY):
+	cargo install cargo-deny --locked --version $(DENY_VERSION) --root target/tools --target-dir target/tools/build
+
+deny: $(DENY) ## licences, bans, sources and advisories of deny.toml; builds cargo-deny first, needs GitHub
+	$(DENY) --workspace --locked check
+
 # Seconds for each target. What is found lies in fuzz/artifacts, new inputs in fuzz/grown.
 FUZZ_SECONDS ?= 60
 
@@ -85,7 +104,10 @@ fuzz: ## the fuzz targets, a minute each; needs a nightly compiler
 	done
 
 bench: ## the benchmark table; takes most of an hour, let nothing else run
-	$(PYTHON) benches/run.py
+	$(PYTHON) -m benches.run
+
+bench-micro: ## what a record batch costs in crates/ipc; some seconds after the build
+	cargo bench -p bowstring-ipc --bench decode
 
 clean: ## remove everything that was built, environments included
 	cargo clean

@@ -22,10 +22,10 @@ import pyspark
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-import frames
-from plan import Case, chosen
-from queries import QUERIES
-from versions import versions
+from benches import frames
+from benches.plan import Case, chosen
+from benches.queries import QUERIES
+from benches.versions import versions
 
 CORES = 2
 PARTITIONS = 2 * CORES

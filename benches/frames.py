@@ -19,7 +19,7 @@ from pyspark import cloudpickle
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
-from plan import Case
+from benches.plan import Case
 
 SEED = 20_240_817
 DISTINCT_BATCHES = 50

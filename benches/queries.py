@@ -13,10 +13,8 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-import frames
-import queries_arrow
-import queries_state
-from plan import Case
+from benches import frames, queries_arrow, queries_state
+from benches.plan import Case
 
 
 def grouped_map(table: DataFrame, case: Case) -> DataFrame:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from plan import Case
+from benches.plan import Case
 
 
 def grouped_map_arrow(table: DataFrame, case: Case) -> DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from plan import Case
+from benches.plan import Case
 
 TOTALS = "k long, total double"
 FILES: list[tempfile.TemporaryDirectory[str]] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import tomllib
 
-from plan import CASES, LARGE_PEAK, LARGE_WALL, Case
+from benches.plan import CASES, LARGE_PEAK, LARGE_WALL, Case
 
 HEADINGS = ("case", "unit", "stock", "bowstring", "ratio", "limit", "overhead, stock / bowstring", "target")
 

@@ -1,8 +1,8 @@
 """Benchmarks: bowstring beside stock PySpark, with the worker alone and through Spark. See README.md beside this file.
 
-python3 benches/run.py                       everything, most of an hour
-python3 benches/run.py --quick               every case once, small; says that it works, not how fast
-python3 benches/run.py --spark 4.3.0 --only worker/identity
+python3 -m benches.run                       everything, most of an hour
+python3 -m benches.run --quick               every case once, small; says that it works, not how fast
+python3 -m benches.run --spark 4.3.0 --only worker/identity
 
 The report goes to standard output and, with all samples, to bench-output/.
 """
@@ -17,12 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from plan import CASES, SPARK_VERSIONS, chosen
-from report import joined, put_into, render
-
-# integration/ is no package.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-import environments
+from benches.plan import CASES, SPARK_VERSIONS, chosen
+from benches.report import joined, put_into, render
+from integration import environments
 
 BENCHES = Path(__file__).resolve().parent
 PROJECT = BENCHES.parent

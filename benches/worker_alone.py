@@ -18,13 +18,12 @@ from typing import Any
 
 import pyspark
 
-import frames
-import process_tree
-from jvm_client import END_OF_STREAM, Daemon, Reply, Worker, spark_environment
-from plan import Case, chosen
-from task_bytes import DIALECTS, Dialect
-from versions import versions
-from workloads import Workload, workload
+from benches import frames, process_tree
+from benches.plan import Case, chosen
+from benches.versions import versions
+from benches.workloads import Workload, workload
+from fakejvm.client import END_OF_STREAM, Daemon, Reply, Worker, spark_environment
+from fakejvm.task_bytes import DIALECTS, Dialect
 
 SIDES = ("stock", "bowstring")
 SAMPLE_SECONDS = 1.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from task_bytes import Dialect, Task, encode_data, encode_preamble
+from fakejvm.task_bytes import Dialect, Task, encode_data, encode_preamble
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 from pyspark import cloudpickle
 from pyspark.sql.types import DataType, DoubleType, LongType, Row, StringType, StructField, StructType
 
-import frames
-import workloads_arrow
-from plan import Case
-from task_bytes import (
+from benches import frames, workloads_arrow
+from benches.plan import Case
+from benches.workload import Workload, calls, first_column, rows, windows, with_bounds
+from fakejvm.task_bytes import (
     ARROW_BATCHED,
     ARROW_TABLE_UDTF,
     COGROUPED_MAP,
@@ -34,7 +34,6 @@ from task_bytes import (
     pickle_handler,
     pickle_rdd_command,
 )
-from workload import Workload, calls, first_column, rows, windows, with_bounds
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from pyspark import cloudpickle
 from pyspark.sql.types import DoubleType, LongType
 
-import frames
-from plan import Case
-from task_bytes import (
+from benches import frames
+from benches.plan import Case
+from benches.workload import Workload, calls, first_column, rows, windows, with_bounds
+from fakejvm.task_bytes import (
     ARROW_UDTF,
     COGROUPED_MAP_ARROW,
     GROUPED_AGG_ARROW,
@@ -30,7 +31,6 @@ from task_bytes import (
     pickle_command,
     pickle_handler,
 )
-from workload import Workload, calls, first_column, rows, windows, with_bounds
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

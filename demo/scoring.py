@@ -33,10 +33,7 @@ from sklearn.pipeline import Pipeline
 import chart
 import functions
 from data import LEVELS, make_table, write_table
-
-# integration/ is no package.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-import environments
+from integration import environments
 
 PROJECT = Path(__file__).resolve().parent.parent
 OUTPUT = PROJECT / "demo-output"

@@ -1,6 +1,6 @@
 //! What has to hold for the decoder and the group splitter, whatever the bytes are.
 //!
-//! The fuzz targets call these, and `crates/socket/crates/socket/crates/socket/tests/fuzz_corpus.rs` calls them for every input that is
+//! The fuzz targets call these, and `crates/socket/tests/fuzz_corpus.rs` calls them for every input that is
 //! kept. A function returns if all is well and panics if not.
 
 #![expect(dead_code, reason = "each of three programs uses its share")]

@@ -11,16 +11,13 @@ from __future__ import annotations
 import datetime
 import decimal
 import struct
-import sys
 from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "integration"), str(HERE.parent / "benches")]
 
 import pyarrow as pa
 
-from lies import END_OF_ARROW_STREAM, END_OF_STREAM, encode_batch, lies, make_batch
+from integration.lies import END_OF_ARROW_STREAM, END_OF_STREAM, encode_batch, lies, make_batch
 
+HERE = Path(__file__).resolve().parent
 DAY = datetime.date(2020, 2, 29)
 TIME = datetime.datetime(2020, 7, 1, 12, 0, 0, 123456)
 

@@ -1,7 +1,6 @@
 """Sends malformed tasks to a bowstring daemon and writes down what came back, as JSON lines.
 
-Runs on the interpreter of an environment; `test_bad_input.py` starts it and judges the answers. The client that
-plays the JVM is the benchmarks'.
+Runs on the interpreter of an environment; `test_bad_input.py` starts it and judges the answers.
 
 usage: bad_input.py BOWSTRING
 """
@@ -15,15 +14,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
+from pyspark.sql.pandas.types import from_arrow_schema
 
-from frames import spark_schema
-from jvm_client import ConnectionLost, Daemon, ProtocolViolation, spark_environment
-from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from fakejvm.client import ConnectionLost, Daemon, ProtocolViolation, spark_environment
+from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 MUTATIONS = 150
 """Random changes of single bytes; the seed is fixed."""
@@ -41,7 +37,7 @@ def good_task() -> tuple[bytes, bytes]:
     dialect = DIALECTS[pyspark.__version__]
     table = {"k": pa.array([1, 1, 1]), "v": pa.array([1.5, None, 2.5]), "s": pa.array(["a", None, "é😀"])}
     groups = [[pa.record_batch(table)] for _ in range(4)]
-    command = pickle_command(identity, spark_schema(groups))
+    command = pickle_command(identity, from_arrow_schema(groups[0][0].schema))
     task = Task(Udf(command, grouped_offsets(3, [0])))
     return encode_preamble(dialect, task), encode_groups(dialect, groups)
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from environments import ENVIRONMENTS, NEWEST, OLDEST, PYTHON, Environment, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios
@@ -85,15 +81,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Shares tests out among processes: all scenarios of an environment to one, all tests of another file to one."""
+    """Shares tests out among processes: all tests of a file in an environment to one, for they share a session."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByEnvironment(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path, _, case = nodeid.partition("::")
             _, _, case = case.partition("[")
-            names = [name for name in ENVIRONMENTS if case.startswith(f"{name}-")]
-            return f"{path} {max(names, key=len)}" if names and "test_scenarios" in path else path
+            names = [name for name in ENVIRONMENTS if f"{case.rstrip(']')}-".startswith(f"{name}-")]
+            return f"{path} {max(names, key=len, default='')}"
 
     return ByEnvironment(config, log)
 

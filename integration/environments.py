@@ -13,16 +13,20 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent
 ROOT = HERE / ".venvs"
 
 
 PYTHON = "3.11"
 """The CPython that the tests need; others are tried where they are installed."""
+
+MADE_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def make(environment: Environment) -> Path:
     wanted = (HERE / "requirements" / f"{environment.requirements}.txt").read_text()
     stamp = environment.path / "complete.txt"
     if stamp.exists() and stamp.read_text() == wanted and environment.interpreter.exists():
+        show_checkout(environment)
         return environment.interpreter
     base = find_python(environment.python)
     if base is None:
@@ -106,14 +111,38 @@ def make(environment: Environment) -> Path:
     started = time.monotonic()
     print(f"{environment.name}: installing {', '.join(wanted.split())} on Python {environment.python} …", flush=True)
     shutil.rmtree(environment.path, ignore_errors=True)
-    subprocess.run([base, "-m", "venv", environment.path], check=True)
     pip = [environment.interpreter, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.run([*pip, "setuptools", "wheel"], check=True)
     requirements = HERE / "requirements" / f"{environment.requirements}.txt"
-    subprocess.run([*pip, "-r", requirements], check=True)
+    steps = [base, "-m", "venv", environment.path], [*pip, "setuptools", "wheel"], [*pip, "-r", requirements]
+    for step in steps:
+        done = subprocess.run(step, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{environment.name}: {' '.join(map(str, step))}\n{done.stdout}")
+    show_checkout(environment)
     stamp.write_text(wanted)
     print(f"{environment.name}: ready after {time.monotonic() - started:.0f} s", flush=True)
     return environment.interpreter
+
+
+def show_checkout(environment: Environment) -> None:
+    """Lets the environment's Python import `benches` and `integration` of this checkout, and `fakejvm` of its tests."""
+    [packages] = environment.path.glob("lib/python*/site-packages")
+    lines = "".join(os.path.relpath(folder, packages) + "\n" for folder in (CHECKOUT, CHECKOUT / "tests"))
+    names = packages / "bowstring-checkout.pth"
+    if not names.exists() or names.read_text() != lines:
+        names.write_text(lines)
+
+
+def begin_with_another(target: Path) -> None:
+    """Copies the build for another Python to a target directory that is not there: of its crates few know of Python."""
+    built = [path.parent.parent for path in target.parent.glob("cpython-*/release/bowstring")]
+    if built and not target.exists():
+        part = target.with_name(f"part-of-{target.name}")
+        shutil.rmtree(part, ignore_errors=True)
+        # With their times, by which cargo knows what is up to date.
+        shutil.copytree(built[0], part, symlinks=True)
+        (part / "release" / "bowstring").unlink()
+        part.rename(target)
 
 
 @cache
@@ -128,9 +157,10 @@ def build_bowstring(python: str) -> Path:
     base = find_python(python)
     if base is None:
         raise SystemExit(f"bowstring: no Python {python} with a shared libpython found")
-    target = HERE.parent / "target" / f"cpython-{python}"
+    target = CHECKOUT / "target" / f"cpython-{python}"
+    begin_with_another(target)
     command = ["cargo", "build", "--release", "--target-dir", str(target)]
-    subprocess.run(command, cwd=HERE.parent, env={**os.environ, "PYO3_PYTHON": str(base)}, check=True)
+    subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "PYO3_PYTHON": str(base)}, check=True)
     return target / "release" / "bowstring"
 
 
@@ -155,11 +185,16 @@ def main(arguments: list[str]) -> None:
         known = ", ".join(ENVIRONMENTS)
         usage = "usage: environments.py NAME… | all | matrix | build PYTHON… | find PYTHON | newest | lines"
         raise SystemExit(f"{usage}  (known names: {known})")
+    wanted = []
     for name in names:
         if names is not arguments and is_extra(ENVIRONMENTS[name]):
             print(f"{name}: LEFT OUT, no Python {ENVIRONMENTS[name].python} with a shared libpython here", flush=True)
-            continue
-        make(ENVIRONMENTS[name])
+        else:
+            wanted.append(ENVIRONMENTS[name])
+    # Each waits for the network and for one core in turn.
+    with ThreadPoolExecutor(MADE_AT_ONCE) as pool:
+        for made in [pool.submit(make, environment) for environment in wanted]:
+            made.result()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 The same for a function that raises meanwhile, with a thread that waits for the second.
 
 One JSON line for each kind whose functions go through the batches of a group, or of the task. Runs on the interpreter
-of an environment; `test_late_batches.py` starts it and judges the answers. The client that plays the JVM is the
-benchmarks'.
+of an environment; `test_late_batches.py` starts it and judges the answers.
 
 usage: late_batches.py COMMAND
 """
@@ -20,15 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
 from pyspark.sql.types import LongType, StructField, StructType
 
-from jvm_client import Daemon, spark_environment
-from task_bytes import (
+from fakejvm.client import Daemon, spark_environment
+from fakejvm.task_bytes import (
     DIALECTS,
     GROUPED_AGG_ARROW_ITER,
     GROUPED_AGG_ITER,

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from task_bytes import Dialect
+from fakejvm.task_bytes import Dialect
 
 END_OF_ARROW_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 END_OF_STREAM = struct.pack(">i", -4)

@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
 from pyspark.sql.types import StringType, StructField, StructType
 
-from jvm_client import ConnectionLost, Daemon, spark_environment
+from fakejvm.client import ConnectionLost, Daemon, spark_environment
+from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_preamble, grouped_offsets, pickle_command
 from lies import Expected, lies
-from task_bytes import DIALECTS, Task, Udf, encode_preamble, grouped_offsets, pickle_command
 
 
 def describe(pdf: Any) -> Any:

@@ -1,7 +1,7 @@
 """Runs functions of `mapInArrow` on both workers, whose batches get out of their struct and back in by different ways.
 
 One JSON line for each function and kind of data: what either worker answered. Runs on the interpreter of an
-environment; `test_map_arrow.py` starts it and judges. The client that plays the JVM is the benchmarks'.
+environment; `test_map_arrow.py` starts it and judges.
 
 usage: map_arrow_cases.py BOWSTRING
 """
@@ -17,16 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
 from pyspark import cloudpickle
 from pyspark.sql.types import LongType, StructField, StructType
 
-from jvm_client import END_OF_STREAM, ConnectionLost, Daemon, Worker, spark_environment
-from task_bytes import DIALECTS, MAP_ARROW, Task, Udf, encode_preamble, pickle_command
+from fakejvm.client import END_OF_STREAM, ConnectionLost, Daemon, Worker, spark_environment
+from fakejvm.task_bytes import DIALECTS, MAP_ARROW, Task, Udf, encode_preamble, pickle_command
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

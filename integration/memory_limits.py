@@ -17,17 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import numpy as np
 import pyarrow as pa
 import pyspark
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import DoubleType
 
-from jvm_client import ConnectionLost, Daemon, spark_environment
-from task_bytes import (
+from fakejvm.client import ConnectionLost, Daemon, spark_environment
+from fakejvm.task_bytes import (
     COGROUPED_MAP,
     COGROUPED_MAP_ARROW,
     DIALECTS,

@@ -1,7 +1,6 @@
 """Runs functions that fail in stock workers and in bowstring's, and writes down both error texts, as JSON lines.
 
-Runs on the interpreter of an environment; `test_tracebacks.py` starts it and compares. The client that plays the JVM is
-the benchmarks'.
+Runs on the interpreter of an environment; `test_tracebacks.py` starts it and compares.
 
 usage: tracebacks.py BOWSTRING
 """
@@ -22,16 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import pandas as pd
 import pyarrow as pa
 import pyspark
 from pyspark.sql import types as T
 
-from jvm_client import ConnectionLost, Daemon, spark_environment
-from task_bytes import (
+from fakejvm.client import ConnectionLost, Daemon, spark_environment
+from fakejvm.task_bytes import (
     DIALECTS,
     SCALAR_PANDAS_ITER,
     Task,

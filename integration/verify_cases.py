@@ -19,9 +19,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "benches"))
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -29,8 +26,8 @@ import pyspark
 from pyspark.sql import Row
 from pyspark.sql import types as T
 
-from jvm_client import Daemon, Reply, spark_environment
-from task_bytes import (
+from fakejvm.client import Daemon, Reply, spark_environment
+from fakejvm.task_bytes import (
     ARROW_BATCHED,
     ARROW_TABLE_UDTF,
     DIALECTS,
@@ -54,6 +51,8 @@ from task_bytes import (
     pickle_command,
     pickle_handler,
 )
+
+HERE = Path(__file__).resolve().parent
 
 
 def load_exact() -> Any:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from driver import Call, Case, Pair
 from pyspark.sql.types import LongType, StructField, StructType
 
-from task_bytes import ARROW_TABLE_UDTF, ARROW_UDTF, KINDS
+from fakejvm.task_bytes import ARROW_TABLE_UDTF, ARROW_UDTF, KINDS
 
 ROWS = StructType([StructField("a", LongType())])
 

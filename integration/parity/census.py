@@ -17,7 +17,7 @@ import pyarrow as pa
 from driver import Case, by_value
 from pyspark.sql.types import LongType, StructField, StructType
 
-from task_bytes import GROUPED_MAP
+from fakejvm.task_bytes import GROUPED_MAP
 
 by_value(sys.modules[__name__])
 

@@ -22,17 +22,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
 from pyspark import cloudpickle
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import DataType
 
-from jvm_client import ConnectionLost, Daemon, ProtocolViolation, Reply, Worker, spark_environment
-from task_bytes import (
+from fakejvm.client import ConnectionLost, Daemon, ProtocolViolation, Reply, Worker, spark_environment
+from fakejvm.task_bytes import (
     ARROW_BATCHED,
     ARROW_TABLE_UDTF,
     ARROW_UDTF,

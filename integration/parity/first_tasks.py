@@ -17,14 +17,12 @@ import warnings
 import zipfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
 from pyspark.sql.types import StringType, StructField, StructType
 
-from jvm_client import Daemon, Worker, spark_environment
-from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from fakejvm.client import Daemon, Worker, spark_environment
+from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 PATCHED = "pyspark/sql/pandas/types.py"
 PATIENCE_SECONDS = 120

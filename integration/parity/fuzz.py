@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+from integration.environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
 
-from environments import ENVIRONMENTS, NEWEST, OLDEST, build_bowstring, make
+HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:

@@ -10,14 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "benches"))
-
 import pyarrow as pa
 import pyspark
 from pyspark.sql.types import StringType, StructField, StructType
 
-from jvm_client import Daemon, spark_environment
-from task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
+from fakejvm.client import Daemon, spark_environment
+from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
 
 def run_in_worker(bowstring: str, answer: Callable[[], str], timeout: float = 900) -> str:

@@ -20,7 +20,7 @@ import kinds_udtf
 import program
 from driver import Case
 
-from task_bytes import GROUPED_MAP, KINDS
+from fakejvm.task_bytes import GROUPED_MAP, KINDS
 
 Json = dict[str, Any]
 

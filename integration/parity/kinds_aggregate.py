@@ -22,7 +22,7 @@ import pyarrow as pa
 import values
 from driver import Case
 
-from task_bytes import (
+from fakejvm.task_bytes import (
     GROUPED_AGG,
     GROUPED_AGG_ARROW,
     GROUPED_AGG_ARROW_ITER,

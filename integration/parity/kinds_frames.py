@@ -20,7 +20,7 @@ import shapes
 import values
 from driver import Case
 
-from task_bytes import COGROUPED_MAP, GROUPED_MAP_ITER, MAP_PANDAS
+from fakejvm.task_bytes import COGROUPED_MAP, GROUPED_MAP_ITER, MAP_PANDAS
 
 Json = dict[str, Any]
 

@@ -22,7 +22,7 @@ import shapes
 import values
 from driver import DIALECT, Call, Case
 
-from task_bytes import (
+from fakejvm.task_bytes import (
     ARROW_BATCHED,
     SCALAR_ARROW,
     SCALAR_ARROW_ITER,

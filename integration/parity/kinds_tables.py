@@ -19,7 +19,7 @@ import shapes
 import values
 from driver import Case
 
-from task_bytes import COGROUPED_MAP_ARROW, GROUPED_MAP_ARROW, GROUPED_MAP_ARROW_ITER, MAP_ARROW
+from fakejvm.task_bytes import COGROUPED_MAP_ARROW, GROUPED_MAP_ARROW, GROUPED_MAP_ARROW_ITER, MAP_ARROW
 
 Json = dict[str, Any]
 

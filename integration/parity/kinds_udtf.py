@@ -24,7 +24,7 @@ import values
 from driver import DIALECT, Call, Case
 from kinds_scalar import CONSTANTS
 
-from task_bytes import ARROW_TABLE_UDTF, ARROW_UDTF
+from fakejvm.task_bytes import ARROW_TABLE_UDTF, ARROW_UDTF
 
 Json = dict[str, Any]
 

@@ -29,7 +29,7 @@ from driver import Answer, Case, Pair, Side
 from known import reason
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-from task_bytes import Group
+from fakejvm.task_bytes import Group
 
 driver.by_value(describe)
 driver.by_value(tables)

@@ -29,7 +29,7 @@ from driver import Case, Pair
 from known import reason
 from reduce import reduced
 
-from task_bytes import GROUPED_MAP, KINDS
+from fakejvm.task_bytes import GROUPED_MAP, KINDS
 
 REUSES = 12
 """A worker serves so many tasks before a new connection is made, so that both ways are tried."""

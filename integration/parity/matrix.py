@@ -10,17 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from integration.environments import ENVIRONMENTS, Environment, build_bowstring, is_extra, make
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from environments import ENVIRONMENTS, Environment, build_bowstring, is_extra, make
-
 FOUND = HERE / "matrix.json"
 PAGE = HERE.parent.parent / "docs" / "compatibility.md"
 MARKS = ("<!-- written by make matrix -->", "<!-- end -->")

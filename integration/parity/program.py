@@ -24,7 +24,7 @@ import pyarrow as pa
 import values
 from driver import Case
 
-from task_bytes import KINDS
+from fakejvm.task_bytes import KINDS
 
 driver.by_value(describe)
 driver.by_value(casts)

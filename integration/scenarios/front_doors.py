@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,9 +190,6 @@ def work_of_every_kind_goes_on(spark: Any) -> Any:
 
 @scenario(kind="udf", needs=("featuretools",), conf={"spark.sql.shuffle.partitions": "1"})
 def features_of_featuretools(spark: Any) -> Any:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
-    try:
-        from featuretools_features import features
-    finally:
-        sys.path.pop(0)
+    from integration.examples.featuretools_features import features
+
     return features(spark, customers=3)
