@@ -168,8 +168,7 @@ impl<'py> SeriesOfBatches<'_, 'py> {
 
     /// Adds the batch that stock makes to `output`.
     fn ask_stock(&mut self, returned: Returned<'py>, output: &mut Output) -> PyResult<()> {
-        let made = self.stocks(self.started, returned)?;
-        let (convert, arguments) = made;
+        let (convert, arguments) = self.stocks(self.started, returned)?;
         let (column, odd_schema): (Bound<'py, PyAny>, bool) =
             convert.call1(arguments)?.extract()?;
         self.odd_schema |= odd_schema;
