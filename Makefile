@@ -106,8 +106,9 @@ fuzz: ## the fuzz targets, a minute each; needs a nightly compiler
 bench: ## the benchmark table; takes most of an hour, let nothing else run
 	$(PYTHON) -m benches.run
 
+# Beside the binary in both choices, so that their crates are built once.
 bench-micro: ## what a record batch costs in crates/ipc; some seconds after the build
-	cargo bench -p bowstring-ipc --bench decode
+	cargo bench --target-dir target/cpython-3.11 -p bowstring -p bowstring-ipc --bench decode
 
 clean: ## remove everything that was built, environments included
 	cargo clean
