@@ -28,16 +28,27 @@ impl Slot {
     /// The name of the maker in `frames.py`.
     pub(crate) fn maker(&self) -> &'static str {
         match self {
-            Self::Native {
-                dtype,
-                zero_copy_in_stock: false,
-            } => dtype_maker(*dtype),
-            Self::Native {
-                dtype: Dtype::Datetime(_),
-                zero_copy_in_stock: true,
-            } => "datetime read-only",
-            Self::Native { .. } => "plain read-only",
+            Self::Native { dtype, .. } => dtype_maker(*dtype),
             Self::Stock { .. } => "stock",
+        }
+    }
+
+    /// The same for all slots that cannot be told apart by the blocks that they get. With one block `per_column` those are
+    /// made in the same way, be there nulls or not.
+    pub(crate) fn in_plan(&self, per_column: bool) -> Self {
+        match self {
+            Self::Native { dtype, .. } => Self::Native {
+                dtype: if per_column && dtype_maker(*dtype) == dtype_maker(Dtype::Object) {
+                    Dtype::Object
+                } else {
+                    *dtype
+                },
+                zero_copy_in_stock: false,
+            },
+            Self::Stock { .. } if per_column => Self::Stock {
+                dtype: String::new(),
+            },
+            Self::Stock { .. } => self.clone(),
         }
     }
 
@@ -72,6 +83,7 @@ fn dtype_name(dtype: Dtype) -> &'static str {
     }
 }
 
+/// What `frames.py` calls the values of a block.
 pub(crate) fn dtype_maker(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::Datetime(_) => "datetime",
@@ -139,13 +151,7 @@ pub(crate) fn slot(
 pub(crate) fn blocks(slots: &[Slot], one_per_column: bool) -> Vec<(Slot, Vec<usize>)> {
     let mut blocks: Vec<(Slot, Vec<usize>)> = Vec::new();
     for (column, slot) in slots.iter().enumerate() {
-        let slot = match slot {
-            Slot::Native { dtype, .. } if !one_per_column => Slot::Native {
-                dtype: *dtype,
-                zero_copy_in_stock: false,
-            },
-            Slot::Native { .. } | Slot::Stock { .. } => slot.clone(),
-        };
+        let slot = slot.in_plan(one_per_column);
         let shared = matches!(slot, Slot::Native { .. }) && !one_per_column;
         match blocks
             .iter_mut()

@@ -13,6 +13,7 @@ use arrow_select::concat::concat;
 use bowstring_ipc::{nullable, text_as_bytes};
 use bowstring_memory as memory;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -96,7 +97,7 @@ impl Names {
     /// Fails only if Python itself does.
     pub fn unwrap_strings<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if values.get_type().is(&self.string_array) {
-            values.getattr("_ndarray")
+            values.getattr(intern!(values.py(), "_ndarray"))
         } else {
             Ok(values.clone())
         }
@@ -108,7 +109,8 @@ impl Names {
     ///
     /// Fails only if Python itself does.
     pub fn is_aware(&self, values: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(values.get_type().is(&self.datetime_array) && !values.getattr("tz")?.is_none())
+        Ok(values.get_type().is(&self.datetime_array)
+            && !values.getattr(intern!(values.py(), "tz"))?.is_none())
     }
 
     /// The NumPy array inside a `DatetimeArray` or `TimedeltaArray`; anything else as it is.
@@ -119,7 +121,7 @@ impl Names {
     pub fn unwrap_temporal<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let class = values.get_type();
         if class.is(&self.datetime_array) || class.is(&self.timedelta_array) {
-            values.getattr("_ndarray")
+            values.getattr(intern!(values.py(), "_ndarray"))
         } else {
             Ok(values.clone())
         }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 
 use crate::convert::output::batch::{MAX_BYTES, Names};
-use crate::convert::output::text::{append_array, append_categories, arrow_chunk};
+use crate::convert::output::text::{append_array, append_categories, text_chunk};
 use crate::convert::zone::Zone;
 
 /// What decides between equal-looking conversions.
@@ -248,7 +248,7 @@ pub(crate) fn append_strings(
     if names.is_categorical(values) {
         return append_categories(values, names, append, room);
     }
-    let Some(array) = arrow_chunk(values, names)? else {
+    let Some(array) = text_chunk(values, names)? else {
         return Ok(false);
     };
     let bytes = array.get_buffer_memory_size();
