@@ -171,3 +171,70 @@ pub(crate) fn blocks(slots: &[Slot], one_per_column: bool) -> Vec<(Slot, Vec<usi
     }
     blocks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn native(dtype: Dtype, zero_copy_in_stock: bool) -> Slot {
+        Slot::Native {
+            dtype,
+            zero_copy_in_stock,
+        }
+    }
+
+    fn stock(dtype: &str) -> Slot {
+        let dtype = dtype.to_owned();
+        Slot::Stock { dtype }
+    }
+
+    #[test]
+    fn nulls_change_no_plan_where_each_column_has_a_block() {
+        let without = native(Dtype::Int64, true);
+        let with = native(Dtype::Float64, false);
+        assert_eq!(without.in_plan(true), with.in_plan(true));
+        assert_ne!(without.in_plan(false), with.in_plan(false));
+        let moment = native(Dtype::Datetime(Unit::Nano), true);
+        let span = native(Dtype::Timedelta(Unit::Nano), false);
+        let text = native(Dtype::String, false);
+        for (index, slot) in [&with, &moment, &span, &text].iter().enumerate() {
+            for other in [&with, &moment, &span, &text].iter().skip(index + 1) {
+                assert_ne!(slot.in_plan(true), other.in_plan(true));
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_of_stocks_has_another_plan_than_a_native_one() {
+        for per_column in [true, false] {
+            let slot = native(Dtype::Object, false);
+            assert_ne!(
+                slot.in_plan(per_column),
+                stock("object").in_plan(per_column)
+            );
+        }
+        assert_eq!(
+            stock("Int64").in_plan(true),
+            stock("category").in_plan(true)
+        );
+        assert_ne!(
+            stock("Int64").in_plan(false),
+            stock("category").in_plan(false)
+        );
+    }
+
+    #[test]
+    fn blocks_are_consolidated_unless_each_column_has_its_own() {
+        let slots = [
+            native(Dtype::Int64, false),
+            native(Dtype::Float64, false),
+            native(Dtype::Int64, false),
+        ];
+        let columns = |per_column| -> Vec<Vec<usize>> {
+            let blocks = blocks(&slots, per_column).into_iter();
+            blocks.map(|(_, columns)| columns).collect()
+        };
+        assert_eq!(columns(true), [vec![0], vec![1], vec![2]]);
+        assert_eq!(columns(false), [vec![1], vec![0, 2]]);
+    }
+}

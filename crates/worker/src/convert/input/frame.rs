@@ -103,16 +103,15 @@ impl Plans {
             return Ok(Arc::clone(plan));
         }
         let key: Vec<Slot> = key().collect();
-        let plan = match self.all.get(&key) {
-            Some(plan) => Arc::clone(plan),
-            None => {
-                let plan = Arc::new(make()?);
-                if self.all.len() >= MOST_PLANS {
-                    self.all.clear();
-                }
-                self.all.insert(key.clone(), Arc::clone(&plan));
-                plan
+        let plan = if let Some(plan) = self.all.get(&key) {
+            Arc::clone(plan)
+        } else {
+            let plan = Arc::new(make()?);
+            if self.all.len() >= MOST_PLANS {
+                self.all.clear();
             }
+            self.all.insert(key.clone(), Arc::clone(&plan));
+            plan
         };
         self.key = key;
         self.last = Some(Arc::clone(&plan));
