@@ -72,6 +72,15 @@ def test_columns_of_every_type_arrive_as_stock_converts_them(environment: Enviro
     assert expected - native == set()
 
 
+def test_groups_that_differ_do_not_show_what_a_worker_remembers(environment: Environment) -> None:
+    """Frames, blocks and keys are stock's, whatever the group before had: nulls, options, other columns."""
+    outcome = run("plan_cases.py", environment)
+    assert outcome["differences"] == {}
+    for function in ("look", "change", "set_options"):
+        assert {f"{function}, nulls_that_come_and_go", f"{function}, without_rows"} <= set(outcome["answered"])
+    assert "look_at_key, nulls_that_come_and_go" in outcome["answered"]
+
+
 def test_results_of_every_dtype_are_converted_as_stock_converts_them(environment: Environment) -> None:
     """No difference in values, types, nulls or errors beyond the one that is known."""
     complete = environment.name in COMPLETE

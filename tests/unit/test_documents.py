@@ -158,7 +158,9 @@ def private_names() -> tuple[set[str], set[str]]:
             match node:
                 case ast.FunctionDef(name=defined) | ast.ClassDef(name=defined) | ast.arg(arg=defined):
                     own.add(defined)
-                case ast.Name(id=defined, ctx=ast.Store()) | ast.Attribute(attr=defined, ctx=ast.Store()):
+                case ast.Name(id=defined, ctx=ast.Store()):
+                    own.add(defined)
+                case ast.Attribute(value=ast.Name(id="self"), attr=defined, ctx=ast.Store()):
                     own.add(defined)
                 case ast.ImportFrom(module=str(module), names=names, level=0):
                     for alias in names:

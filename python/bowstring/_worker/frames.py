@@ -29,16 +29,18 @@ PANDAS_3 = int(pd.__version__.split(".")[0]) >= 3
 _MAY_TAKE_INFINITE_FOR_NULL = hasattr(missing, "INF_AS_NA")
 
 # Options that change what stock builds. Read per group: the user's function may set them.
+_Maker: TypeAlias = Callable[..., Any]
+"""Makes a block of values, their placement and, where it may have two, the number of dimensions."""
+
 _OPTIONS = [("future", "infer_string"), ("mode", "string_storage")] + ([] if PANDAS_3 else [("mode", "copy_on_write")])
 
 
-_Maker: TypeAlias = Callable[[Any, Any], Any]
-"""Makes a block of values and their placement."""
+# Where pandas has them: it writes to these dictionaries, and never replaces them.
+_PLACES = [(pandas_config._global_config[section], name) for section, name in _OPTIONS]
 
 
 def _options() -> list[Any]:
-    values = pandas_config._global_config
-    return [values[section][name] for section, name in _OPTIONS]
+    return [section[name] for section, name in _PLACES]
 
 
 _DEFAULT_OPTIONS = _options()
@@ -54,26 +56,28 @@ def takes_infinite_for_null() -> bool:
     return _MAY_TAKE_INFINITE_FOR_NULL and missing.INF_AS_NA
 
 
-def _plain(values: Any, placement: Any) -> Any:
-    return new_block(values, placement=placement, ndim=2)
+def _plain(values: Any, placement: Any, ndim: int = 2) -> Any:
+    return new_block(values, placement=placement, ndim=ndim)
 
 
-def _datetimes(values: Any, placement: Any) -> Any:
-    return new_block(DatetimeArray._simple_new(values, dtype=values.dtype), placement=placement, ndim=2)
+def _maker(values: Any) -> _Maker:
+    """What makes blocks of such values: their class, if it takes the same arguments, without a search by dtype."""
+    try:
+        usual = _plain(values, BlockPlacement(0))
+        make = type(usual)
+        made = make(values, BlockPlacement(0), 2)
+        same = made.values is usual.values and made.ndim == 2 and type(made.refs) is type(usual.refs)
+    except Exception:
+        same = False
+    return make if same else _plain
 
 
-def _timedeltas(values: Any, placement: Any) -> Any:
-    return new_block(TimedeltaArray._simple_new(values, dtype=values.dtype), placement=placement, ndim=2)
+def _datetimes(values: Any, placement: Any, ndim: int = 2) -> Any:
+    return _datetime_block(DatetimeArray._simple_new(values, dtype=values.dtype), placement, ndim)
 
 
-def _read_only(make: _Maker) -> _Maker:
-    # PARITY: with pandas 3 these columns are views of Arrow buffers in stock. A view of a
-    # read-only array can no more be made writable than those.
-    def make_read_only(values: Any, placement: Any) -> Any:
-        values.flags.writeable = False
-        return make(values[:], placement)
-
-    return make_read_only
+def _timedeltas(values: Any, placement: Any, ndim: int = 2) -> Any:
+    return _timedelta_block(TimedeltaArray._simple_new(values, dtype=values.dtype), placement, ndim)
 
 
 def _string_array(values: Any) -> Any:
@@ -108,11 +112,11 @@ def _first_text(values: Any) -> Any:
     return pd.Series(values).iloc[0]
 
 
-def _strings(values: Any, placement: Any) -> Any:
-    return new_block(_string_array(values), placement=placement, ndim=2)
+def _strings(values: Any, placement: Any, ndim: int = 2) -> Any:
+    return _string_block(_string_array(values), placement, ndim)
 
 
-def _stock(values: Any, placement: Any) -> Any:
+def _stock(values: Any, placement: Any, ndim: int = 2) -> Any:
     # A one-dimensional column of NumPy's is a block of one row, be it wrapped.
     if isinstance(values, np.ndarray) and values.ndim == 1:
         values = values.reshape(1, -1)
@@ -120,7 +124,7 @@ def _stock(values: Any, placement: Any) -> Any:
             return _datetimes(values, placement)
         if values.dtype.kind == "m":
             return _timedeltas(values, placement)
-    return new_block(values, placement=placement, ndim=2)
+    return new_block(values, placement=placement, ndim=ndim)
 
 
 _STR = pd.StringDtype(na_value=float("nan")) if PANDAS_3 else None
@@ -128,19 +132,62 @@ _LARGE_STRING = pa.large_string()
 _NO_STRINGS = pa.chunked_array([], _LARGE_STRING)
 _column_of_chunks = _maker_of_text()
 
+_plain_makers = {
+    _maker(np.zeros((1, 1), dtype))
+    for dtype in ("bool", "int8", "int16", "int32", "int64", "float32", "float64", "object")
+}
+_datetime_block = _maker(DatetimeArray._simple_new(np.zeros((1, 1), "M8[ns]"), dtype=np.dtype("M8[ns]")))
+_timedelta_block = _maker(TimedeltaArray._simple_new(np.zeros((1, 1), "m8[ns]"), dtype=np.dtype("m8[ns]")))
+_string_block = _maker(_column_of_chunks(_NO_STRINGS)) if PANDAS_3 else _plain
+
 _MAKERS: dict[str, _Maker] = {
-    "plain": _plain,
+    "plain": _plain_makers.pop() if len(_plain_makers) == 1 else _plain,
     "datetime": _datetimes,
     "timedelta": _timedeltas,
     "string": _strings,
     "stock": _stock,
-    "plain read-only": _read_only(_plain),
-    "datetime read-only": _read_only(_datetimes),
 }
+"""What makes a block of (values, placement, 2), by how the native half calls the values."""
 
 # PARITY: while stock calls the function, every block of a pandas 3 frame is shared with the
 # column that it was made from, so writes copy. One block that lives for ever stands for those, or one for each frame.
 _SHARED = _plain(pd.DataFrame({"a": [0]})._mgr.blocks[0].values, BlockPlacement(0))
+
+
+_range_index = pd.RangeIndex._simple_new
+_frame_of = pd.DataFrame._from_mgr
+
+
+class _Layout:
+    """Of the frames of one task whose blocks are alike."""
+
+    __slots__ = ("blocks", "_locations", "_numbers")
+
+    def __init__(self, blocks: list[tuple[_Maker, Any]]) -> None:
+        """`blocks`: (maker, placement) of each."""
+        self.blocks = blocks
+        self._numbers: Any = None
+        self._locations: Any = None
+
+    def tell(self, manager: Any) -> None:
+        """Tells a manager where each of its columns is, which it would find out when it is asked for one.
+
+        It gets arrays of its own: it writes to them when the user gives it other columns.
+        """
+        if self._numbers is None:
+            self._numbers, self._locations = manager.blknos.copy(), manager.blklocs.copy()
+        else:
+            manager._blknos, manager._blklocs = self._numbers.copy(), self._locations.copy()
+
+
+def _first(maker: str, values: Any) -> Any:
+    if maker == "datetime":
+        return DatetimeArray._simple_new(values[0], dtype=values.dtype)[0]
+    if maker == "timedelta":
+        return TimedeltaArray._simple_new(values[0], dtype=values.dtype)[0]
+    if maker == "string":
+        return _first_text(_string_array(values))
+    return values[0, 0]
 
 
 class Frames:
@@ -156,42 +203,35 @@ class Frames:
         self._by_name = by_name
 
     @staticmethod
-    def layout(blocks: list[tuple[str, Any]]) -> list[tuple[_Maker, Any]]:
+    def layout(blocks: list[tuple[str, Any]]) -> _Layout:
         """What `frame` needs to know of blocks [(maker, column positions)], for all groups alike."""
-        return [(_MAKERS[maker], BlockPlacement(columns)) for maker, columns in blocks]
+        return _Layout([(_MAKERS[maker], BlockPlacement(columns)) for maker, columns in blocks])
 
     @staticmethod
     def columns() -> Any:
         """What stands for the columns of one frame, as long as it lives."""
         return _plain(_SHARED.values, BlockPlacement(0))
 
-    def frame(
-        self, layout: list[tuple[_Maker, Any]], arrays: list[Any], rows: int, columns: Any = _SHARED
-    ) -> pd.DataFrame | None:
+    def frame(self, layout: _Layout, arrays: list[Any], rows: int, columns: Any = _SHARED) -> pd.DataFrame | None:
         """A DataFrame of these arrays, shared with `columns`. None if the user has changed an option that matters."""
         if _options() != _DEFAULT_OPTIONS:
             return None
-        blocks = tuple([make(values, placement) for (make, placement), values in zip(layout, arrays)])
+        blocks = tuple([make(values, placement, 2) for (make, placement), values in zip(layout.blocks, arrays)])
         if PANDAS_3 and columns is not None:
             for block in blocks:
                 block.refs.add_reference(columns)
         # What the user does to one frame's labels must not appear in the next: a view has a name of
         # its own, and an array of objects, into which one can write, is copied.
         columns = pd.Index._simple_new(self._columns._values.copy()) if self._own_labels else self._columns.view()
-        axes = [columns, pd.RangeIndex(rows)]
-        manager = BlockManager(blocks, axes, verify_integrity=False)
-        return pd.DataFrame._from_mgr(manager, manager.axes)
+        axes = [columns, _range_index(range(rows))]
+        manager = BlockManager(blocks, axes, False)
+        layout.tell(manager)
+        return _frame_of(manager, axes)
 
     @staticmethod
-    def scalar(maker: str, values: Any) -> Any:
-        """The first value of a block of one column, as `Series.iloc[0]` gives it."""
-        if maker == "datetime":
-            return DatetimeArray._simple_new(values[0], dtype=values.dtype)[0]
-        if maker == "timedelta":
-            return TimedeltaArray._simple_new(values[0], dtype=values.dtype)[0]
-        if maker == "string":
-            return _first_text(_string_array(values))
-        return values[0, 0]
+    def key(columns: list[tuple[str, Any]]) -> tuple[Any, ...]:
+        """The first values of blocks [(maker, values)] of one column, as `Series.iloc[0]` gives them."""
+        return tuple([_first(maker, values) for maker, values in columns])
 
     def match(self, columns: Any) -> list[int] | None:
         """Positions of the declared fields among the labels of a result, or None: ask stock."""
@@ -220,8 +260,20 @@ class Frames:
         manager = frame._mgr
         if type(manager) is not BlockManager or takes_infinite_for_null():
             return None
-        values = manager.iget_values
-        return len(manager.axes[1]), [values(position) for position in positions]
+        blocks = manager.blocks
+        numbers, rows = manager.blknos.tolist(), manager.blklocs.tolist()
+        return len(manager.axes[1]), [_column(blocks[numbers[at]], rows[at]) for at in positions]
+
+
+def _column(block: Any, row: int) -> Any:
+    values = block.values
+    # Without an object for the column about which nothing more is to be known than its values.
+    if type(values) in _TIMES and values.ndim == 2 and type(values.dtype) is not pd.DatetimeTZDtype:
+        return values._ndarray[row]
+    return block.iget(row)
+
+
+_TIMES = (DatetimeArray, TimedeltaArray)
 
 
 def _plain_series(values: Any, placement: Any) -> Any:

@@ -1,5 +1,6 @@
 //! Classes and objects of pandas, to tell at a glance what a column or a value is.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyType};
 
@@ -67,7 +68,7 @@ impl PandasClasses {
     /// Fails only if Python itself does.
     pub fn unwrap_strings<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if values.get_type().is(&self.string_array) {
-            values.getattr("_ndarray")
+            values.getattr(intern!(values.py(), "_ndarray"))
         } else {
             Ok(values.clone())
         }
@@ -79,7 +80,8 @@ impl PandasClasses {
     ///
     /// Fails only if Python itself does.
     pub fn is_aware(&self, values: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(values.get_type().is(&self.datetime_array) && !values.getattr("tz")?.is_none())
+        Ok(values.get_type().is(&self.datetime_array)
+            && !values.getattr(intern!(values.py(), "tz"))?.is_none())
     }
 
     /// The NumPy array inside a `DatetimeArray` or `TimedeltaArray`; anything else as it is.
@@ -90,7 +92,7 @@ impl PandasClasses {
     pub fn unwrap_temporal<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let class = values.get_type();
         if class.is(&self.datetime_array) || class.is(&self.timedelta_array) {
-            values.getattr("_ndarray")
+            values.getattr(intern!(values.py(), "_ndarray"))
         } else {
             Ok(values.clone())
         }

@@ -1,5 +1,6 @@
 //! What the user's function returned → the output of the task.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -83,7 +84,7 @@ impl<'a, 'py> Results<'a, 'py> {
         };
         let parts = self
             .frames
-            .call_method1("take_apart", (result, &positions))?;
+            .call_method1(intern!(self.py, "take_apart"), (result, &positions))?;
         if parts.is_none() {
             return self.take_whole(result, output);
         }
@@ -151,7 +152,7 @@ impl<'a, 'py> Results<'a, 'py> {
 
     /// Positions of the declared fields in a result, or `None` if stock has to judge its labels.
     fn positions(&mut self, result: &Bound<'py, PyAny>) -> PyResult<Option<Vec<usize>>> {
-        let columns = result.getattr("columns")?;
+        let columns = result.getattr(intern!(self.py, "columns"))?;
         let labels = Labels::of(&columns)?;
         if let Some((last, positions)) = &self.matched
             && labels.are(last)
@@ -178,10 +179,12 @@ struct Labels<'py> {
 
 impl<'py> Labels<'py> {
     fn of(columns: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = columns.py();
+        let data = columns.getattr_opt(intern!(py, "_data"))?;
         Ok(Self {
             class: columns.get_type(),
-            token: columns.getattr_opt("_id")?,
-            objects: columns.getattr_opt("_data")?.as_ref().and_then(elements),
+            token: columns.getattr_opt(intern!(py, "_id"))?,
+            objects: data.as_ref().and_then(elements),
         })
     }
 

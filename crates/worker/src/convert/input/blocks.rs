@@ -29,16 +29,27 @@ impl BlockSource {
     /// The name of the maker in `frames.py`.
     pub(crate) fn maker(&self) -> &'static str {
         match self {
-            Self::Native {
-                dtype,
-                zero_copy_in_stock: false,
-            } => dtype_maker(*dtype),
-            Self::Native {
-                dtype: Dtype::Datetime(_),
-                zero_copy_in_stock: true,
-            } => "datetime read-only",
-            Self::Native { .. } => "plain read-only",
+            Self::Native { dtype, .. } => dtype_maker(*dtype),
             Self::Stock { .. } => "stock",
+        }
+    }
+
+    /// The same for all slots that cannot be told apart by the blocks that they get. With one block `per_column` those are
+    /// made in the same way, be there nulls or not.
+    pub(crate) fn in_plan(&self, per_column: bool) -> Self {
+        match self {
+            Self::Native { dtype, .. } => Self::Native {
+                dtype: if per_column && dtype_maker(*dtype) == dtype_maker(Dtype::Object) {
+                    Dtype::Object
+                } else {
+                    *dtype
+                },
+                zero_copy_in_stock: false,
+            },
+            Self::Stock { .. } if per_column => Self::Stock {
+                dtype: String::new(),
+            },
+            Self::Stock { .. } => self.clone(),
         }
     }
 
@@ -73,6 +84,7 @@ fn dtype_name(dtype: Dtype) -> &'static str {
     }
 }
 
+/// What `frames.py` calls the values of a block.
 pub(crate) fn dtype_maker(dtype: Dtype) -> &'static str {
     match dtype {
         Dtype::Datetime(_) => "datetime",
@@ -143,13 +155,7 @@ pub(crate) fn blocks(
 ) -> Vec<(BlockSource, Vec<usize>)> {
     let mut blocks: Vec<(BlockSource, Vec<usize>)> = Vec::new();
     for (column, slot) in slots.iter().enumerate() {
-        let slot = match slot {
-            BlockSource::Native { dtype, .. } if !one_per_column => BlockSource::Native {
-                dtype: *dtype,
-                zero_copy_in_stock: false,
-            },
-            BlockSource::Native { .. } | BlockSource::Stock { .. } => slot.clone(),
-        };
+        let slot = slot.in_plan(one_per_column);
         let shared = matches!(slot, BlockSource::Native { .. }) && !one_per_column;
         match blocks
             .iter_mut()
@@ -168,4 +174,71 @@ pub(crate) fn blocks(
         });
     }
     blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn native(dtype: Dtype, zero_copy_in_stock: bool) -> BlockSource {
+        BlockSource::Native {
+            dtype,
+            zero_copy_in_stock,
+        }
+    }
+
+    fn stock(dtype: &str) -> BlockSource {
+        let dtype = dtype.to_owned();
+        BlockSource::Stock { dtype }
+    }
+
+    #[test]
+    fn nulls_change_no_plan_where_each_column_has_a_block() {
+        let without = native(Dtype::Int64, true);
+        let with = native(Dtype::Float64, false);
+        assert_eq!(without.in_plan(true), with.in_plan(true));
+        assert_ne!(without.in_plan(false), with.in_plan(false));
+        let moment = native(Dtype::Datetime(Unit::Nano), true);
+        let span = native(Dtype::Timedelta(Unit::Nano), false);
+        let text = native(Dtype::String, false);
+        for (index, slot) in [&with, &moment, &span, &text].iter().enumerate() {
+            for other in [&with, &moment, &span, &text].iter().skip(index + 1) {
+                assert_ne!(slot.in_plan(true), other.in_plan(true));
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_of_stocks_has_another_plan_than_a_native_one() {
+        for per_column in [true, false] {
+            let slot = native(Dtype::Object, false);
+            assert_ne!(
+                slot.in_plan(per_column),
+                stock("object").in_plan(per_column)
+            );
+        }
+        assert_eq!(
+            stock("Int64").in_plan(true),
+            stock("category").in_plan(true)
+        );
+        assert_ne!(
+            stock("Int64").in_plan(false),
+            stock("category").in_plan(false)
+        );
+    }
+
+    #[test]
+    fn blocks_are_consolidated_unless_each_column_has_its_own() {
+        let slots = [
+            native(Dtype::Int64, false),
+            native(Dtype::Float64, false),
+            native(Dtype::Int64, false),
+        ];
+        let columns = |per_column| -> Vec<Vec<usize>> {
+            let blocks = blocks(&slots, per_column).into_iter();
+            blocks.map(|(_, columns)| columns).collect()
+        };
+        assert_eq!(columns(true), [vec![0], vec![1], vec![2]]);
+        assert_eq!(columns(false), [vec![1], vec![0, 2]]);
+    }
 }

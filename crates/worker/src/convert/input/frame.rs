@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bowstring_ipc::group::{Group, InputSchema};
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -24,7 +25,7 @@ pub struct GroupFrames {
     columns: GroupColumns,
     /// `frames.py`'s `Frames`, made for the first group's column names.
     frames: Option<Py<PyAny>>,
-    layouts: HashMap<Vec<BlockSource>, Py<PyAny>>,
+    plans: Plans,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
     shared: Option<Py<PyDict>>,
@@ -34,6 +35,60 @@ pub struct GroupFrames {
     own_timestamps: bool,
     /// Stock makes one batch of all batches of a group before it converts them.
     combines: bool,
+}
+
+/// Plans that are remembered. Where columns with and without nulls are of different dtypes, which pandas 2 sorts into
+/// blocks, there may be as many as groups.
+const MOST_PLANS: usize = 256;
+
+/// What all frames of a task have in common whose slots are alike.
+#[derive(Debug)]
+struct Plan {
+    /// The columns of each block: those of the frame.
+    blocks: Vec<Vec<usize>>,
+    /// `frames.py`'s `_Layout`.
+    layout: Py<PyAny>,
+}
+
+/// The plans of a task.
+#[derive(Debug, Default)]
+struct Plans {
+    /// What the last one was found by.
+    key: Vec<BlockSource>,
+    last: Option<Arc<Plan>>,
+    all: HashMap<Vec<BlockSource>, Arc<Plan>>,
+}
+
+impl Plans {
+    /// The plan for these slots. `make` makes it when such slots are seen for the first time.
+    fn of(
+        &mut self,
+        slots: &[BlockSource],
+        one_per_column: bool,
+        make: impl FnOnce() -> PyResult<Plan>,
+    ) -> PyResult<Arc<Plan>> {
+        let key = || slots.iter().map(|slot| slot.in_plan(one_per_column));
+        if let Some(plan) = &self.last
+            && slots.len() == self.key.len()
+            && key().zip(&self.key).all(|(slot, last)| slot == *last)
+        {
+            return Ok(Arc::clone(plan));
+        }
+        let key: Vec<BlockSource> = key().collect();
+        let plan = if let Some(plan) = self.all.get(&key) {
+            Arc::clone(plan)
+        } else {
+            let plan = Arc::new(make()?);
+            if self.all.len() >= MOST_PLANS {
+                self.all.clear();
+            }
+            self.all.insert(key.clone(), Arc::clone(&plan));
+            plan
+        };
+        self.key = key;
+        self.last = Some(Arc::clone(&plan));
+        Ok(plan)
+    }
 }
 
 /// What was made of a group.
@@ -56,7 +111,7 @@ impl GroupFrames {
             offsets: offsets.clone(),
             columns: GroupColumns::new(conversions),
             frames: None,
-            layouts: HashMap::new(),
+            plans: Plans::default(),
             shared: None,
             columns_of_frame: None,
             own_timestamps: false,
@@ -239,7 +294,7 @@ impl GroupFrames {
         self.frames
             .as_ref()
             .map(|frames| frames.bind(py))
-            .ok_or_else(|| PyRuntimeError::new_err("bowstring: a result before the first group"))
+            .ok_or_else(no_group_yet)
     }
 
     /// Has stock convert every column without a native one, in order, so that the first error is
@@ -282,90 +337,111 @@ impl GroupFrames {
         stock: &[Option<StockColumn<'py>>],
         one_chunk: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        // pandas 3.
-        let one_per_column = self.conversions.traits.arrow_strings;
-        let slots: Vec<BlockSource> = self
-            .offsets
-            .values
-            .iter()
-            .map(|offset| slot(*offset, native, stock, one_per_column, one_chunk))
-            .map(|slot| match slot {
-                BlockSource::Native {
-                    dtype: dtype @ Dtype::Datetime(_),
-                    zero_copy_in_stock,
-                } => BlockSource::Native {
-                    dtype,
-                    zero_copy_in_stock: zero_copy_in_stock && !self.own_timestamps,
-                },
-                BlockSource::Native { .. } | BlockSource::Stock { .. } => slot,
-            })
-            .collect();
-        let blocks = blocks(&slots, one_per_column);
-        if !self.layouts.contains_key(&slots) {
-            let described: Vec<(&str, Vec<usize>)> = blocks
-                .iter()
-                .map(|(slot, columns)| (slot.maker(), columns.clone()))
-                .collect();
-            let layout = self.frames(py)?.call_method1("layout", (described,))?;
-            self.layouts.insert(slots.clone(), layout.unbind());
+        let slots = self.slots(native, stock, one_chunk);
+        let plan = self.plan(py, &slots)?;
+        let builder = self.builder(py, rows);
+        let values = &self.offsets.values;
+        let mut offsets = Vec::new();
+        let mut arrays = Vec::with_capacity(plan.blocks.len());
+        for columns in &plan.blocks {
+            let slot = columns.first().and_then(|column| slots.get(*column));
+            let slot = slot.ok_or_else(|| {
+                PyRuntimeError::new_err("bowstring: a block has no column, this is a bug")
+            })?;
+            offsets.clear();
+            offsets.extend(columns.iter().filter_map(|column| values.get(*column)));
+            arrays.push(Self::block(&builder, slot, &offsets, native, stock)?);
         }
-        let builder = Builder {
+        let arrays = PyList::new(py, arrays)?;
+        let frames = self.frames(py)?;
+        let layout = plan.layout.bind(py);
+        let name = intern!(py, "frame");
+        let frame = match &self.columns_of_frame {
+            Some(columns) => frames.call_method1(name, (layout, arrays, rows, columns))?,
+            None => frames.call_method1(name, (layout, arrays, rows))?,
+        };
+        Ok((!frame.is_none()).then_some(frame))
+    }
+
+    fn builder<'py>(&self, py: Python<'py>, rows: usize) -> Builder<'_, 'py> {
+        Builder {
             py,
             decimal: self.conversions.names.decimal.bind(py),
             traits: &self.conversions.traits,
             rows,
-        };
-        let arrays = PyList::empty(py);
-        for (slot, columns) in &blocks {
-            let offsets = columns
-                .iter()
-                .filter_map(|column| self.offsets.values.get(*column).copied());
-            arrays.append(Self::block(
-                &builder,
-                slot,
-                &offsets.collect::<Vec<_>>(),
-                native,
-                stock,
-            )?)?;
         }
-        let layout = self.layouts.get(&slots);
-        let frames = self.frames(py)?;
-        let frame = match &self.columns_of_frame {
-            Some(columns) => frames.call_method1("frame", (layout, arrays, rows, columns))?,
-            None => frames.call_method1("frame", (layout, arrays, rows))?,
-        };
-        Ok((!frame.is_none()).then_some(frame))
+    }
+
+    /// Where each column of the frame comes from.
+    fn slots(
+        &self,
+        native: &NativeColumns<'_>,
+        stock: &[Option<StockColumn<'_>>],
+        one_chunk: bool,
+    ) -> Vec<BlockSource> {
+        let one_per_column = self.one_per_column();
+        let offsets = self.offsets.values.iter();
+        let slots = offsets.map(|offset| slot(*offset, native, stock, one_per_column, one_chunk));
+        let slots = slots.map(|mut slot| {
+            if let BlockSource::Native {
+                dtype,
+                zero_copy_in_stock,
+            } = &mut slot
+            {
+                let copied = self.own_timestamps && matches!(dtype, Dtype::Datetime(_));
+                *zero_copy_in_stock &= one_per_column && !copied;
+            }
+            slot
+        });
+        slots.collect()
+    }
+
+    /// Whether pandas leaves columns in blocks of their own: pandas 3.
+    fn one_per_column(&self) -> bool {
+        self.conversions.traits.arrow_strings
+    }
+
+    fn plan(&mut self, py: Python<'_>, slots: &[BlockSource]) -> PyResult<Arc<Plan>> {
+        let one_per_column = self.one_per_column();
+        let Self { frames, plans, .. } = self;
+        plans.of(slots, one_per_column, || {
+            let frames = frames.as_ref().ok_or_else(no_group_yet)?;
+            let blocks = blocks(slots, one_per_column);
+            let described: Vec<(&str, Vec<usize>)> = blocks
+                .iter()
+                .map(|(slot, columns)| (slot.maker(), columns.clone()))
+                .collect();
+            Ok(Plan {
+                layout: frames.call_method1(py, "layout", (described,))?,
+                blocks: blocks.into_iter().map(|(_, columns)| columns).collect(),
+            })
+        })
     }
 
     /// The array of one block, made of the columns at `offsets`.
     fn block<'py>(
         builder: &Builder<'_, 'py>,
         slot: &BlockSource,
-        offsets: &[usize],
+        offsets: &[&usize],
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
     ) -> PyResult<Bound<'py, PyAny>> {
-        let natives: Vec<Option<&Column<'_>>> = offsets
-            .iter()
-            .map(|offset| {
-                native
-                    .get(*offset)
-                    .and_then(Option::as_ref)
-                    .map(|(column, _)| column)
-            })
-            .collect();
-        let values = |offset: &usize| {
+        let native = |offset: &&usize| {
+            let column = native.get(**offset).and_then(Option::as_ref);
+            column.map(|(column, _)| column)
+        };
+        let values = |offset: &&usize| {
             stock
-                .get(*offset)
+                .get(**offset)
                 .and_then(Option::as_ref)
                 .map(|column| &column.values)
         };
-        let dtype = match slot {
+        let (dtype, read_only) = match slot {
             BlockSource::Native {
                 dtype: Dtype::String,
                 ..
             } => {
-                let column = natives.first().copied().flatten();
+                let column = offsets.first().and_then(native);
                 let column = column.ok_or_else(|| {
                     PyRuntimeError::new_err("bowstring: a string column is missing")
                 })?;
@@ -373,16 +449,8 @@ impl GroupFrames {
             }
             BlockSource::Native {
                 dtype,
-                zero_copy_in_stock: true,
-            } => {
-                if let [Some(column)] = natives.as_slice()
-                    && let Some(view) = builder.view(*dtype, column)?
-                {
-                    return Ok(view);
-                }
-                *dtype
-            }
-            BlockSource::Native { dtype, .. } => *dtype,
+                zero_copy_in_stock,
+            } => (*dtype, *zero_copy_in_stock),
             BlockSource::Stock { .. } => {
                 let values = offsets.first().and_then(values);
                 return values.cloned().ok_or_else(|| {
@@ -390,7 +458,21 @@ impl GroupFrames {
                 });
             }
         };
-        let array = builder.block(dtype, &natives)?;
+        if let [offset] = offsets
+            && let Some(column) = native(offset)
+        {
+            let view = if read_only {
+                builder.view(dtype, column)?
+            } else {
+                None
+            };
+            return match view {
+                Some(view) => Ok(view),
+                None => builder.block(dtype, &[Some(column)], read_only),
+            };
+        }
+        let natives: Vec<Option<&Column<'_>>> = offsets.iter().map(native).collect();
+        let array = builder.block(dtype, &natives, false)?;
         for (row, (offset, native)) in offsets.iter().zip(&natives).enumerate() {
             if let (None, Some(values)) = (native, values(offset)) {
                 // Views of a stock column with one row are two-dimensional.
@@ -408,29 +490,26 @@ impl GroupFrames {
         native: &NativeColumns<'_>,
         stock: &[Option<StockColumn<'py>>],
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let mut values = Vec::with_capacity(self.offsets.keys.len());
-        for offset in &self.offsets.keys {
+        let keys = &self.offsets.keys;
+        let mut values: Vec<Option<Bound<'py, PyAny>>> = Vec::with_capacity(keys.len());
+        // A frame of one row with the key alone, so that pandas makes the scalars.
+        let mut blocks = Vec::with_capacity(keys.len());
+        for offset in keys {
             let column = native.get(*offset).and_then(Option::as_ref);
             values.push(
                 match (column, stock.get(*offset).and_then(Option::as_ref)) {
                     (Some((column, dtype)), _) => {
-                        // A frame of one row with the key alone, so that pandas makes the scalar.
                         let first = column.first();
-                        let builder = Builder {
-                            py,
-                            decimal: self.conversions.names.decimal.bind(py),
-                            traits: &self.conversions.traits,
-                            rows: first.rows().min(1),
-                        };
+                        let builder = self.builder(py, first.rows().min(1));
                         let array = if *dtype == Dtype::String {
                             builder.string_array(&first, false)?
                         } else {
-                            builder.block(*dtype, &[Some(&first)])?
+                            builder.block(*dtype, &[Some(&first)], false)?
                         };
-                        self.frames(py)?
-                            .call_method1("scalar", (dtype_maker(*dtype), array))?
+                        blocks.push((dtype_maker(*dtype), array));
+                        None
                     }
-                    (None, Some(column)) => column.series.getattr("iloc")?.get_item(0)?,
+                    (None, Some(column)) => Some(column.series.getattr("iloc")?.get_item(0)?),
                     (None, None) => {
                         return Err(PyRuntimeError::new_err(format!(
                             "bowstring: key column {offset} is missing in a group of {} rows",
@@ -440,6 +519,26 @@ impl GroupFrames {
                 },
             );
         }
-        PyTuple::new(py, values)
+        let made = if blocks.is_empty() {
+            PyTuple::empty(py)
+        } else {
+            let blocks = PyList::new(py, blocks)?;
+            let made = self
+                .frames(py)?
+                .call_method1(intern!(py, "key"), (blocks,))?;
+            made.cast_into::<PyTuple>()?
+        };
+        if made.len() == keys.len() {
+            return Ok(made);
+        }
+        let mut made = made.into_iter();
+        let values = values
+            .into_iter()
+            .map(|value| value.or_else(|| made.next()));
+        PyTuple::new(py, values.collect::<Vec<_>>())
     }
+}
+
+fn no_group_yet() -> PyErr {
+    PyRuntimeError::new_err("bowstring: a result before the first group")
 }

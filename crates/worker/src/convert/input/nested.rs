@@ -218,7 +218,7 @@ impl<'py> Builder<'_, 'py> {
             rows: elements.len(),
             ..*self
         };
-        let array = builder.block(dtype, &[Some(&column)])?;
+        let array = builder.block(dtype, &[Some(&column)], false)?;
         // PARITY: pyarrow does not copy what it can view.
         if column.is_zero_copy_in_stock(dtype) {
             array.getattr("flags")?.setattr("writeable", false)?;

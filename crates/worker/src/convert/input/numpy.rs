@@ -14,6 +14,7 @@ use numpy::datetime::{Datetime, Timedelta, units};
 use numpy::{Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::PySlice;
 
 use crate::convert::c_data;
 use crate::convert::input::column::{Column, local_time};
@@ -46,9 +47,16 @@ pub struct Builder<'a, 'py> {
     pub rows: usize,
 }
 
+/// What a block is made of, and whether it can be written to.
+struct Block<'a, 'c> {
+    columns: &'a [Option<&'a Column<'c>>],
+    read_only: bool,
+}
+
 impl<'py> Builder<'_, 'py> {
-    /// The array of a block: C-ordered, owned and writable, of shape (columns, rows). A `None`
-    /// among the columns leaves its row zeroed for the caller. Strings of pandas 3 have no 2-D block, see [`Self::string_array`].
+    /// The array of a block: C-ordered, of shape (columns, rows). It is owned and writable or, if it is to be `read_only`, a
+    /// view that cannot be made writable. A `None` among the columns leaves its row zeroed for the caller. Strings of pandas 3
+    /// have no 2-D block, see [`Self::string_array`].
     ///
     /// # Errors
     ///
@@ -57,9 +65,11 @@ impl<'py> Builder<'_, 'py> {
         &self,
         dtype: Dtype,
         columns: &[Option<&Column<'_>>],
+        read_only: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let columns = Block { columns, read_only };
         let array = match dtype {
-            Dtype::Bool => self.fill::<bool>(columns, |column, target| {
+            Dtype::Bool => self.fill::<bool>(&columns, |column, target| {
                 let values = column
                     .arrays
                     .iter()
@@ -71,35 +81,34 @@ impl<'py> Builder<'_, 'py> {
                     .for_each(|(slot, value)| *slot = value);
                 Ok(())
             })?,
-            Dtype::Int8 => self.fill(columns, copy::<Int8Type>)?,
-            Dtype::Int16 => self.fill(columns, copy::<Int16Type>)?,
-            Dtype::Int32 => self.fill(columns, copy::<Int32Type>)?,
-            Dtype::Int64 => self.fill(columns, copy::<Int64Type>)?,
-            Dtype::Float32 => self.fill(columns, |column, target| {
+            Dtype::Int8 => self.fill(&columns, copy::<Int8Type>)?,
+            Dtype::Int16 => self.fill(&columns, copy::<Int16Type>)?,
+            Dtype::Int32 => self.fill(&columns, copy::<Int32Type>)?,
+            Dtype::Int64 => self.fill(&columns, copy::<Int64Type>)?,
+            Dtype::Float32 => self.fill(&columns, |column, target| {
                 convert::<Float32Type, _>(column, target, f32::NAN, |value| value);
                 Ok(())
             })?,
-            Dtype::Float64 => self.fill(columns, |column, target| {
+            Dtype::Float64 => self.fill(&columns, |column, target| {
                 fill_float64(column, target);
                 Ok(())
             })?,
-            Dtype::Object => {
-                self.fill::<Py<PyAny>>(columns, |column, target| self.fill_objects(column, target))?
-            }
+            Dtype::Object => self
+                .fill::<Py<PyAny>>(&columns, |column, target| self.fill_objects(column, target))?,
             Dtype::Datetime(Unit::Nano) => {
-                self.fill::<Datetime<units::Nanoseconds>>(columns, |column, target| {
+                self.fill::<Datetime<units::Nanoseconds>>(&columns, |column, target| {
                     fill_instants(column, target, Unit::Nano);
                     Ok(())
                 })?
             }
             Dtype::Datetime(Unit::Micro) => {
-                self.fill::<Datetime<units::Microseconds>>(columns, |column, target| {
+                self.fill::<Datetime<units::Microseconds>>(&columns, |column, target| {
                     fill_instants(column, target, Unit::Micro);
                     Ok(())
                 })?
             }
             Dtype::Timedelta(Unit::Nano) => {
-                self.fill::<Timedelta<units::Nanoseconds>>(columns, |column, target| {
+                self.fill::<Timedelta<units::Nanoseconds>>(&columns, |column, target| {
                     convert::<DurationMicrosecondType, _>(
                         column,
                         target,
@@ -110,7 +119,7 @@ impl<'py> Builder<'_, 'py> {
                 })?
             }
             Dtype::Timedelta(Unit::Micro) => {
-                self.fill::<Timedelta<units::Microseconds>>(columns, |column, target| {
+                self.fill::<Timedelta<units::Microseconds>>(&columns, |column, target| {
                     convert::<DurationMicrosecondType, _>(
                         column,
                         target,
@@ -205,9 +214,10 @@ impl<'py> Builder<'_, 'py> {
 
     fn fill<T: Element>(
         &self,
-        columns: &[Option<&Column<'_>>],
+        block: &Block<'_, '_>,
         fill: impl Fn(&Column<'_>, &mut [T]) -> PyResult<()>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let Block { columns, read_only } = block;
         errors::ensure(BLOCK, columns.len() * self.rows * size_of::<T>())?;
         let array = self.array::<T>(columns.len(), columns.iter().all(Option::is_some))?;
         if self.rows > 0 {
@@ -218,6 +228,12 @@ impl<'py> Builder<'_, 'py> {
                     fill(column, row)?;
                 }
             }
+        }
+        if *read_only {
+            // PARITY: with pandas 3 these columns are views of Arrow buffers in stock. A view of a
+            // read-only array can no more be made writable than those.
+            array.readwrite().make_nonwriteable();
+            return array.as_any().get_item(PySlice::full(self.py));
         }
         Ok(array.into_any())
     }

@@ -204,7 +204,7 @@ impl GroupSeries {
                 };
                 match view {
                     Some(view) => view,
-                    None => builder.block(*dtype, &[Some(column)])?,
+                    None => builder.block(*dtype, &[Some(column)], false)?,
                 }
             })?;
         }

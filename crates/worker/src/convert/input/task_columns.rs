@@ -125,7 +125,7 @@ impl Columns {
         };
         Ok(Some((
             maker,
-            vec![builder.block(dtype, &[Some(&column)])?.get_item(0)?],
+            vec![builder.block(dtype, &[Some(&column)], false)?.get_item(0)?],
         )))
     }
 

@@ -7,6 +7,7 @@
 use arrow_array::builder::{BooleanBuilder, PrimitiveBuilder};
 use arrow_array::types::ArrowPrimitiveType;
 use numpy::{Element, PyReadonlyArray1};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::classes::PandasClasses;
@@ -25,8 +26,8 @@ impl<'py> Masked<'py> {
         if !names.is_masked(values) {
             return Ok(None);
         }
-        let data = values.getattr("_data")?;
-        let mask = column::<bool>(&values.getattr("_mask")?);
+        let data = values.getattr(intern!(values.py(), "_data"))?;
+        let mask = column::<bool>(&values.getattr(intern!(values.py(), "_mask"))?);
         Ok(mask.map(|mask| Self { data, mask }))
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::builder::GenericBinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, make_array};
+use arrow_array::{
+    Array, ArrayRef, GenericBinaryArray, LargeStringArray, OffsetSizeTrait, StringArray, make_array,
+};
 use arrow_buffer::OffsetBuffer;
 use arrow_data::ArrayData;
 use arrow_pyarrow::FromPyArrow;
@@ -14,7 +16,7 @@ use numpy::{Element, PyReadonlyArray1};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::convert::c_data::unchecked_bytes_of_text;
+use crate::convert::c_data::{bytes_of_text, unchecked_bytes_of_text};
 use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{can_grow, column, elements, exact_string, objects};
 
@@ -39,7 +41,7 @@ pub(crate) fn append_strings(
     if names.is_categorical(values) {
         return append_categories(values, names, append, room);
     }
-    let Some(array) = arrow_chunk(values, names)? else {
+    let Some(array) = text_chunk(values, names)? else {
         return Ok(false);
     };
     let bytes = array.get_buffer_memory_size();
@@ -56,6 +58,25 @@ pub(crate) fn arrow_chunk(
     };
     // Validated: the values may come from anywhere.
     Ok(ArrayData::from_pyarrow_bound(&chunk).ok().map(make_array))
+}
+
+/// The one chunk of an Arrow-backed column if it is text, all of it UTF-8.
+pub(crate) fn text_chunk(
+    values: &Bound<'_, PyAny>,
+    names: &PandasClasses,
+) -> PyResult<Option<ArrayRef>> {
+    let Some(chunk) = only_chunk(values, names)? else {
+        return Ok(None);
+    };
+    let bytes = bytes_of_text(&chunk)?;
+    Ok(bytes.and_then(|bytes| {
+        if let Some(bytes) = bytes.as_binary_opt::<i64>() {
+            let text = LargeStringArray::try_from_binary(bytes.clone()).ok()?;
+            return Some(Arc::new(text) as ArrayRef);
+        }
+        let text = StringArray::try_from_binary(bytes.as_binary_opt::<i32>()?.clone()).ok()?;
+        Some(Arc::new(text))
+    }))
 }
 
 /// The same as pyarrow has it.
@@ -223,7 +244,7 @@ pub(crate) fn append_categories(
         let texts: Option<Vec<&str>> = objects.iter().map(exact_string).collect();
         return Ok(texts.is_some_and(|texts| append_codes(&codes, &texts, append, room)));
     }
-    let Some(array) = arrow_chunk(&categories, names)? else {
+    let Some(array) = text_chunk(&categories, names)? else {
         return Ok(false);
     };
     let mut texts = Vec::with_capacity(array.len());
