@@ -181,8 +181,8 @@ class CogroupedMapArrow:
     def dump_stream(self, infile: InputFile, outfile: OutputFile) -> None: ...
 
 @final
-class SeriesAgg:
-    def __new__(cls, task: GroupedAggTask, framing: _Framing, windows: bool, proven: SelfTest) -> SeriesAgg:
+class GroupedAgg:
+    def __new__(cls, task: GroupedAggTask, framing: _Framing, windows: bool, proven: SelfTest) -> GroupedAgg:
         """`windows`: there is a result for each row."""
     def dump_stream(self, infile: InputFile, outfile: OutputFile) -> None: ...
 
@@ -192,8 +192,8 @@ class GroupedAggIter:
     def dump_stream(self, infile: InputFile, outfile: OutputFile) -> None: ...
 
 @final
-class ArrayAgg:
-    def __new__(cls, task: GroupedAggArrowTask, framing: _Framing, windows: bool) -> ArrayAgg:
+class GroupedAggArrow:
+    def __new__(cls, task: GroupedAggArrowTask, framing: _Framing, windows: bool) -> GroupedAggArrow:
         """`windows`: there is a result for each row."""
     def dump_stream(self, infile: InputFile, outfile: OutputFile) -> None: ...
 

@@ -37,7 +37,7 @@ pub enum Results<'py> {
 /// Looks at the results of one task.
 #[derive(Debug)]
 pub struct ArrayResults<'a, 'py> {
-    /// An `ArrayStock` of `stock_arrow.py`.
+    /// An `ArrayStock` of `stock/arrow.py`.
     stock: &'a Bound<'py, PyAny>,
     /// Stock makes an array of a result before it calls the next function.
     eager: bool,
@@ -87,7 +87,7 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
 /// Native results of many groups, and batches that stock has made, in the order in which they came.
 #[derive(Debug)]
 pub struct ArrayRows<'a, 'py> {
-    /// An `ArrayStock` of `stock_arrow.py`.
+    /// An `ArrayStock` of `stock/arrow.py`.
     stock: &'a Bound<'py, PyAny>,
     scalars: ArrayScalars<'py>,
     /// Native results; `None` if one is declared of a type without a native path.

@@ -18,7 +18,7 @@ pub struct ColumnUdf {
 }
 
 impl ColumnUdf {
-    /// Those of a task that has `udfs`, which are `ColumnUdf`s of `kinds_series.py`.
+    /// Those of a task that has `udfs`, which are `ColumnUdf`s of `task_parts.py`.
     ///
     /// # Errors
     ///

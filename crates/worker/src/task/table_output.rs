@@ -20,7 +20,7 @@ use crate::task::section::{Reply, Rows};
 /// What is sent, and how results get there.
 #[derive(Debug)]
 pub struct TableOutput<'a, 'py> {
-    /// The conversions of the Spark line (`stock_arrow.py`).
+    /// The conversions of the Spark line (`stock/arrow.py`).
     stock: &'a Bound<'py, PyAny>,
     /// What a result has that stock sends as it is, but for metadata of the schema as a whole.
     plain: Layout<'py>,
@@ -226,7 +226,7 @@ impl Rows for TableOutput<'_, '_> {
 /// Batches that stock has made, to be sent as they are or several as one.
 #[derive(Debug)]
 pub struct FlatOutput<'a, 'py> {
-    /// For its method `agree` (`stock_arrow.py`).
+    /// For its method `agree` (`stock/arrow.py`).
     stock: &'a Bound<'py, PyAny>,
     /// The schema of the answer, decided by the first batch.
     wire: Option<(Layout<'py>, SchemaRef)>,

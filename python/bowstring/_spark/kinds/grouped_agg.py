@@ -29,7 +29,7 @@ class GroupedAgg:
 def grouped_agg(parts: TaskParts) -> Answer | None:
     """202: Series of a group in, a scalar out."""
     task = _task(parts)
-    return None if task is None else alone(native.SeriesAgg(task, parts.line.framing, False, parts.proven))
+    return None if task is None else alone(native.GroupedAgg(task, parts.line.framing, False, parts.proven))
 
 
 def window_agg(parts: TaskParts) -> Answer | None:
@@ -37,7 +37,7 @@ def window_agg(parts: TaskParts) -> Answer | None:
     task = _task(parts)
     if task is None or not find_windows(parts, task.udfs, task.eager):
         return None
-    return alone(native.SeriesAgg(task, parts.line.framing, True, parts.proven))
+    return alone(native.GroupedAgg(task, parts.line.framing, True, parts.proven))
 
 
 def grouped_agg_iter(parts: TaskParts) -> Answer | None:

@@ -22,7 +22,7 @@ class GroupedAggArrow:
 def grouped_agg_arrow(parts: TaskParts) -> Answer | None:
     """252: arrays in, a value out; the JVM wants a batch for each group."""
     task = _task(parts)
-    return None if task is None else alone(native.ArrayAgg(task, parts.line.framing, False))
+    return None if task is None else alone(native.GroupedAggArrow(task, parts.line.framing, False))
 
 
 def window_agg_arrow(parts: TaskParts) -> Answer | None:
@@ -30,7 +30,7 @@ def window_agg_arrow(parts: TaskParts) -> Answer | None:
     task = _task(parts)
     if task is None or not find_windows(parts, task.udfs, bool(parts.wrapped)):
         return None
-    return alone(native.ArrayAgg(task, parts.line.framing, True))
+    return alone(native.GroupedAggArrow(task, parts.line.framing, True))
 
 
 def grouped_agg_arrow_iter(parts: TaskParts) -> Answer | None:

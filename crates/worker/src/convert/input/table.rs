@@ -26,7 +26,7 @@ pub fn everything() -> Box<Projection> {
 /// Makes the tables of one task's groups, or of one side of them.
 #[derive(Debug)]
 pub struct GroupTables {
-    /// The conversions of the Spark line (`stock_arrow.py`).
+    /// The conversions of the Spark line (`stock/arrow.py`).
     stock: Py<PyAny>,
     keys: Selection,
     values: Selection,
@@ -191,7 +191,7 @@ impl Selection {
 /// Whole batches of one task's groups, with the schema that was sent.
 #[derive(Debug)]
 pub struct WholeGroups {
-    /// The reader of `stock_arrow.py`.
+    /// The reader of `stock/arrow.py`.
     stock: Py<PyAny>,
     schema: OnceLock<Py<PyAny>>,
 }
@@ -266,7 +266,7 @@ fn malformed(stock: &Bound<'_, PyAny>, group: &Group, fault: &Fault) -> PyResult
     )))
 }
 
-/// Calls a method of `stock_arrow.py` that takes a group's messages.
+/// Calls a method of `stock/arrow.py` that takes a group's messages.
 fn ask_stock<'py>(
     stock: &Bound<'py, PyAny>,
     method: &str,

@@ -36,7 +36,7 @@ pub struct GroupedAggIter {
 
 #[pymethods]
 impl GroupedAggIter {
-    /// `task`: a `SeriesTask` of `kinds_series.py`.
+    /// `task`: a `GroupedAggTask` of `grouped_agg.py`.
     #[new]
     fn new(
         task: &Bound<'_, PyAny>,

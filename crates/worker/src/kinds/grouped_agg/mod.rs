@@ -27,7 +27,7 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct SeriesAgg {
+pub struct GroupedAgg {
     udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,
@@ -40,8 +40,8 @@ pub struct SeriesAgg {
 }
 
 #[pymethods]
-impl SeriesAgg {
-    /// `task`: a `SeriesTask` of `kinds_series.py`.
+impl GroupedAgg {
+    /// `task`: a `GroupedAggTask` of `grouped_agg.py`.
     #[new]
     fn new(
         task: &Bound<'_, PyAny>,
@@ -85,7 +85,7 @@ impl SeriesAgg {
 /// One group → a Series for each column; scalars → a row, or one for each row of the group.
 struct SeriesOfGroups<'a, 'py> {
     py: Python<'py>,
-    task: &'a SeriesAgg,
+    task: &'a GroupedAgg,
     frames: GroupSeries,
     calls: SeriesCalls<'a, 'py>,
 }

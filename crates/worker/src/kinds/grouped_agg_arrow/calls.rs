@@ -9,7 +9,7 @@ use crate::task::column_udf::ColumnUdf;
 /// Calls the functions of one task.
 #[derive(Debug)]
 pub struct ArrayCalls<'a, 'py> {
-    /// An `ArrayStock` of `stock_arrow.py`.
+    /// An `ArrayStock` of `stock/arrow.py`.
     stock: &'a Bound<'py, PyAny>,
     udfs: &'a [ColumnUdf],
     results: ArrayResults<'a, 'py>,

@@ -25,13 +25,13 @@ use crate::task::kind::Kind;
 pub struct GroupedAggArrowIter {
     /// The only one.
     udf: ColumnUdf,
-    /// An `ArrayStock` of `stock_arrow.py`.
+    /// An `ArrayStock` of `stock/arrow.py`.
     stock: Py<PyAny>,
 }
 
 #[pymethods]
 impl GroupedAggArrowIter {
-    /// `task`: an `ArrayTask` of `kinds_arrow.py`.
+    /// `task`: a `GroupedAggArrowTask` of `grouped_agg_arrow.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);

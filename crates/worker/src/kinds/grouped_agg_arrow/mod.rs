@@ -24,18 +24,18 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ArrayAgg {
+pub struct GroupedAggArrow {
     udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,
     framing: Framing,
-    /// An `ArrayStock` of `stock_arrow.py`.
+    /// An `ArrayStock` of `stock/arrow.py`.
     stock: Py<PyAny>,
 }
 
 #[pymethods]
-impl ArrayAgg {
-    /// `task`: an `ArrayTask` of `kinds_arrow.py`.
+impl GroupedAggArrow {
+    /// `task`: a `GroupedAggArrowTask` of `grouped_agg_arrow.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>, framing: Word<Framing>, windows: bool) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);

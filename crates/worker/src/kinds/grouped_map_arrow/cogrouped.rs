@@ -23,7 +23,7 @@ pub struct CogroupedMapArrow {
     function: Py<PyAny>,
     left: KeyColumns,
     right: KeyColumns,
-    /// The conversions of the Spark line (`stock_arrow.py`).
+    /// The conversions of the Spark line (`stock/arrow.py`).
     stock: Py<PyAny>,
 }
 

@@ -23,7 +23,7 @@ pub struct GroupedMapArrowIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
-    /// The conversions of the Spark line (`stock_arrow.py`).
+    /// The conversions of the Spark line (`stock/arrow.py`).
     stock: Py<PyAny>,
 }
 

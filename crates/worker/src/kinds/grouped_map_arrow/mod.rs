@@ -28,7 +28,7 @@ pub struct GroupedMapArrow {
     function: Py<PyAny>,
     columns: KeyColumns,
     framing: Framing,
-    /// The conversions of the Spark line (`stock_arrow.py`).
+    /// The conversions of the Spark line (`stock/arrow.py`).
     stock: Py<PyAny>,
 }
 

@@ -31,7 +31,7 @@ use crate::task::section::{self, Reply};
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 pub struct ScalarPandasIter {
-    /// As for Series, but for the functions. Its task is a `ScalarIterTask` of `kinds_scalar.py`.
+    /// As for Series, but for the functions. Its task is a `ScalarIterTask` of `scalar.py`.
     scalar: ScalarPandas,
     /// `frames.py`'s `series_values`.
     values: Py<PyAny>,

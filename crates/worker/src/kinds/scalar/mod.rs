@@ -36,7 +36,7 @@ use crate::task::section::{Reply, Rows};
 pub struct ScalarPandas {
     udfs: Vec<ColumnUdf>,
     pub(crate) conversions: Arc<Conversions>,
-    /// A `ScalarTask` of `kinds_scalar.py`.
+    /// A `ScalarTask` of `scalar.py`.
     pub(crate) task: Py<PyAny>,
 }
 
