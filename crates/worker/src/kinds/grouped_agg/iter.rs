@@ -36,7 +36,7 @@ pub struct GroupedAggIter {
 
 #[pymethods]
 impl GroupedAggIter {
-    /// `task`: a `GroupedAggTask` of `grouped_agg.py`.
+    /// `task`: a `GroupedAgg` of `grouped_agg.py`.
     #[new]
     fn new(
         task: &Bound<'_, PyAny>,

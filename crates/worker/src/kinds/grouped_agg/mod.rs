@@ -41,7 +41,7 @@ pub struct GroupedAgg {
 
 #[pymethods]
 impl GroupedAgg {
-    /// `task`: a `GroupedAggTask` of `grouped_agg.py`.
+    /// `task`: a `GroupedAgg` of `grouped_agg.py`.
     #[new]
     fn new(
         task: &Bound<'_, PyAny>,

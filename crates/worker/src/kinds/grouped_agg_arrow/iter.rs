@@ -31,7 +31,7 @@ pub struct GroupedAggArrowIter {
 
 #[pymethods]
 impl GroupedAggArrowIter {
-    /// `task`: a `GroupedAggArrowTask` of `grouped_agg_arrow.py`.
+    /// `task`: a `GroupedAggArrow` of `grouped_agg_arrow.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);

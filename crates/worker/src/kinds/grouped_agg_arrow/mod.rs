@@ -35,7 +35,7 @@ pub struct GroupedAggArrow {
 
 #[pymethods]
 impl GroupedAggArrow {
-    /// `task`: a `GroupedAggArrowTask` of `grouped_agg_arrow.py`.
+    /// `task`: a `GroupedAggArrow` of `grouped_agg_arrow.py`.
     #[new]
     fn new(task: &Bound<'_, PyAny>, framing: Word<Framing>, windows: bool) -> PyResult<Self> {
         let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
