@@ -251,11 +251,16 @@ def spoil_frames(pdf: pd.DataFrame) -> pd.DataFrame:
     frames = import_module("_bowstring._worker.frames").Frames
     frame = frames.frame
 
+    def spoil(array):
+        if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+            return array
+        changed = array.copy()
+        changed[:, -1] = -7.25
+        changed.flags.writeable = array.flags.writeable
+        return changed
+
     def spoilt(self, layout, arrays, *rest):
-        for array in arrays:
-            if isinstance(array, np.ndarray) and array.dtype == np.float64:
-                array[:, -1] = -7.25
-        return frame(self, layout, arrays, *rest)
+        return frame(self, layout, [spoil(array) for array in arrays], *rest)
 
     frames.frame = spoilt
     return pdf
@@ -396,7 +401,7 @@ class SpoilRows:
 def spoil_keys(key: tuple[Any, ...], pdf: pd.DataFrame) -> pd.DataFrame:
     """From the second group on, the key is another."""
     frames = import_module("_bowstring._worker.frames").Frames
-    frames.scalar = staticmethod(lambda maker, values: "another")
+    frames.key = staticmethod(lambda columns: ("another",) * len(columns))
     return pdf
 
 
