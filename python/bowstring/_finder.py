@@ -6,36 +6,42 @@ of theirs.
 
 import linecache
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 ROOT = "_bowstring"
+NATIVE = "_native"
 
 
 class Finder:
     """Finder and loader in one.
 
-    `sources`: text by name below the package, such as `_spark.hook`; `""` is the package itself.
+    `sources`: text by name below the package, such as `_spark.hook`; `""` is the package itself. `make_native` makes
+    what Rust has for the others, which takes time that a worker without Arrow data need not spend.
     """
 
-    def __init__(self, sources: dict[str, str]) -> None:
+    def __init__(self, sources: dict[str, str], make_native: Callable[[], ModuleType]) -> None:
         self._sources = sources
+        self._make_native = make_native
         self._packages = {name.rpartition(".")[0] for name in sources if name}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name != ROOT and not name.startswith(ROOT + "."):
             return None
         below = name[len(ROOT) + 1 :]
-        if below not in self._sources:
+        if below not in self._sources and below != NATIVE:
             return None
         return ModuleSpec(name, self, is_package=below in self._packages)  # type: ignore[arg-type]
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        return None
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._make_native() if spec.name == f"{ROOT}.{NATIVE}" else None
 
     def exec_module(self, module: ModuleType) -> None:
         space = module.__dict__
-        below = space["__name__"][len(ROOT) + 1 :]
+        below = space["__spec__"].name[len(ROOT) + 1 :]
+        if below == NATIVE:
+            return
         source = self._sources[below]
         file = f"bowstring/{below.replace('.', '/')}.py"
         if below.startswith(("_spark.", "_worker.")) and below not in self._packages:
@@ -47,9 +53,6 @@ class Finder:
         exec(compile(source, file, "exec", dont_inherit=True), space)
 
 
-def install(sources: dict[str, str], native: ModuleType) -> None:
-    """Makes `import _bowstring` work; `native` is what Rust has for the others, `_bowstring._native`."""
-    sys.meta_path.insert(0, Finder(sources))
-    sys.modules[f"{ROOT}._native"] = native
-    __import__(ROOT)
-    vars(sys.modules[ROOT])["_native"] = native
+def install(sources: dict[str, str], make_native: Callable[[], ModuleType]) -> None:
+    """Makes `import _bowstring` work."""
+    sys.meta_path.insert(0, Finder(sources, make_native))

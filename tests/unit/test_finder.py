@@ -24,12 +24,19 @@ SOURCES = {
 }
 NATIVE = ModuleType("_native")
 PYSPARK = pyspark.__path__[0]
+MADE: list[ModuleType] = []
+
+
+def make_native() -> ModuleType:
+    MADE.append(NATIVE)
+    return NATIVE
 
 
 @pytest.fixture(autouse=True)
 def installed() -> Iterator[None]:
     before = sys.meta_path[:]
-    _finder.install(SOURCES, NATIVE)
+    MADE.clear()
+    _finder.install(SOURCES, make_native)
     yield
     sys.meta_path[:] = before
     for name in [name for name in sys.modules if name.partition(".")[0] == _finder.ROOT]:
@@ -53,13 +60,16 @@ def test_what_runs_in_tasks_is_called_a_module_of_pysparks(name: str, called: st
 
 
 def test_relative_imports_and_the_native_module() -> None:
+    importlib.import_module("_bowstring._process.child")
+    assert MADE == []
     module = importlib.import_module("_bowstring._spark.hook")
     assert module.native is NATIVE
     assert importlib.import_module("_bowstring._native") is NATIVE
+    assert MADE == [NATIVE]
 
 
 def test_packages_are_those_with_something_below() -> None:
-    finder = _finder.Finder(SOURCES)
+    finder = _finder.Finder(SOURCES, make_native)
     is_package = {
         name: finder.find_spec(f"_bowstring.{name}").submodule_search_locations is not None for name in SOURCES if name
     }
@@ -70,7 +80,7 @@ def test_packages_are_those_with_something_below() -> None:
     "name", ["_bowstrings", "bowstring", "_bowstring.absent", "_bowstring._spark.hook.x", "pandas"]
 )
 def test_others_are_left_to_other_finders(name: str) -> None:
-    assert _finder.Finder(SOURCES).find_spec(name) is None
+    assert _finder.Finder(SOURCES, make_native).find_spec(name) is None
 
 
 def test_tracebacks_show_files_below_pysparks_and_lines() -> None:

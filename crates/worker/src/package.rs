@@ -32,9 +32,14 @@ fn install(py: Python<'_>) -> PyResult<()> {
         c"bowstring/_finder.py",
         c"_bowstring._finder",
     )?;
-    let native = native_module::new(py)?;
+    let make_native = wrap_pyfunction!(make_native, py)?;
     finder
         .getattr("install")?
-        .call1((sources, native))
+        .call1((sources, make_native))
         .map(drop)
+}
+
+#[pyfunction]
+fn make_native(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    native_module::new(py)
 }
