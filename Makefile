@@ -47,7 +47,7 @@ test-unit: ## the Python half by itself: no Spark, no daemon
 test-spark:
 	$(ENVIRONMENTS) all
 	$(ENVIRONMENTS) build 3.11 3.13
-	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope integration
+	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --durations 15 integration
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import warm_stock
 from environments import ENVIRONMENTS, NEWEST, Environment, build_bowstring, make
 
 HERE = Path(__file__).resolve().parent
@@ -100,10 +101,14 @@ def run_scenarios(environment: Environment, names: list[str], directory: Path) -
     bowstring = build_bowstring(environment.python)
     events = directory / "events.jsonl"
     events.write_text("")
+    stock = directory / "stock"
+    stock.write_text(warm_stock.script(str(environment.interpreter)))
+    stock.chmod(0o755)
     outcomes = Outcomes()
     left = list(names)
     for _ in range(RESTARTS + 1):
-        command = [environment.interpreter, HERE / "runner.py", "--bowstring", bowstring, "--out", events, *left]
+        sides = ["--stock", stock, "--bowstring", bowstring]
+        command = [environment.interpreter, HERE / "runner.py", *sides, "--out", events, *left]
         with open(directory / "log.txt", "a", encoding="utf-8") as log:
             runner = subprocess.Popen(
                 list(map(str, command)),

@@ -396,7 +396,7 @@ def main() -> None:
     arguments = parser.parse_args()
     spark = start_session(arguments.master, dict(pair.split("=", 1) for pair in arguments.conf))
     if spark.sparkContext.getConf().get("spark.python.use.daemon", "true") == "true":
-        prove_worker(spark)
+        prove_worker(spark, spark.sparkContext.pythonExec)
     answers = {name: PROGRAMS[name](spark) for name in arguments.names}
     spark.stop()
     arguments.out.write_text(json.dumps(answers))

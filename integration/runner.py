@@ -103,9 +103,9 @@ def probe(spark: SparkSession) -> dict[str, str]:
     return {"grouped": grouped[0][0], "rdd": rdd[0]}
 
 
-def prove_worker(spark: SparkSession) -> dict[str, str]:
-    """Exits unless workers run the program that the session names. A stand-in script runs what it likes."""
-    found, wanted = probe(spark), os.path.realpath(spark.sparkContext.pythonExec)
+def prove_worker(spark: SparkSession, program: str) -> dict[str, str]:
+    """Exits unless workers run that program. A stand-in script runs what it likes."""
+    found, wanted = probe(spark), os.path.realpath(program)
     if is_program(wanted) and set(found.values()) != {wanted}:
         raise SystemExit(f"workers should run {wanted}, but run {found}")
     return found
@@ -116,17 +116,21 @@ def is_program(path: str) -> bool:
     return Path(path).read_bytes()[:4] == b"\x7fELF"
 
 
-def run(names: list[str], bowstring: str, emit: Callable[..., None]) -> None:
-    """Runs the named scenarios on both sides, after and before proving which program the workers run."""
+def run(names: list[str], bowstring: str, stock: str | None, emit: Callable[..., None]) -> None:
+    """Runs the named scenarios on both sides, after and before proving which program the workers run.
+
+    `stock` is a script that stands for the session's Python; None is that Python itself.
+    """
     registry = load()
     spark = start_session()
     python = spark.sparkContext.pythonExec
-    workers = {"stock": python, "bowstring": bowstring}
+    workers = {"stock": stock or python, "bowstring": bowstring}
+    programs = {"stock": python, "bowstring": bowstring}
 
     def prove() -> None:
         for side, worker in workers.items():
             spark.sparkContext.pythonExec = worker
-            emit(event="probe", side=side, **prove_worker(spark))
+            emit(event="probe", side=side, **prove_worker(spark, programs[side]))
 
     prove()
     for name in names:
@@ -160,6 +164,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print all scenarios as JSON")
     parser.add_argument("--out", type=Path, help="file to append events to")
     parser.add_argument("--bowstring", default=os.environ.get("BOWSTRING_BIN"), help="the program to compare")
+    parser.add_argument("--stock", help="a script in place of this Python, for the stock side (warm_stock.py)")
     parser.add_argument("names", nargs="*", help="scenarios; all when none is named")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -169,7 +174,7 @@ def main() -> None:
     if arguments.bowstring is None:
         parser.error("name the program to compare with --bowstring or BOWSTRING_BIN")
     with open(arguments.out or "/dev/stdout", "a", encoding="utf-8") as out:
-        run(arguments.names or list(load()), arguments.bowstring, emitter(out))
+        run(arguments.names or list(load()), arguments.bowstring, arguments.stock, emitter(out))
 
 
 if __name__ == "__main__":

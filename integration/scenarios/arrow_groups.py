@@ -192,8 +192,8 @@ def iterators_hold_no_large_group_as_a_whole(spark: Any) -> Any:
         for part in taken:
             rows += len(part)
             most = max(most, int(Path("/proc/self/statm").read_text().split()[1]) * PAGESIZE)
-        # All that a worker has imported takes half of this.
-        return {"k": [rows], "v": [1.0], "s": ["little" if most < 256 << 20 else f"{most} bytes"]}
+        # All that a worker has imported takes 130 MiB.
+        return {"k": [rows], "v": [1.0], "s": ["little" if most < 208 << 20 else f"{most} bytes"]}
 
     def frames(taken: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(counted(taken))
@@ -201,9 +201,9 @@ def iterators_hold_no_large_group_as_a_whole(spark: Any) -> Any:
     def batches(taken: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pydict(counted(taken))
 
-    # 256 MB.
+    # 128 MB.
     columns = [f"id + {number} as c{number}" for number in range(16)]
-    whole = spark.range(2_000_000, numPartitions=1).selectExpr(*columns).groupBy()
+    whole = spark.range(1_000_000, numPartitions=1).selectExpr(*columns).groupBy()
     return [rows_in(whole.applyInPandas(frames, PAIRS)), rows_in(whole.applyInArrow(batches, PAIRS))]
 
 
