@@ -1,9 +1,5 @@
-"""Spark's JVM as a Python worker sees it, for tests, benchmarks and fuzzing: nothing here starts Spark.
+"""The client that plays Spark's JVM, under the name that tests, parity and benchmarks use. The doctor has it, too."""
 
-`client` needs only the standard library: `Daemon(command, environment)` starts one, `connect()` gives an authenticated
-`Worker`, `connect_raw()` an untouched connection. `Worker.send`, `finish_sending`, `read_reply` and `close` allow for
-any bytes, cut anywhere; `ConnectionLost` says that the worker hung up and where, `ProtocolViolation` that its reply is
-none. `task_bytes` (pyarrow and pyspark needed) makes good tasks to spoil.
+from pathlib import Path
 
-The interpreters in `integration/.venvs` find this package: `integration/environments.py` shows it to them.
-"""
+__path__ = [str(Path(__file__).resolve().parents[2] / "python" / "bowstring" / "_fakejvm")]

@@ -55,6 +55,9 @@ INSTALLED: tuple[ModuleType, Line, SelfTest] | None = None
 # How many tasks of a kind were left to PySpark, in this worker, because ours raised an exception.
 DECLINED: Counter[str] = Counter()
 
+# How many tasks of an eval type have been answered natively, in this worker; the doctor asks for it.
+TAKEN: Counter[int] = Counter()
+
 # Of `self_test.py`: enough to have run all that tasks of other kinds run, too.
 _USUAL_KINDS = ("long", "double", "string", "timestamp")
 
@@ -181,7 +184,10 @@ class _Hook:
             if kind is None:
                 return result
             ours = attempt(kind, TaskParts(self._line, self._proven, args, result, seen.singles, seen.wrapped))
-            return result if ours is None else _answer(ours, result)
+            if ours is None:
+                return result
+            TAKEN[args[2]] += 1
+            return _answer(ours, result)
 
         return read
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 from pyspark.serializers import AutoBatchedSerializer, BatchedSerializer, CloudPickleSerializer, CPickleSerializer
 from pyspark.sql.types import StructType
 
-from fakejvm.client import END_OF_DATA_SECTION, END_OF_STREAM
+from .client import END_OF_DATA_SECTION, END_OF_STREAM
 
 START_OF_INIT_MESSAGE = -8
 

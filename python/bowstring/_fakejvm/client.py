@@ -30,7 +30,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 END_OF_DATA_SECTION = -1
 PYTHON_EXCEPTION_THROWN = -2
@@ -114,6 +117,9 @@ class Daemon:
 
         The working directory, and standard error unless `stderr` says otherwise, are this process's own.
         """
+        own_group: dict[str, Any] = {"preexec_fn": os.setpgrp}
+        if sys.version_info >= (3, 11):
+            own_group = {"process_group": 0}
         self.secret = secrets.token_hex(32)
         self.timeout = timeout
         self.process = subprocess.Popen(
@@ -122,7 +128,7 @@ class Daemon:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            process_group=0,
+            **own_group,
         )
         try:
             self.port = self._read_port(timeout)
@@ -325,7 +331,7 @@ class Worker:
 
     def _read_exactly(self, length: int, what: str) -> bytes:
         try:
-            data = self._input.read(length)
+            data: bytes = self._input.read(length)
         except ConnectionResetError as error:
             raise ConnectionLost(f"connection reset where {what} is due") from error
         if len(data) < length:

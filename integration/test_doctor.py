@@ -1,0 +1,222 @@
+"""The doctor finds planted faults and names the cure; where nothing is planted, it finds nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from environments import CHECKOUT, ENVIRONMENTS, NEWEST, PYTHON, build_bowstring, find_python, make
+
+OTHER_PYTHON = "3.13"
+LEFT_OUT = ("pyspark", "pandas", "pyarrow", "bowstring")
+"""Packages of the environment that each planted one has as it needs them."""
+WHOLE_RUN = 300
+"""Seconds; each daemon and task has limits of its own."""
+
+Planted = dict[str, Any]
+"""What a run of the doctor differs in: `environment`, `variables`, `before`, `arguments`."""
+
+
+class Site:
+    """An environment in a folder, whose packages are those of the newest environment, one by one."""
+
+    def __init__(self, folder: Path, *, python: str = PYTHON, pandas: bool = True, pyarrow: bool = True) -> None:
+        source = ENVIRONMENTS[NEWEST]
+        make(source)
+        base = find_python(python)
+        assert base is not None
+        subprocess.run([base, "-m", "venv", "--without-pip", "--symlinks", folder], check=True)
+        self.python = folder / "bin" / "python"
+        [self.packages] = folder.glob("lib/python*/site-packages")
+        [packages] = source.path.glob("lib/python*/site-packages")
+        wanted = {"pyspark": True, "pandas": pandas, "pyarrow": pyarrow, "bowstring": False}
+        for entry in packages.iterdir():
+            name = entry.name.partition("-")[0].partition(".")[0]
+            if wanted.get(name, entry.suffix != ".pth"):
+                (self.packages / entry.name).symlink_to(entry)
+
+    def own_pyspark(self, change: Callable[[Path], None]) -> None:
+        """A copy of PySpark's sources, without the archive that executors read, changed."""
+        link = self.packages / "pyspark"
+        source = link.resolve()
+        link.unlink()
+        jars = shutil.ignore_patterns("jars", "*.zip", "examples", "data", "licenses", "bin", "sbin", "tests")
+        shutil.copytree(source, link, ignore=jars)
+        change(link)
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Changes a text that has to be there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def doctor(site: Site, planted: Planted) -> tuple[int, dict[str, Any]]:
+    """Exit code and report."""
+    command = [site.python, "-m", "bowstring.doctor", "--json", "--bowstring", build_bowstring(PYTHON)]
+    ours = ("BOWSTRING", "SPARK", "PYTHON", "TMP")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    done = subprocess.run(
+        [*command, *planted.get("arguments", [])],
+        capture_output=True,
+        text=True,
+        env={**clean, "PYTHONPATH": str(CHECKOUT / "python"), **planted.get("variables", {})},
+        preexec_fn=planted.get("before"),
+        timeout=WHOLE_RUN,
+        check=False,
+    )
+    assert done.stdout, done.stderr[-2_000:]
+    return done.returncode, json.loads(done.stdout)
+
+
+def nothing(folder: Path) -> tuple[Site, Planted]:
+    """The environment as it should be."""
+    return Site(folder), {}
+
+
+def wrong_python(folder: Path) -> tuple[Site, Planted]:
+    return Site(folder, python=OTHER_PYTHON, pandas=False, pyarrow=False), {}
+
+
+def pandas_missing(folder: Path) -> tuple[Site, Planted]:
+    return Site(folder, pandas=False), {}
+
+
+def noisy_sitecustomize(folder: Path) -> tuple[Site, Planted]:
+    site = Site(folder)
+    # The report itself would be no JSON.
+    (site.packages / "sitecustomize.py").write_text(
+        "import sys\nif 'bowstring.doctor' not in sys.orig_argv:\n    print('welcome to', sys.prefix)\n"
+    )
+    return site, {}
+
+
+def unknown_line(folder: Path) -> tuple[Site, Planted]:
+    site = Site(folder)
+    version = ENVIRONMENTS[NEWEST].spark
+    site.own_pyspark(lambda package: replace(package / "version.py", version, "9.1.0"))
+    return site, {}
+
+
+def changed_symbol(folder: Path) -> tuple[Site, Planted]:
+    site = Site(folder)
+
+    def change(package: Path) -> None:
+        path = package / "worker.py"
+        more = "\n\n_read_udfs = read_udfs\n\n\ndef read_udfs(*args, more=None):\n    return _read_udfs(*args)\n"
+        replace(path, '\n\nif __name__ == "__main__"', f'{more}\n\nif __name__ == "__main__"')
+
+    site.own_pyspark(change)
+    return site, {}
+
+
+def tiny_limit(folder: Path) -> tuple[Site, Planted]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
+
+    return Site(folder), {"before": limit}
+
+
+def foreign_daemon(folder: Path) -> tuple[Site, Planted]:
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf" / "spark-defaults.conf").write_text("# ours\nspark.python.daemon.module  rapids.daemon\n")
+    return Site(folder), {"variables": {"SPARK_CONF_DIR": str(folder / "conf")}, "arguments": ["--no-tasks"]}
+
+
+def read_only_folder(folder: Path) -> tuple[Site, Planted]:
+    # Nobody can make a file there, not even root.
+    return Site(folder), {"variables": {"TMPDIR": "/proc"}, "arguments": ["--no-tasks"]}
+
+
+def thread_after_warm_up(folder: Path) -> tuple[Site, Planted]:
+    site = Site(folder)
+    (site.packages / "restless.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    )
+    return site, {"variables": {"BOWSTRING_PREIMPORT": "numpy,pyarrow,pandas,restless"}}
+
+
+def pyarrow_too_old(folder: Path) -> tuple[Site, Planted]:
+    site = Site(folder, pyarrow=False)
+    (site.packages / "pyarrow").mkdir()
+    (site.packages / "pyarrow" / "__init__.py").write_text("__version__ = '10.0.1'\n")
+    (site.packages / "pyarrow-10.0.1.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: pyarrow\nVersion: 10.0.1\n"
+    (site.packages / "pyarrow-10.0.1.dist-info" / "METADATA").write_text(metadata)
+    return site, {}
+
+
+def broken_links(folder: Path) -> tuple[Site, Planted]:
+    site = Site(folder)
+    link = site.python.with_name("python3")
+    link.unlink()
+    link.symlink_to("/nowhere/bin/python3")
+    return site, {"arguments": ["--no-tasks"]}
+
+
+def bad_setting(folder: Path) -> tuple[Site, Planted]:
+    return Site(folder), {"variables": {"BOWSTRING_READ_AHEAD_BYTES": "many"}}
+
+
+FAULTS: dict[Callable[[Path], tuple[Site, Planted]], tuple[int, str, str, str]] = {
+    wrong_python: (2, "daemon", "3.13", "install bowstring with the pip of the environment"),
+    pandas_missing: (1, "pandas", "not found", "install pandas"),
+    noisy_sitecustomize: (2, "standard output", "welcome to", "sitecustomize.py"),
+    unknown_line: (1, "tasks", "9.1.0", "a Spark of a known line"),
+    changed_symbol: (1, "surface", "read_udfs", "PySpark's own code"),
+    tiny_limit: (2, "memory", "RLIMIT_AS is 200 MiB", "raise it to 512 MiB"),
+    foreign_daemon: (2, "daemon", "rapids.daemon", "leave spark.python.daemon.module out"),
+    read_only_folder: (2, "temporary folder", "TMPDIR=/proc cannot be written to", "mount it writable"),
+    thread_after_warm_up: (1, "threads", "have left 2 threads", "BOWSTRING_PREIMPORT"),
+    pyarrow_too_old: (1, "pyarrow", "10.0.1 is too old", "install pyarrow 11.0 or later"),
+    broken_links: (2, "environment", "/nowhere/bin/python3", "make the environment anew"),
+    bad_setting: (2, "daemon", "BOWSTRING_READ_AHEAD_BYTES", "set BOWSTRING_READ_AHEAD_BYTES to one of the values"),
+}
+"""Exit code, what the finding is about, what it says, and the cure."""
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Every environment's report by the fault's name, two at a time."""
+    root = tmp_path_factory.mktemp("doctor")
+    lock = threading.Lock()
+
+    def report(plant: Callable[[Path], tuple[Site, Planted]]) -> tuple[int, dict[str, Any]]:
+        with lock:
+            site, planted = plant(root / plant.__name__)
+        return doctor(site, planted)
+
+    plants = [nothing, *FAULTS]
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip((plant.__name__ for plant in plants), pool.map(report, plants), strict=True))
+
+
+def test_where_nothing_is_planted_all_is_native(reports: dict[str, tuple[int, dict[str, Any]]]) -> None:
+    code, report = reports["nothing"]
+    assert [finding for finding in report["findings"] if finding["verdict"] != "fine"] == []
+    assert (code, report["verdict"]) == (0, "fine")
+    assert any("19 of 19 kinds" in finding["text"] for finding in report["findings"])
+
+
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__)
+def test_a_planted_fault_is_found_with_its_cure(
+    plant: Callable[[Path], tuple[Site, Planted]], reports: dict[str, tuple[int, dict[str, Any]]]
+) -> None:
+    code, report = reports[plant.__name__]
+    expected, about, text, cure = FAULTS[plant]
+    found = [finding for finding in report["findings"] if finding["verdict"] != "fine"]
+    assert any(
+        finding["about"] == about and text in finding["text"] and cure in finding["cure"] for finding in found
+    ), found
+    assert code == expected, found

@@ -1,0 +1,90 @@
+"""The doctor on a cluster: asks every executor of a running session, through a plain Python function.
+
+Works with Spark Connect, too. What is asked is sent as text: executors need not have bowstring.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from . import facts
+from .judge import Finding, Verdict, judge
+
+ROUNDS = 4
+"""How often as many tasks as there are cores are sent: none says where it runs."""
+
+
+def ask(spark: Any, tasks: int | None = None) -> list[dict[str, Any]]:
+    """The facts of one Python worker of each host that answered, in the order of their names.
+
+    `tasks`: how many to send at once; None: four for each core that the session says it has, 32 at least.
+    """
+    # Here, not above: a session in a notebook has pyspark, the executable that only prints help may not.
+    from pyspark.sql.functions import col, udf
+
+    if tasks is None:
+        tasks = max(32, ROUNDS * _cores(spark))
+    probe = udf(_probe(inspect.getsource(facts)), "string")
+    rows = spark.range(0, tasks, 1, tasks).select(probe(col("id")).alias("facts")).collect()
+    answers = [json.loads(row.facts) for row in rows]
+    return [by_host for _, by_host in sorted({answer["host"]: answer for answer in answers}.items())]
+
+
+def _cores(spark: Any) -> int:
+    try:
+        return int(spark.sparkContext.defaultParallelism)
+    except Exception:
+        # A Connect session has no context.
+        return 0
+
+
+def _probe(source: str) -> Any:
+    """A function that is pickled by value, because its module is nowhere."""
+    space: dict[str, Any] = {"__name__": "__main__", "SOURCE": source}
+    program = (
+        "def probe(_):\n"
+        "    import json\n"
+        "    import time\n"
+        "    space = {'__name__': 'facts'}\n"
+        "    exec(SOURCE, space)\n"
+        "    found = space['gather']()\n"
+        "    # So that no executor answers all of them.\n"
+        "    time.sleep(0.2)\n"
+        "    return json.dumps(found)\n"
+    )
+    exec(program, space)
+    return space["probe"]
+
+
+def judged(answers: list[dict[str, Any]]) -> list[tuple[str, list[Finding]]]:
+    """Host, and what was found there."""
+    return [(answer["host"], [_taken(answer), *judge(answer)]) for answer in answers]
+
+
+def _taken(answer: dict[str, Any]) -> Finding:
+    worker = answer["worker"]
+    if worker is None:
+        cure = "set spark.pyspark.python (or spark.sql.execution.pyspark.python) to a bowstring that this host has"
+        return Finding("bowstring", Verdict.BROKEN, "this worker is PySpark's own", cure)
+    if not worker["installed"] and not worker["refused"]:
+        return Finding("bowstring", Verdict.NOT_ALL_NATIVE, "runs; its native paths are not installed", "")
+    return Finding("bowstring", Verdict.FINE, "runs")
+
+
+def table(hosts: list[tuple[str, list[Finding]]]) -> str:
+    """One row a host: the worst of what was found, and what that is."""
+    rows: list[tuple[str, ...]] = [("host", "bowstring", "Python", "PySpark", "pandas", "pyarrow", "verdict")]
+    for host, findings in hosts:
+        by = {finding.about: finding for finding in reversed(findings)}
+        worst = max(findings, key=lambda finding: finding.verdict)
+        verdict = "all native" if worst.verdict is Verdict.FINE else f"{worst.about}: {worst.text}"
+        python = by["Python"].text.split(",")[0].removeprefix("cpython ")
+        cells = (by[name].text for name in ("PySpark", "pandas", "pyarrow"))
+        rows.append((host, by["bowstring"].text, python, *cells, verdict))
+    widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
+    lines = []
+    for row in rows:
+        lines.append("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]))
+    return "\n".join(lines)
