@@ -34,8 +34,9 @@ class Surface:
         for module, facts in data["modules"].items():
             self.files[module] = _by_label(facts["files"])
             for name, symbol in facts["symbols"].items():
-                all_needed = symbol["needs"] == ALL
-                self.needs[f"{module}.{name}"] = list(roots.kinds_of(self.line)) if all_needed else symbol["needs"]
+                needs = symbol["needs"]
+                all_needed = [*roots.kinds_of(self.line), *needs[1:]]
+                self.needs[f"{module}.{name}"] = all_needed if needs[0] == ALL else needs
                 self.known[f"{module}.{name}"] = _by_label(symbol["known"])
 
     @property
@@ -84,7 +85,8 @@ class Surface:
         for symbol, needed in self.needs.items():
             module, name = PySpark.split(symbol)
             facts = modules.setdefault(module, {"files": _by_value(self.files[module]), "symbols": {}})
-            kinds = ALL if all_kinds == set(needed) - {SELF_TEST, DAEMON} else needed
+            others = [need for need in needed if need in (SELF_TEST, DAEMON)]
+            kinds = [ALL, *others] if all_kinds <= set(needed) else needed
             facts["symbols"][name] = {"needs": kinds, "known": _by_value(self.known[symbol])}
         return {"kinds": {str(kind): roots.KINDS[kind] for kind in sorted(all_kinds)}, "modules": modules}
 

@@ -59,8 +59,7 @@ _EVERY = {
 
 _TESTED_TYPES = (
     "DateType DayTimeIntervalType DecimalType FloatType NullType TimeType TimestampNTZType BinaryType BooleanType"
-    " ByteType DoubleType IntegerType LongType ShortType StringType TimestampType ArrayType MapType StructType"
-    " StructField"
+    " ByteType DoubleType IntegerType LongType ShortType StringType TimestampType ArrayType MapType"
 )
 
 _WRAPS = {

@@ -1,5 +1,6 @@
 """Only a Spark line that is known, with the signatures that are known, is hooked."""
 
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -10,6 +11,14 @@ from bowstring._spark.kinds.arrow_batched import _WAYS
 from bowstring._spark.rows import table
 from bowstring._spark.stock import arrow, conversion
 from pyspark import worker
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What has been found before."""
+    lines.examine.cache_clear()
+    yield
+    lines.examine.cache_clear()
 
 
 def test_the_installed_line_is_found_with_nothing_unknown() -> None:

@@ -128,8 +128,8 @@ def test_a_surface_file_is_whole(file: Path) -> None:
     assert f"{file.stem}.0" in releases
     for module, facts in data["modules"].items():
         for name, symbol in facts["symbols"].items():
-            needs = kinds if symbol["needs"] == known.ALL else set(symbol["needs"])
-            assert needs and needs - kinds <= {"self-test", "daemon"}, name
+            needs = set(symbol["needs"])
+            assert needs and needs - kinds <= {"all", "self-test", "daemon"}, name
             labels = [label for labels in symbol["known"].values() for label in labels.split()]
             assert len(labels) == len(set(labels)), name
             # A file that is known byte for byte is not looked into.

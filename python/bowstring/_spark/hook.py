@@ -68,7 +68,7 @@ def install(found: Found, proven: SelfTest | None) -> SelfTest:
     `found`: what `lines.find` has said; `proven`: what the self-test would find; None: it is run.
     """
     global INSTALLED
-    line, surface = found
+    _, line, surface = found
     converters.install(surface)
     streams.install(surface)
     if SELF_TEST in surface.off:

@@ -5,6 +5,7 @@ Within a line it is the surface that decides what is native, not the version: se
 
 import inspect
 import re
+from functools import cache
 from typing import Literal, NamedTuple
 
 import pyspark
@@ -72,12 +73,14 @@ class Refused(Exception):
 class Found(NamedTuple):
     """What the installed PySpark is."""
 
+    name: str
     line: Line
     surface: Surface
 
 
-def find() -> Found:
-    """The row of the installed PySpark, and what is known of it. Raises `Refused` if nothing can be native."""
+@cache
+def examine() -> Found:
+    """The row of the installed PySpark, and what is known of its sources. Raises `Refused` if nothing can be native."""
     version: str = pyspark.__version__
     # A vendor's has more behind the first numbers, such as "3.5.4+amzn.0" or "3.5.8.7.3.3.0-56".
     numbers = re.match(r"\d+\.\d+(?!\d)", version)
@@ -89,9 +92,14 @@ def find() -> Found:
         raise Refused(f"PySpark {version} is here without its sources, so nobody can tell whether it is a known one")
     if not surface.takes_any():
         raise Refused(f"this is PySpark {version}; {'; '.join(surface.sentences())}")
+    return Found(numbers.group(), line, surface)
+
+
+def find() -> Found:
+    """The same, if what is to be replaced is what the sources say. Nothing may have been replaced yet."""
+    found = examine()
     for name in ("read_udfs", "read_single_udf", "read_udtf"):
-        found, expected = str(inspect.signature(getattr(worker, name))), getattr(line, name)
-        if found != expected and surface.knows(f"pyspark.worker.{name}"):
-            # Its source is the known one, so somebody has put something in its place.
-            raise Refused(f"pyspark.worker.{name} has the signature {found}, expected {expected}")
-    return Found(line, surface)
+        signature, expected = str(inspect.signature(getattr(worker, name))), getattr(found.line, name)
+        if signature != expected and found.surface.knows(f"pyspark.worker.{name}"):
+            raise Refused(f"pyspark.worker.{name} has the signature {signature}, expected {expected}")
+    return found

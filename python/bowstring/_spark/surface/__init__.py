@@ -5,7 +5,7 @@ whose behaviour a native path copies. They are made by `python3 -m integration.s
 """
 
 ALL = "all"
-"""In the place of kinds: every kind of the line."""
+"""In the place of the kinds: every one of the line."""
 
 ABSENT = "absent"
 """In the place of a fingerprint: some releases of a line have the symbol, others do not."""

@@ -10,15 +10,18 @@ from typing import Any
 
 import pyspark
 
-from . import ABSENT, ALL
+from . import ABSENT, ALL, SELF_TEST
 
 
 class Surface:
     """What is known of the installed PySpark."""
 
-    def __init__(self, kinds: dict[int, str], unknown: dict[str, list[int | str]]) -> None:
-        """`kinds`: names of all that the line has, by number; `unknown`: symbols with what needs them."""
+    def __init__(self, kinds: dict[int, str], unknown: dict[str, list[int | str]], conversions: str = "") -> None:
+        """`kinds`: names of all that the line has, by number; `unknown`: symbols with what needs them; `conversions`:
+        stands for all that the self-test asks.
+        """
         self._kinds = kinds
+        self.conversions = conversions
         self.unknown = unknown
         self.off: frozenset[int | str] = frozenset(need for needs in unknown.values() for need in needs)
         """Kinds that are PySpark's alone."""
@@ -71,16 +74,25 @@ def compare(data: dict[str, Any], contents: dict[str, bytes | None]) -> Surface:
     """`data`: of a surface file; `contents`: of PySpark's files, by module."""
     kinds = {int(number): name for number, name in data["kinds"].items()}
     unknown: dict[str, list[int | str]] = {}
+    tested: list[str] = []
     for module, facts in data["modules"].items():
         content = contents[module]
-        if content is not None and digest(content) in facts["files"]:
-            continue
-        found = {} if content is None else _fingerprints(content)
+        releases = "" if content is None else facts["files"].get(digest(content), "")
+        found = {} if content is None or releases else _fingerprints(content)
         for name, symbol in facts["symbols"].items():
-            if found.get(name, ABSENT) not in symbol["known"]:
-                needs = symbol["needs"]
-                unknown[f"{module}.{name}"] = list(kinds) if needs == ALL else needs
-    return Surface(kinds, unknown)
+            needs = [*kinds, *symbol["needs"][1:]] if symbol["needs"][0] == ALL else symbol["needs"]
+            known = symbol["known"]
+            fingerprint = _of_release(known, releases.split()[0]) if releases else found.get(name, ABSENT)
+            if fingerprint not in known:
+                unknown[f"{module}.{name}"] = needs
+            if SELF_TEST in needs:
+                tested.append(f"{module}.{name} {fingerprint}")
+    return Surface(kinds, unknown, digest("\n".join(tested).encode()))
+
+
+def _of_release(known: dict[str, str], release: str) -> str:
+    """The fingerprint that a release has."""
+    return next(fingerprint for fingerprint, releases in known.items() if release in releases.split())
 
 
 def digest(content: bytes) -> str:
