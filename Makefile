@@ -20,8 +20,8 @@ export RUSTUP_TOOLCHAIN = stable
 endif
 endif
 
-.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases matrix self-test check deny fuzz bench bench-micro \
-	build clean
+.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases parity-releases releases matrix self-test check deny \
+	fuzz bench bench-micro build clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,15 @@ matrix: ## every environment, the oldest pandas and pyarrow too; writes docs/com
 	$(ENVIRONMENTS) matrix
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) -m integration.parity.matrix $(MATRIX)
+
+releases: ## the Python files of every release of PySpark; 300 to 430 MB each to download, 10 MB to keep
+	$(PYTHON) -m integration.releases
+
+# RELEASES="3.5.0 4.0.0" for some of them, PARITY="--examples 1000 --seed 2" for more programs.
+parity-releases: ## every release of PySpark through both workers, without a JVM; needs make releases; writes docs/compatibility.md
+	$(ENVIRONMENTS) $(SPARK_LINES)
+	$(ENVIRONMENTS) build 3.11
+	$(PYTHON) -m integration.parity.releases $(PARITY) $(RELEASES)
 
 self-test: ## what the self-test finds in every environment, the oldest too; writes python/bowstring/_spark/proof/record.json
 	$(ENVIRONMENTS) matrix

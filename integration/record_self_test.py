@@ -1,7 +1,8 @@
 """The record of what the self-test finds, one line for each environment: `python/bowstring/_spark/proof/record.json`.
 
 `python3 integration/record_self_test.py` writes it anew for the environments that are made; lines of others stay. `make
-self-test` makes them all before.
+self-test` makes them all before. Releases that `make releases` has fetched and whose conversions are not those of an
+environment get a line, too.
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from environments import ENVIRONMENTS, Environment, build_bowstring
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from integration import releases
+from integration.environments import ENVIRONMENTS, PYTHON, Environment, build_bowstring
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "python" / "bowstring" / "_spark" / "proof" / "record.json"
@@ -27,11 +33,16 @@ def ask(command: list[Path], variables: dict[str, str]) -> subprocess.CompletedP
 
 def run(environment: Environment) -> dict[str, Any] | None:
     """What `parity/findings.py` prints there; None if there is no native path."""
-    done = ask([environment.interpreter, PROGRAM, build_bowstring(environment.python)], {})
+    return find(environment.name, environment.interpreter, build_bowstring(environment.python))
+
+
+def find(name: str, interpreter: Path, bowstring: Path) -> dict[str, Any] | None:
+    """The same with this interpreter."""
+    done = ask([interpreter, PROGRAM, bowstring], {})
     if "PySpark's own conversions are used for every task" in done.stderr:
         return None
     if done.returncode:
-        raise SystemExit(f"{environment.name}: {done.stderr[-3_000:]}")
+        raise SystemExit(f"{name}: {done.stderr[-3_000:]}")
     return json.loads(done.stdout)
 
 
@@ -46,7 +57,12 @@ def main() -> None:
             print(f"{environment.name}: no native path")
             continue
         record[outcome["combination"]] = outcome["found"]
-        print(f"{environment.name}: {outcome['combination']}")
+        print(f"{environment.name}: {outcome['combination']}", flush=True)
+    for release in filter(releases.is_here, releases.RELEASES):
+        outcome = find(release, releases.interpreter(release), build_bowstring(PYTHON))
+        if outcome is not None and outcome["combination"] not in record:
+            record[outcome["combination"]] = outcome["found"]
+            print(f"{release}: {outcome['combination']}", flush=True)
     lines = [f"{json.dumps(name)}: {json.dumps(record[name])}" for name in sorted(record)]
     RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

@@ -41,9 +41,9 @@ def test_what_is_not_on_record_is_stocks_at_first_and_native_in_the_end(lifecycl
     assert json.loads(done.stdout) == {
         "recorded, sql": native,
         "recorded, rdd": native,
-        "patched, sql": at_first,
-        "patched, rdd": at_first,
-        "patched, verify": native,
+        "unknown, sql": at_first,
+        "unknown, rdd": at_first,
+        "unknown, verify": native,
     }
     # Of the SQL daemon, which cannot wait for its first task to say so.
     assert done.stderr.count("PySpark's own conversions are used until the self-test has run") == 1

@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../python/bowstring");
     println!("cargo:rerun-if-changed={}", root.display());
     let mut files = Vec::new();
-    collect(&root, &mut files)?;
+    collect(&root, "py", &mut files)?;
+    files.retain(|file| file.file_name().is_some_and(|name| name != "_finder.py"));
     files.sort();
     let mut list = String::from(
         "/// Every module by its name below the package, and its text.\nconst SOURCES: &[(&str, &str)] = &[\n",
@@ -32,6 +33,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(list, "    ({name:?}, include_str!({file:?})),")?;
     }
     list.push_str("];\n");
+    list.push_str("/// Every surface file by its place in the package, and its text.\nconst DATA: &[(&str, &str)] = &[\n");
+    let mut files = Vec::new();
+    collect(&root.join("_spark/surface"), "json", &mut files)?;
+    files.sort();
+    for file in files {
+        let below = file.strip_prefix(&root)?;
+        let below = below.to_str().ok_or("a file whose name is no text")?;
+        let file = file.to_str().ok_or("a path that is no text")?;
+        writeln!(list, "    ({below:?}, include_str!({file:?})),")?;
+    }
+    list.push_str("];\n");
     let finder = root.join("_finder.py");
     let finder = finder.to_str().ok_or("a path that is no text")?;
     writeln!(
@@ -42,15 +54,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The Python files below `folder`, but for those that only start our processes.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+/// The files below `folder` whose names end so.
+fn collect(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "py")
-            && path.file_name().is_some_and(|name| name != "_finder.py")
+            collect(&path, ending, files)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == ending)
         {
             files.push(path);
         }

@@ -1,20 +1,16 @@
 """Which way the tasks of a new daemon go, on the interpreter of an environment. Prints one line of JSON.
 
-Each daemon gets tasks on one connection until one is native, then one on a new connection. `recorded` is PySpark as it
-is installed, `patched` the same with a comment added to its conversions, as a vendor would, so that nothing is on
-record for it.
+Each daemon gets tasks on one connection until one is native, then one on a new connection. `recorded` is what is
+installed, `unknown` the same on a machine that nothing is on record for.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
-import warnings
-import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +20,11 @@ from pyspark.sql.types import StringType, StructField, StructType
 from fakejvm.client import Daemon, Worker, spark_environment
 from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
 
-PATCHED = "pyspark/sql/pandas/types.py"
+ANOTHER_MACHINE = """
+import os
+known = os.uname()
+os.uname = lambda: os.uname_result((*known[:4], "another"))
+"""
 PATIENCE_SECONDS = 120
 """A busy machine takes long for the self-test."""
 
@@ -76,30 +76,19 @@ def ways(bowstring: str, task: bytes, pyspark_path: str, sql: bool, **extra: str
                 return {"first": first, "last": last, "another": ask(another, task)}
 
 
-def patched(archive: Path, directory: Path) -> str:
-    """A copy of the archive in which a file has one more line."""
-    copy = directory / archive.name
-    shutil.copyfile(archive, copy)
-    with zipfile.ZipFile(copy, "a", zipfile.ZIP_DEFLATED) as files, warnings.catch_warnings():
-        # The name is there twice then, and the last one counts.
-        warnings.simplefilter("ignore")
-        files.writestr(PATCHED, files.read(PATCHED) + b"\n# patched\n")
-    return str(copy)
-
-
 def main() -> None:
-    """Asks daemons of both runners, with both PySparks, and one whose user wants proof."""
+    """Asks daemons of both runners, on both machines, and one whose user wants proof."""
     bowstring, task = sys.argv[1], tasks()
     recorded = spark_environment(Path(sys.executable))["PYTHONPATH"]
     with tempfile.TemporaryDirectory() as directory:
-        (archive,) = [Path(path) for path in recorded.split(os.pathsep) if path.endswith("pyspark.zip")]
-        unknown = recorded.replace(str(archive), patched(archive, Path(directory)))
+        (Path(directory) / "sitecustomize.py").write_text(ANOTHER_MACHINE)
+        unknown = os.pathsep.join((directory, recorded))
         outcome = {
             f"{name}, {'sql' if sql else 'rdd'}": ways(bowstring, task, path, sql)
-            for name, path in (("recorded", recorded), ("patched", unknown))
+            for name, path in (("recorded", recorded), ("unknown", unknown))
             for sql in (True, False)
         }
-        outcome["patched, verify"] = ways(bowstring, task, unknown, True, BOWSTRING_NATIVE="verify")
+        outcome["unknown, verify"] = ways(bowstring, task, unknown, True, BOWSTRING_NATIVE="verify")
     print(json.dumps(outcome))
 
 

@@ -17,12 +17,16 @@ NATIVE = "_native"
 class Finder:
     """Finder and loader in one.
 
-    `sources`: text by name below the package, such as `_spark.hook`; `""` is the package itself. `make_native` makes
-    what Rust has for the others, which takes time that a worker without Arrow data need not spend.
+    `sources`: text by name below the package, such as `_spark.hook`; `""` is the package itself. `data`: text of the
+    other files by their place in the package. `make_native` makes what Rust has for the others, which takes time that
+    a worker without Arrow data need not spend.
     """
 
-    def __init__(self, sources: dict[str, str], make_native: Callable[[], ModuleType]) -> None:
+    def __init__(
+        self, sources: dict[str, str], make_native: Callable[[], ModuleType], data: dict[str, str] | None = None
+    ) -> None:
         self._sources = sources
+        self._data = data or {}
         self._make_native = make_native
         self._packages = {name.rpartition(".")[0] for name in sources if name}
 
@@ -33,6 +37,10 @@ class Finder:
         if below not in self._sources and below != NATIVE:
             return None
         return ModuleSpec(name, self, is_package=below in self._packages)  # type: ignore[arg-type]
+
+    def get_data(self, path: str) -> bytes:
+        """As a loader of files has it, with the path below the package."""
+        return self._data[path].encode()
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._make_native() if spec.name == f"{ROOT}.{NATIVE}" else None
@@ -53,6 +61,6 @@ class Finder:
         exec(compile(source, file, "exec", dont_inherit=True), space)
 
 
-def install(sources: dict[str, str], make_native: Callable[[], ModuleType]) -> None:
+def install(sources: dict[str, str], make_native: Callable[[], ModuleType], data: dict[str, str] | None = None) -> None:
     """Makes `import _bowstring` work."""
-    sys.meta_path.insert(0, Finder(sources, make_native))
+    sys.meta_path.insert(0, Finder(sources, make_native, data))

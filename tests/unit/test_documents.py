@@ -10,14 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from integration import environments
+from integration import environments, releases
 
 ROOT = Path(__file__).resolve().parents[2]
 
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "BENCHMARKS.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 
-MADE = ("target/", "demo-output/", "bench-output/", "integration/.venvs/", "fuzz/artifacts", "fuzz/grown")
+MADE = (
+    "target/",
+    "demo-output/",
+    "bench-output/",
+    "integration/.venvs/",
+    "integration/.releases/",
+    "fuzz/artifacts",
+    "fuzz/grown",
+)
 """What commands make; git has none of it."""
 ELSEWHERE = (
     # PySpark's own files.
@@ -44,7 +52,7 @@ def tree() -> frozenset[str]:
         files += [
             path
             for path in (ROOT / top).rglob("*")
-            if path.is_file() and not {".venvs", "target", "__pycache__"} & set(path.parts)
+            if path.is_file() and not {".venvs", ".releases", "target", "__pycache__"} & set(path.parts)
         ]
     return frozenset(str(path.relative_to(ROOT)) for path in files)
 
@@ -217,7 +225,7 @@ def test_the_readme_names_the_versions_that_the_tests_run() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_spark_versions_are_those_of_the_environments(page: Path) -> None:
     """Every patch release that a page names."""
-    known = {environment.spark for environment in environments.ENVIRONMENTS.values()}
+    known = {environment.spark for environment in environments.ENVIRONMENTS.values()} | set(releases.RELEASES)
     named = set(re.findall(r"(?<![\d.])(?:3\.5|4\.\d)\.\d+(?![\d.])", page.read_text()))
     assert named <= known
 
@@ -242,7 +250,7 @@ def test_the_known_spark_lines_are_those_of_the_environments() -> None:
     """The table of `lines.py`, and the documents that list it."""
     text = (ROOT / "python/bowstring/_spark/lines.py").read_text()
     lines = re.findall(r'(?m)^    "([\d.]+)": Line\(', text)
-    assert [f"spark-{line}" for line in lines] == list(environments.LINES)
+    assert [f"spark-{line}" for line in lines] == [name.rpartition(".")[0] for name in environments.LINES]
 
 
 def figures(text: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from bowstring._spark import hook
 from bowstring._spark.kinds import grouped_agg, grouped_map
 from bowstring._spark.kinds.scalar import Replay, Resized
 from bowstring._spark.lines import _LINES
+from bowstring._spark.surface.known import Surface
 from bowstring._spark.task_parts import ColumnUdf, TaskParts, is_struct, kinds_by_number, wants_large_types
 from pyspark.sql.types import LongType, StructField, StructType
 from pyspark.worker import PythonEvalType
@@ -18,7 +19,7 @@ STRUCT = StructType([StructField("a", LongType())])
 LARGE = "spark.sql.execution.arrow.useLargeVarTypes"
 
 
-def parts_of(singles: list[Any], wrapped: list[Any], conf: Any = None, version: str = "4.3.0") -> TaskParts:
+def parts_of(singles: list[Any], wrapped: list[Any], conf: Any = None, version: str = "4.3") -> TaskParts:
     proven: Any = None
     return TaskParts(_LINES[version], proven, (None, None, None, conf), (), singles, wrapped)
 
@@ -144,9 +145,8 @@ class Stands:
 
 
 @pytest.fixture
-def reading(monkeypatch: pytest.MonkeyPatch) -> hook._Reading:
-    monkeypatch.setattr(hook, "_AROUND", {200: Stands})
-    return hook._Reading()
+def reading() -> hook._Reading:
+    return hook._Reading({200: Stands})
 
 
 def test_a_function_is_put_into_something_where_it_is_wrapped(reading: hook._Reading) -> None:
@@ -196,7 +196,7 @@ def test_a_task_is_ours_or_stocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hook, "_KINDS", {201: kind})
     monkeypatch.setattr(hook, "_WRAPS", ["wrap", "of_another_line"])
     proven: Any = None
-    hook._Hook(_LINES["4.3.0"], proven).install()
+    hook._Hook(_LINES["4.3"], proven, Surface({201: "SQL_GROUPED_MAP_PANDAS_UDF"}, {})).install()
     stocks = ("function", None, "in", "out")
     read: Callable[..., Any] = reader.worker.read_udfs
     with pytest.raises(ValueError):
@@ -208,6 +208,21 @@ def test_a_task_is_ours_or_stocks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(parts.singles, parts.wrapped) for parts in seen] == [
         ([(increment, [0])], [("wrap", (increment, LongType()))])
     ] * 2
+
+
+def test_what_is_not_known_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader()
+    monkeypatch.setattr(hook, "worker", reader.worker)
+    monkeypatch.setattr(hook, "_KINDS", {201: increment, 301: increment})
+    before = dict(vars(reader.worker))
+    proven: Any = None
+    kinds = {201: "SQL_GROUPED_MAP_PANDAS_UDF", 301: "SQL_ARROW_TABLE_UDF"}
+    surface = Surface(kinds, {"pyspark.worker.read_udfs": [201], "pyspark.worker.read_single_udf": [201]})
+    installed = hook._Hook(_LINES["4.3"], proven, surface)
+    installed.install()
+    replaced = {name for name, value in vars(reader.worker).items() if value is not before[name]}
+    assert replaced == {"read_udtf"}
+    assert list(installed._kinds) == [301]
 
 
 def test_spark_does_not_load_our_streams_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Only a Spark line that is known, with the signatures that are known, is hooked."""
 
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import pyspark
@@ -11,18 +13,42 @@ from bowstring._spark.stock import arrow, conversion
 from pyspark import worker
 
 
-def test_the_installed_line_is_found() -> None:
-    assert lines.find() is lines._LINES["4.3.0"]
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What has been found before."""
+    lines.examine.cache_clear()
+    yield
+    lines.examine.cache_clear()
 
 
-def test_another_version_is_refused_with_the_ones_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyspark, "__version__", "4.3.0.dev1")
-    with pytest.raises(lines.Refused, match=r"PySpark 4\.3\.0\.dev1 is not among .* 3\.5\.9, .*4\.3\.0"):
+def test_the_installed_line_is_found_with_nothing_unknown() -> None:
+    found = lines.find()
+    assert found.line is lines._LINES["4.3"]
+    assert found.surface.unknown == {} and found.surface.sentences() == []
+
+
+@pytest.mark.parametrize("version", ["4.3.1", "4.3.0+amzn.0", "4.3.0.5.5.20260428.5", "4.3.8.7.3.3.0-56", "4.3.0.dev1"])
+def test_a_vendors_version_is_of_its_line(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(pyspark, "__version__", version)
+    assert lines.find().line is lines._LINES["4.3"]
+
+
+@pytest.mark.parametrize("version", ["4.4.0", "3.4.4", "4.30.0", "5", "", "unknown"])
+def test_another_line_is_refused_with_the_ones_that_are_known(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(pyspark, "__version__", version)
+    with pytest.raises(lines.Refused, match=rf"PySpark {version} is of none of the known lines 3\.5, .*4\.3"):
+        lines.find()
+
+
+def test_a_pyspark_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = ModuleSpec("pyspark.worker", None, origin="/here/worker.pyc")
+    monkeypatch.setattr(worker, "__spec__", compiled)
+    with pytest.raises(lines.Refused, match="is here without its sources"):
         lines.find()
 
 
 @pytest.mark.parametrize("name", ["read_udfs", "read_single_udf", "read_udtf"])
-def test_another_signature_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_another_signature_of_a_known_source_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def patched(pickleSer: Any, *more: Any) -> None: ...
 
     patched.__annotations__.clear()

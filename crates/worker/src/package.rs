@@ -32,10 +32,14 @@ fn install(py: Python<'_>) -> PyResult<()> {
         c"bowstring/_finder.py",
         c"_bowstring._finder",
     )?;
+    let data = PyDict::new(py);
+    for (path, text) in DATA {
+        data.set_item(path, text)?;
+    }
     let make_native = wrap_pyfunction!(make_native, py)?;
     finder
         .getattr("install")?
-        .call1((sources, make_native))
+        .call1((sources, make_native, data))
         .map(drop)
 }
 

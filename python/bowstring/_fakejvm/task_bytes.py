@@ -152,8 +152,17 @@ NAMED_4_2 = frozenset(KINDS)
 
 BOUNDS_3_5, BOUNDS = "pandas_window_bound_types", "window_bound_types"
 
-DIALECTS = {
-    dialect.checked_against: dialect
+
+class _Dialects(dict[str, Dialect]):
+    """By version of Spark: within a line all speak the same, as far as the surface of the line says."""
+
+    def __missing__(self, version: str) -> Dialect:
+        line = ".".join(version.split(".")[:2])
+        return next(dialect for known, dialect in self.items() if known.startswith(line + "."))
+
+
+DIALECTS = _Dialects(
+    (dialect.checked_against, dialect)
     for dialect in (
         #                       init   json  barrier named        input type window bounds profil uniform stream longs
         Dialect(
@@ -164,7 +173,7 @@ DIALECTS = {
         Dialect("4.2.1", NAMED, False, True, False, NAMED_4_2, "conf", BOUNDS, False, True, True, 6, CONF_4_2),
         Dialect("4.3.0", NAMED, True, True, False, NAMED_4_2, "conf", BOUNDS, False, True, True, 6, CONF_4_3),
     )
-}
+)
 
 
 @dataclass(frozen=True)

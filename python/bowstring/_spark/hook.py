@@ -8,6 +8,7 @@ replaced by native objects with the same three methods.
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -26,9 +27,11 @@ from .kinds import (
     scalar,
     table_function,
 )
-from .lines import Line, find
+from .lines import Found, Line
 from .patches import converters, streams
 from .proof.record import SelfTest
+from .surface import SELF_TEST
+from .surface.known import Surface
 from .task_parts import Answer, Kind, SingleUdf, TaskParts
 
 _FAMILIES: tuple[ModuleType, ...] = (
@@ -62,21 +65,23 @@ TAKEN: Counter[int] = Counter()
 _USUAL_KINDS = ("long", "double", "string", "timestamp")
 
 
-def install(proven: SelfTest | None) -> SelfTest:
-    """Replaces `pyspark.worker.read_udfs` and `read_udtf`. Raises `Refused` if it must not.
+def install(found: Found, proven: SelfTest | None) -> SelfTest:
+    """Replaces `pyspark.worker.read_udfs` and `read_udtf`.
 
-    `proven`: what the self-test would find; None: it is run.
+    `found`: what `lines.find` has said; `proven`: what the self-test would find; None: it is run.
     """
     global INSTALLED
-    line = find()
-    converters.install()
-    streams.install()
-    if proven is None:
+    _, line, surface = found
+    converters.install(surface)
+    streams.install(surface)
+    if SELF_TEST in surface.off:
+        proven = self_test().nothing()
+    elif proven is None:
         proven = self_test().run(line)
     # Conversions ask first, and Spark 3.5 imports all of setuptools for the answer.
     require_minimum_pandas_version()
     require_minimum_pyarrow_version()
-    _Hook(line, proven).install()
+    _Hook(line, proven, surface).install()
     INSTALLED = native, line, proven
     return proven
 
@@ -91,8 +96,9 @@ def self_test() -> Any:
 def warm() -> None:
     """Runs once what the first task of each worker would run first."""
     assert INSTALLED is not None
-    _, line, _ = INSTALLED
-    self_test().run(line, _USUAL_KINDS)
+    _, line, proven = INSTALLED
+    if not proven.unproven_input.issuperset(_USUAL_KINDS):
+        self_test().run(line, _USUAL_KINDS)
 
 
 def attempt(kind: Kind, parts: TaskParts) -> Answer | None:
@@ -114,15 +120,17 @@ class _Reading:
     Of each UDF there are three moments: it is begun; its function is wrapped, in Spark lines that do so; it is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, around: dict[int, Callable[[Any], Callable[..., Any]]]) -> None:
+        """`around`: `AROUND` of the kinds that are native."""
         self.singles: list[SingleUdf] = []
         self.wrapped: list[tuple[str, tuple[Any, ...]]] = []
+        self._arounds = around
         # What has still to be put around the function of the UDF that is being read.
         self._around: Callable[[Any], Callable[..., Any]] | None = None
 
     def begin(self, eval_type: int) -> None:
         """PySpark begins to read a UDF."""
-        self._around = _AROUND.get(eval_type)
+        self._around = self._arounds.get(eval_type)
 
     def wrap(self, name: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """PySpark calls this one of WRAPS, with the function first. Returns the arguments that it gets."""
@@ -144,19 +152,26 @@ class _Reading:
 class _Hook:
     """In the place of the functions of `pyspark.worker` that read a task."""
 
-    def __init__(self, line: Line, proven: SelfTest) -> None:
+    def __init__(self, line: Line, proven: SelfTest, surface: Surface) -> None:
         self._line = line
         self._proven = proven
-        self._reading = _Reading()
+        self._surface = surface
+        self._kinds = {number: kind for number, kind in _KINDS.items() if surface.takes(number)}
+        self._around = {number: around for number, around in _AROUND.items() if surface.takes(number)}
+        self._reading = _Reading(self._around)
 
     def install(self) -> None:
-        """Takes their place."""
+        """Takes the place of those that are known."""
         for name in _WRAPS:
             if hasattr(worker, name):
-                setattr(worker, name, self._wrapping(name, getattr(worker, name)))
-        worker.read_single_udf = self._reading_udf(worker.read_single_udf)
-        worker.read_udfs = self._reading_task(worker.read_udfs)
-        worker.read_udtf = self._reading_task(worker.read_udtf)
+                self._replace(name, partial(self._wrapping, name))
+        self._replace("read_single_udf", self._reading_udf)
+        self._replace("read_udfs", self._reading_task)
+        self._replace("read_udtf", self._reading_task)
+
+    def _replace(self, name: str, replacement: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        if self._surface.knows(f"pyspark.worker.{name}"):
+            setattr(worker, name, replacement(getattr(worker, name)))
 
     def _wrapping(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def wrap(*args: Any) -> Any:
@@ -179,8 +194,8 @@ class _Hook:
                 seen = self._reading
             finally:
                 # What is seen holds the user's function, which must not outlive its task.
-                self._reading = _Reading()
-            kind = _KINDS.get(args[2])
+                self._reading = _Reading(self._around)
+            kind = self._kinds.get(args[2])
             if kind is None:
                 return result
             ours = attempt(kind, TaskParts(self._line, self._proven, args, result, seen.singles, seen.wrapped))

@@ -25,17 +25,19 @@ def hook(install: Callable[[], bool] | None, spared: int = 0) -> None:
     """
 
     def hooked(name: str) -> Callable[..., Any]:
-        def read(*args: Any) -> Any:
+        def read(*args: Any, **kwargs: Any) -> Any:
             nonlocal spared
-            sent_along.note(args[2])
-            if install is None or args[2] in _WITHOUT_ARROW:
-                return _ORIGINALS[name](*args)
+            # A PySpark that nobody knows may have it in another place.
+            eval_type = args[2] if len(args) > 2 else None
+            sent_along.note(eval_type)
+            if install is None or eval_type in _WITHOUT_ARROW:
+                return _ORIGINALS[name](*args, **kwargs)
             if spared:
                 spared -= 1
-                return _ORIGINALS[name](*args)
+                return _ORIGINALS[name](*args, **kwargs)
             if not install():
-                return _ORIGINALS[name](*args)
-            return getattr(worker, name)(*args)
+                return _ORIGINALS[name](*args, **kwargs)
+            return getattr(worker, name)(*args, **kwargs)
 
         return read
 

@@ -1,10 +1,17 @@
-"""The Spark lines that are known: one row for each, or nothing is hooked at all."""
+"""The Spark lines that are known: one row for each, or nothing is hooked at all.
+
+Within a line it is the surface that decides what is native, not the version: see `surface`.
+"""
 
 import inspect
-from typing import Literal
+import re
+from functools import cache
+from typing import Literal, NamedTuple
 
 import pyspark
 from pyspark import worker
+
+from .surface.known import Surface, look
 
 
 class Line:
@@ -42,11 +49,11 @@ _PROFILED = _OLD[:-1] + ", profiler)"
 _PLAIN = "(pickleSer, infile, eval_type)"
 _WITH_CONF = _PLAIN[:-1] + ", runner_conf, eval_conf)"
 _LINES = {
-    "3.5.9": Line(_PLAIN, _OLD, _PLAIN, "batch", "SerializerStock", None, "of_series", "FrameRows"),
-    "4.0.5": Line(_PLAIN, _PROFILED, _PLAIN, "batch", "SerializerStock40", "ArrowStock40", "of_series", "FrameRows"),
-    "4.1.4": Line(_PLAIN, _PROFILED, _PLAIN, "stream", "SerializerStock41", "ArrowStock41", "of_lists", "TableRows"),
-    "4.2.1": Line(_WITH_CONF, _OLD, _WITH_CONF, "stream", None, "ArrowStock42", "of_batches", "TableRows"),
-    "4.3.0": Line(
+    "3.5": Line(_PLAIN, _OLD, _PLAIN, "batch", "SerializerStock", None, "of_series", "FrameRows"),
+    "4.0": Line(_PLAIN, _PROFILED, _PLAIN, "batch", "SerializerStock40", "ArrowStock40", "of_series", "FrameRows"),
+    "4.1": Line(_PLAIN, _PROFILED, _PLAIN, "stream", "SerializerStock41", "ArrowStock41", "of_lists", "TableRows"),
+    "4.2": Line(_WITH_CONF, _OLD, _WITH_CONF, "stream", None, "ArrowStock42", "of_batches", "TableRows"),
+    "4.3": Line(
         "(pickleSer, udf_info_list, eval_type, runner_conf, eval_conf)",
         "(pickleSer, udf_info, eval_type, runner_conf, udf_index)",
         "(pickleSer, udtf_info, eval_type, runner_conf, eval_conf)",
@@ -63,13 +70,36 @@ class Refused(Exception):
     """Why the native path is not taken."""
 
 
-def find() -> Line:
-    """The row of the installed PySpark. Raises `Refused` with the reason if there is none."""
-    line = _LINES.get(pyspark.__version__)
-    if line is None:
-        raise Refused(f"PySpark {pyspark.__version__} is not among the tested versions {', '.join(_LINES)}")
+class Found(NamedTuple):
+    """What the installed PySpark is."""
+
+    name: str
+    line: Line
+    surface: Surface
+
+
+@cache
+def examine() -> Found:
+    """The row of the installed PySpark, and what is known of its sources. Raises `Refused` if nothing can be native."""
+    version: str = pyspark.__version__
+    # A vendor's has more behind the first numbers, such as "3.5.4+amzn.0" or "3.5.8.7.3.3.0-56".
+    numbers = re.match(r"\d+\.\d+(?!\d)", version)
+    line = _LINES.get(numbers.group()) if numbers else None
+    if numbers is None or line is None:
+        raise Refused(f"PySpark {version} is of none of the known lines {', '.join(_LINES)}")
+    surface = look(numbers.group())
+    if surface is None:
+        raise Refused(f"PySpark {version} is here without its sources, so nobody can tell whether it is a known one")
+    if not surface.takes_any():
+        raise Refused(f"this is PySpark {version}; {'; '.join(surface.sentences())}")
+    return Found(numbers.group(), line, surface)
+
+
+def find() -> Found:
+    """The same, if what is to be replaced is what the sources say. Nothing may have been replaced yet."""
+    found = examine()
     for name in ("read_udfs", "read_single_udf", "read_udtf"):
-        found, expected = str(inspect.signature(getattr(worker, name))), getattr(line, name)
-        if found != expected:
-            raise Refused(f"pyspark.worker.{name} has the signature {found}, expected {expected}")
-    return line
+        signature, expected = str(inspect.signature(getattr(worker, name))), getattr(found.line, name)
+        if signature != expected and found.surface.knows(f"pyspark.worker.{name}"):
+            raise Refused(f"pyspark.worker.{name} has the signature {signature}, expected {expected}")
+    return found

@@ -79,7 +79,7 @@ def arm(start: Any) -> None:
     _ahead.update(sys.modules.keys() - _stock)
 
 
-def note(eval_type: int) -> None:
+def note(eval_type: object) -> None:
     """A task of this type is about to run. Stock's worker would have these modules from now on."""
     if _ahead:
         from pyspark import worker

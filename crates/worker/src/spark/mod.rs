@@ -196,11 +196,18 @@ fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
     lazy(py)?.call_method0("unhook")?;
     // First, because nothing else may be imported for a PySpark that it does not know.
-    package::import(py, "_spark.lines")?.call_method0("find")?;
+    let found = package::import(py, "_spark.lines")?.call_method0("find")?;
+    let unknown: Vec<String> = found
+        .getattr("surface")?
+        .call_method0("sentences")?
+        .extract()?;
+    if !unknown.is_empty() {
+        tracing::warn!("{}", unknown.join("; "));
+    }
     let on_record = proven.is_some();
     let proven = package::import(py, "_spark.hook")?
         .getattr("install")?
-        .call1((proven,))?;
+        .call1((found, proven))?;
     let unproven = |name: &str| -> PyResult<Vec<String>> {
         proven
             .getattr(name)?

@@ -20,6 +20,7 @@ from ... import _native as native
 from ..._worker.frames import _DEFAULT_OPTIONS, _options, takes_infinite_for_null
 from ..proof.record import SelfTest
 from ..stock.conversion import ConversionStock, Stock, is_plain, refuses_chunks
+from ..surface.known import Surface
 
 try:
     from pyspark.sql.pandas.types import is_variant
@@ -178,16 +179,24 @@ class active:
         _active = None
 
 
-def install() -> None:
-    """Has stock's converters ask for native columns."""
+def install(surface: Surface) -> None:
+    """Has those of stock's converters that are known ask for native columns. No native kind needs another."""
     try:
         from pyspark.sql.conversion import ArrowArrayToPandasConversion, PandasToArrowConversion
     except ImportError:
-        _install_in_serializer(serializers.ArrowStreamPandasSerializer)
-        _install_frames(serializers.ArrowStreamPandasUDFSerializer)
+        if surface.knows(f"{_SERIALIZER}.arrow_to_pandas", f"{_SERIALIZER}._create_array"):
+            _install_in_serializer(serializers.ArrowStreamPandasSerializer)
+        if surface.knows("pyspark.sql.pandas.serializers.ArrowStreamPandasUDFSerializer.arrow_to_pandas"):
+            _install_frames(serializers.ArrowStreamPandasUDFSerializer)
     else:
-        _install_in_input(ArrowArrayToPandasConversion)
-        _install_in_output(PandasToArrowConversion)
+        if surface.knows(f"{_TO_PANDAS}.convert_numpy", f"{_TO_PANDAS}.convert_legacy"):
+            _install_in_input(ArrowArrayToPandasConversion)
+        if surface.knows("pyspark.sql.conversion.PandasToArrowConversion.convert"):
+            _install_in_output(PandasToArrowConversion)
+
+
+_SERIALIZER = "pyspark.sql.pandas.serializers.ArrowStreamPandasSerializer"
+_TO_PANDAS = "pyspark.sql.conversion.ArrowArrayToPandasConversion"
 
 
 def _are(labels: pd.Index, names: list[str]) -> bool:

@@ -14,6 +14,7 @@ from pyspark.serializers import SpecialLengths, write_int
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 
 from ... import _native as native
+from ..surface.known import Surface
 from .converters import TaskColumns, active
 
 try:
@@ -202,8 +203,11 @@ class Streams:
             StructSink.at_work = False
 
 
-def install() -> None:
-    """Has stock's serializers know what takes the place of files."""
+def install(surface: Surface) -> None:
+    """Has stock's serializers know what takes the place of files.
+
+    Every kind needs the first of them. Others are left alone where they are not those that are known.
+    """
     load_stream, dump_stream = ArrowStreamSerializer.load_stream, ArrowStreamSerializer.dump_stream
 
     def load(self: Any, stream: Any) -> Any:
@@ -228,9 +232,16 @@ def install() -> None:
     ArrowStreamSerializer.load_stream = load
     ArrowStreamSerializer.dump_stream = dump
     if ArrowBatchTransformer is None:
-        _install_before_42()
-    else:
+        if surface.knows(f"{_STRUCTS}.load_stream", f"{_STRUCTS}.dump_stream"):
+            _install_before_42()
+        if surface.knows("pyspark.sql.pandas.serializers.ArrowStreamPandasSerializer.load_stream"):
+            _install_frames()
+    elif surface.knows(*(f"pyspark.sql.conversion.ArrowBatchTransformer.{name}" for name in _TRANSFORMS)):
         _install_from_42(ArrowBatchTransformer)
+
+
+_STRUCTS = "pyspark.sql.pandas.serializers.ArrowStreamUDFSerializer"
+_TRANSFORMS = ("to_pandas", "flatten_struct", "wrap_struct")
 
 
 def _install_before_42() -> None:
@@ -270,7 +281,6 @@ def _install_before_42() -> None:
 
     ArrowStreamUDFSerializer.load_stream = load
     ArrowStreamUDFSerializer.dump_stream = dump
-    _install_frames()
 
 
 def _install_frames() -> None:

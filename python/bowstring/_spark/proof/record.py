@@ -1,32 +1,22 @@
 """What the self-test has found: as an object, as text, and in the record of the tested combinations.
 
 `record.json` is made by `integration/record_self_test.py`: what the self-test finds with the versions of each
-environment of the tests. It holds for the same versions elsewhere, so no daemon has to find it out again.
+environment of the tests. It holds for the same versions elsewhere, so no daemon has to find it out again; and for every
+release of a Spark line, and a vendor's, that has the same conversions.
 """
 
 import json
 import os
 import sys
-import zlib
-from importlib import import_module
 from typing import Any
 
 import numpy
 import pandas
 import pyarrow
-import pyspark
 
 from ..._worker.frames import _DEFAULT_OPTIONS
-
-# Whose source has to be the recorded one: where PySpark converts, and where it calls the functions.
-_SOURCES = (
-    "pyspark.worker",
-    "pyspark.sql.types",
-    "pyspark.sql.conversion",
-    "pyspark.sql.pandas.serializers",
-    "pyspark.sql.pandas.types",
-)
-
+from ..lines import Refused, examine
+from ..surface import SELF_TEST
 
 _ZONE = "/usr/share/zoneinfo/America/New_York"
 
@@ -72,31 +62,17 @@ def combination() -> str | None:
         # Arrow knows no time zones then, nor "UTC", and conversions fail that do not elsewhere.
         return None
     try:
-        sources = _checksum()
-    except Exception:
-        # Such as a PySpark without its sources.
+        found = examine()
+    except Refused:
+        return None
+    if SELF_TEST in found.surface.off:
         return None
     options = ",".join(map(str, _DEFAULT_OPTIONS))
     return (
-        f"pyspark {pyspark.__version__} {sources:08x}, pandas {pandas.__version__} {options}, "
+        f"pyspark {found.name} {found.surface.conversions}, pandas {pandas.__version__} {options}, "
         f"pyarrow {pyarrow.__version__}, numpy {numpy.__version__}, "
         f"CPython {sys.version_info.major}.{sys.version_info.minor} {os.uname().machine}"
     )
-
-
-def _checksum() -> int:
-    """Of the sources. Against a vendor's patch, not against malice."""
-    checksum = 0
-    for name in _SOURCES:
-        try:
-            spec = import_module(name).__spec__
-        except ImportError:
-            # Not every Spark line has all of them.
-            continue
-        # PySpark's modules come from files, or from a zip file.
-        loader: Any = spec and spec.loader
-        checksum = zlib.crc32(loader.get_data(spec and spec.origin), checksum)
-    return checksum
 
 
 def recorded(record: str) -> SelfTest | None:
