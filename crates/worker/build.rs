@@ -42,7 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The Python files below `folder`, but for those that only start our processes.
+/// What is not a worker's: it imports the others, or users run it with a Python of theirs.
+const OTHERS: [&str; 4] = ["_finder.py", "__main__.py", "_find.py", "daemon.py"];
+
+/// The Python files below `folder` that a worker needs.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
@@ -50,7 +53,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
         if path.is_dir() {
             collect(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "py")
-            && path.file_name().is_some_and(|name| name != "_finder.py")
+            && !OTHERS.iter().any(|other| path.ends_with(other))
         {
             files.push(path);
         }
