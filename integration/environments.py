@@ -63,7 +63,8 @@ ENVIRONMENTS = {
     environment.name: environment
     for environment in (
         Environment("tools", "tools"),
-        # Of the CPythons that have no Spark of their own, for the wheels.
+        # Without Spark, for the wheels: to be packed, and of the CPythons that have no environment of Spark.
+        Environment("libraries-py311", "libraries"),
         Environment("libraries-py310", "libraries", python="3.10"),
         Environment("libraries-py312", "libraries", python="3.12"),
         Environment("spark-3.5.9", "spark-3.5.9"),

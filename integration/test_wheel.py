@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from environments import ENVIRONMENTS, NEWEST, OLDEST, Environment, find_python, make
 from harness import end_session, environment_variables
-from wheels import LARGEST, PYTHONS, TAG, build_wheel, find_cpython, tools
+from wheels import LARGEST, PYTHONS, TAG, build_wheel, find_cpython, install, tools
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 240
@@ -43,9 +44,9 @@ class Installed:
             done = pip(self.python, wheel)
             assert done.returncode == 0, done.stderr
 
-    def submit(self, directory: Path, conf: dict[str, str], *pythons: str) -> dict[str, Any]:
+    def submit(self, directory: Path, conf: dict[str, str], *pythons: str, master: str = "local[1]") -> dict[str, Any]:
         """What the workers of a session with these settings answer, one query for each Python."""
-        command = [self.spark / "bin" / "spark-submit", "--master", "local[1]"]
+        command = [self.spark / "bin" / "spark-submit", "--master", master]
         usual = {"spark.ui.enabled": "false", "spark.driver.memory": "1g", "spark.sql.shuffle.partitions": "1"}
         for key, value in {**usual, **conf}.items():
             command += ["--conf", f"{key}={value}"]
@@ -125,8 +126,9 @@ def is_ours(answer: dict[str, Any], environment: Installed) -> None:
 
 
 def looks_like(ours: dict[str, Any], stocks: dict[str, Any]) -> None:
-    """The process looks as stock's does, but for who has started it."""
-    own = ("daemon", "native")
+    """The process looks as stock's does, but for who has started it, and what stock's daemon leaves in `__main__`."""
+    own = ("daemon", "native", "names")
+    assert ours["names"] == []
     assert {k: v for k, v in ours.items() if k not in own} == {k: v for k, v in stocks.items() if k not in own}
 
 
@@ -138,7 +140,8 @@ def test_every_way_on(line: str, flavour: str, wheel: Path, tmp_path: Path) -> N
     other = Installed(tmp_path / "other", base_of("shared"), ENVIRONMENTS[line], wheel)
     switched = ours.submit(tmp_path, {}, "", str(ours.bowstring), str(other.bowstring), "")
     before, first, second, after = switched["queries"]
-    assert before["daemon"].startswith("python") and not before["native"]
+    # Of stock's worker the parent is the daemon.
+    assert before["daemon"] == "java" and not before["native"]
     is_ours(first, ours)
     is_ours(second, other)
     assert after == before
@@ -151,7 +154,36 @@ def test_every_way_on(line: str, flavour: str, wheel: Path, tmp_path: Path) -> N
     assert plain["rdd"] == module["rdd"] == switched["rdd"] == [0, 1, 4, 9]
 
 
+@pytest.fixture(scope="module")
+def packed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment without PySpark, packed to be sent along with a job."""
+    libraries = ENVIRONMENTS["libraries-py311"]
+    make(libraries)
+    install(libraries)
+    archive = tmp_path_factory.mktemp("packed") / "environment.tar.gz"
+    command = ["venv-pack", "--prefix", libraries.path, "--output", archive, "--compress-level", "1"]
+    subprocess.run(command, env=tools(), check=True, capture_output=True)
+    return archive
+
+
+@pytest.mark.parametrize("line", [OLDEST, NEWEST])
+def test_an_environment_that_is_sent_along(line: str, packed: Path, tmp_path: Path) -> None:
+    """`--archives`, on executors that are processes of their own."""
+    driver = Installed(tmp_path / "venv", base_of("shared"), ENVIRONMENTS[line], None)
+    conf = {
+        "spark.archives": f"{packed}#environment",
+        "spark.pyspark.python": "./environment/bin/bowstring",
+    }
+    answers = driver.submit(tmp_path, conf, "", "", master="local-cluster[1,1,1024]")
+    # What nobody has recorded of these versions, the self-test finds out behind the first answer.
+    last = answers["queries"][-1]
+    assert (last["sum"], last["daemon"], last["native"]) == (5.0, "bowstring", True)
+    assert last["executable"] == f"{last['cwd']}/environment/bin/python"
+    assert answers["rdd"] == [0, 1, 4, 9]
+
+
 LIBC = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libgcc_s.so.1"}
+LIBC |= {"ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 """Parts of glibc, and the one of GCC's that every distribution has."""
 
 
@@ -199,11 +231,15 @@ def test_pip_refuses_it_for_another_python(wheel: Path, tmp_path: Path) -> None:
 
 
 def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program with these variables and few others."""
+    """Runs a program with these variables and few others. Standard input stays open, or a daemon would end."""
     environment = {"PATH": "/usr/bin:/bin", **variables}
-    return subprocess.run(
-        list(map(str, command)), env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    stdin, held = os.pipe()
+    try:
+        words = list(map(str, command))
+        return subprocess.run(words, env=environment, stdin=stdin, capture_output=True, text=True, check=False)
+    finally:
+        os.close(stdin)
+        os.close(held)
 
 
 def test_the_module_is_the_executable(newest: Installed) -> None:
@@ -248,6 +284,8 @@ def test_an_environment_that_is_not_whole_is_refused_in_one_line(wheel: Path, tm
     assert f"{package} has nothing for {ours.python}" in refusal(ours.bowstring, *daemon)
     assert f"{other.name} is for another Python; run " in refusal(ours.bowstring, *daemon)
     module.write_bytes(other.read_bytes()[:5000])
+    assert f"{module} is cut short; run " in refusal(ours.bowstring, *daemon)
+    module.write_bytes(bytes(len(module.read_bytes())))
     assert f"{module} cannot be loaded: " in refusal(ours.bowstring, *daemon)
     module.unlink()
     other.unlink()

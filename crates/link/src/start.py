@@ -18,6 +18,15 @@ def refuse(why):
     os._exit(1)
 
 
+def is_whole(path):
+    """Whether an ELF file ends where its own header says; the dynamic linker dies of one that was copied in part."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+        size = file.seek(0, os.SEEK_END)
+    table, entry, count = (int.from_bytes(head[a:b], "little") for a, b in ((40, 48), (58, 60), (60, 62)))
+    return len(head) == 64 and table + entry * count <= size
+
+
 def load(version):
     """The module, under a name that is nobody else's and not in `sys.modules`."""
     # Without the directory that `-c` has put first: what lies there is the user's.
@@ -33,6 +42,8 @@ def load(version):
         this = "%s %d.%d" % (sys.implementation.name, *sys.version_info[:2])
         refuse(f"{places[0]} has nothing for {sys.executable}, which is {this}: {what}; run {install}")
     try:
+        if spec.origin.endswith(".so") and not is_whole(spec.origin):
+            refuse(f"{spec.origin} is cut short; run {install}")
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
     except Exception as error:
