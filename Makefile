@@ -21,13 +21,24 @@ endif
 endif
 
 .PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases parity-releases releases matrix self-test check deny \
-	fuzz bench bench-micro build clean
+	fuzz bench bench-micro build wheel wheels clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## the release binary for CPython 3.11
 	$(ENVIRONMENTS) build 3.11
+
+# CPython of the wheel.
+WHEEL_PYTHON ?= 3.11
+
+wheel: ## the wheel for CPython 3.11, or WHEEL_PYTHON, in dist/
+	$(ENVIRONMENTS) tools
+	$(PYTHON) integration/wheels.py $(WHEEL_PYTHON)
+
+wheels: ## the wheels for every CPython from 3.10 to 3.13 that is here
+	$(ENVIRONMENTS) tools
+	$(PYTHON) integration/wheels.py all
 
 demo: ## the scoring pipeline on local Spark, stock beside bowstring
 	$(ENVIRONMENTS) $(NEWEST)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from environments import ENVIRONMENTS, NEWEST, OLDEST, PYTHON, Environment, is_extra
+from environments import ENVIRONMENTS, FORMS, NEWEST, OLDEST, PYTHON, Environment, form, is_extra
 from harness import Outcomes, list_scenarios, run_scenarios
 
 COMPLETE = (OLDEST, NEWEST)
@@ -33,10 +33,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         + " and ".join(COMPLETE),
     )
     group.addoption(
+        "--form", default=form(), choices=FORMS, help="embedded: CPython in the binary; wheel: in the environment"
+    )
+    group.addoption(
         "--all-zones",
         action="store_true",
         help="convert timestamps of every time zone there is, which takes minutes; default a sample",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Everybody asks `environments.form`."""
+    os.environ["BOWSTRING_FORM"] = config.getoption("--form")
 
 
 def chosen_environments(config: pytest.Config) -> list[Environment]:

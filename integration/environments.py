@@ -28,6 +28,13 @@ PYTHON = "3.11"
 
 MADE_AT_ONCE = 2
 
+EMBEDDED, WHEEL = FORMS = ("embedded", "wheel")
+
+
+def form() -> str:
+    """The form of bowstring that is tried: CPython in the binary, or the environment's own with the wheel installed."""
+    return os.environ.get("BOWSTRING_FORM", EMBEDDED)
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -56,6 +63,10 @@ ENVIRONMENTS = {
     environment.name: environment
     for environment in (
         Environment("tools", "tools"),
+        # Without Spark, for the wheels: to be packed, and of the CPythons that have no environment of Spark.
+        Environment("libraries-py311", "libraries"),
+        Environment("libraries-py310", "libraries", python="3.10"),
+        Environment("libraries-py312", "libraries", python="3.12"),
         Environment("spark-3.5.9", "spark-3.5.9"),
         Environment("spark-4.0.5", "spark-4.0.5"),
         Environment("spark-4.1.4", "spark-4.1.4"),
@@ -103,7 +114,7 @@ def make(environment: Environment) -> Path:
     wanted = (HERE / "requirements" / f"{environment.requirements}.txt").read_text()
     stamp = environment.path / "complete.txt"
     if stamp.exists() and stamp.read_text() == wanted and environment.interpreter.exists():
-        show_checkout(environment)
+        complete(environment)
         return environment.interpreter
     base = find_python(environment.python)
     if base is None:
@@ -118,10 +129,19 @@ def make(environment: Environment) -> Path:
         done = subprocess.run(step, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{environment.name}: {' '.join(map(str, step))}\n{done.stdout}")
-    show_checkout(environment)
+    complete(environment)
     stamp.write_text(wanted)
     print(f"{environment.name}: ready after {time.monotonic() - started:.0f} s", flush=True)
     return environment.interpreter
+
+
+def complete(environment: Environment) -> None:
+    """Adds to a venv what is ours: the wheel too, if that is the form that is tried."""
+    show_checkout(environment)
+    if form() == WHEEL and environment.name.startswith("spark-"):
+        import wheels
+
+        wheels.install(environment)
 
 
 def show_checkout(environment: Environment) -> None:
@@ -149,11 +169,16 @@ def begin_with_another(target: Path) -> None:
 def build_bowstring(python: str) -> Path:
     """Builds the release binary for that Python, in a target directory of its own. Returns the binary's path.
 
-    `BOWSTRING_BIN` names a ready binary instead, or a stand-in script; it is returned as it is.
+    `BOWSTRING_BIN` names a ready binary instead, or a stand-in script; it is returned as it is. The wheel's executable
+    is the same for all Pythons, and finds the rest in the environment.
     """
     ready = os.environ.get("BOWSTRING_BIN")
     if ready:
         return Path(ready).resolve()
+    if form() == WHEEL:
+        import wheels
+
+        return wheels.executable()
     base = find_python(python)
     if base is None:
         raise SystemExit(f"bowstring: no Python {python} with a shared libpython found")

@@ -69,12 +69,12 @@ def facts() -> str:
     sent = [name for name, module in modules.items() if hasattr(module, "SENT_ALONG")]
     if Path(str(extension.__file__)).parent == Path(SparkFiles.getRootDirectory()):
         sent.append(EXTENSION)
-    command = Path("/proc/self/cmdline").read_bytes().split(b"\0")[0].decode()
+    command = Path("/proc/self/cmdline").read_bytes().split(b"\0")
     return json.dumps(
         {
             "sent": sorted(sent),
             "modules": here,
-            "started_over": command == "bowstring-worker",
+            "started_over": b"bowstring-worker" in command,
             "pid": os.getpid(),
             "process": [os.readlink("/proc/self/fd/0"), os.getcwd(), sys.argv, sorted(os.environ), limit],
         }

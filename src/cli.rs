@@ -8,8 +8,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use bowstring_link::{Launch, WORKER_NAME, ZYGOTE_NAME, settings};
-use bowstring_supervisor::Embedded;
+use bowstring_link::{DAEMON_NAME, Launch, Predecessor, WORKER_NAME, ZYGOTE_NAME, settings};
+use bowstring_supervisor::{Embedded, Host};
 
 /// The jobs of this one binary.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Role {
     Tell(String),
     /// Play `pyspark.daemon`; what Spark put behind it.
     Supervisor(Vec<OsString>),
+    /// The same for a Python that has run `bowstring.daemon` and given its process to us.
+    Daemon(Host, Vec<OsString>),
     /// Be the process that workers are forked from. Only the supervisor asks for it.
     Zygote(Launch),
     /// Be a worker that goes on where the same process has left off. Only a worker asks for it.
@@ -55,6 +57,11 @@ fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role
         Some(WORKER_NAME) => Some(Role::Worker),
         _ => None,
     };
+    if name.as_deref() == Some(OsStr::new(DAEMON_NAME))
+        && let Some(role) = daemon(&rest)
+    {
+        return role;
+    }
     if let Some(role) = internal
         && let Some(launch) = Launch::from_arguments(rest.iter().cloned())
     {
@@ -71,18 +78,41 @@ fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role
     }
 }
 
-/// What the build script has found.
-pub(crate) const EMBEDDED: Embedded = Embedded {
-    version: option_env!("BOWSTRING_PYTHON_VERSION"),
-    executable: option_env!("BOWSTRING_PYTHON_EXECUTABLE"),
+/// Reads what `bowstring/daemon.py` writes: `version` ‖ `program` ‖ `option`… ‖ `--` ‖ `argument`…
+fn daemon(words: &[OsString]) -> Option<Role> {
+    let end = words.iter().position(|word| word == "--")?;
+    let (host, arguments) = words.split_at(end);
+    let [version, program, options @ ..] = host else {
+        return None;
+    };
+    let known = Predecessor {
+        version: version.clone(),
+        options: options.to_vec(),
+        path: Vec::new(),
+    };
+    let program = program.into();
+    Some(Role::Daemon(
+        Host { program, known },
+        arguments[1..].to_vec(),
+    ))
+}
+
+/// What the build script has found, if there is a CPython inside.
+pub(crate) const EMBEDDED: Option<Embedded> = match option_env!("BOWSTRING_PYTHON_VERSION") {
+    Some(version) => Some(Embedded {
+        version,
+        executable: option_env!("BOWSTRING_PYTHON_EXECUTABLE"),
+    }),
+    None => None,
 };
 
-/// Names the Python as well: the two versions have to match when something does not.
+/// Names the Python inside as well: the two versions have to match when something does not.
 fn version() -> String {
-    let python = EMBEDDED.version.unwrap_or("none");
+    let inside = EMBEDDED.map(|python| format!(" (Python {})", python.version));
     format!(
-        "bowstring {} (Python {python})\n",
-        env!("CARGO_PKG_VERSION")
+        "bowstring {}{}\n",
+        env!("CARGO_PKG_VERSION"),
+        inside.unwrap_or_default()
     )
 }
 
@@ -107,9 +137,19 @@ Usage
 
 Which Python
   The first of: $BOWSTRING_PYTHON, a `python` beside this executable, $VIRTUAL_ENV/bin/python,
-  `python3` on the PATH, the Python that bowstring was built with. Its version, 3.x, must be
-  the one that `--version` shows.
+  `python3` on the PATH";
 
+/// How [`HELP`] goes on, where the Python is inside.
+const HELP_EMBEDDED: &str = ", the Python that bowstring was built with. Its version, 3.x, must be
+  the one that `--version` shows.
+";
+
+/// Where it is not.
+const HELP_WHEEL: &str = ". It must have the package bowstring, of the same version.
+";
+
+/// What comes before the table of the settings.
+const HELP_ENVIRONMENT: &str = "
 Environment (for executors: spark.executorEnv.NAME)
 ";
 
@@ -120,6 +160,11 @@ const WIDTH: usize = 100;
 /// [`HELP`] with the table of the settings.
 fn help() -> String {
     let mut text = HELP.to_owned();
+    text.push_str(match EMBEDDED {
+        Some(_) => HELP_EMBEDDED,
+        None => HELP_WHEEL,
+    });
+    text.push_str(HELP_ENVIRONMENT);
     for setting in settings::ALL {
         let allowed = setting.values.allowed();
         let default = match setting.default {
@@ -180,6 +225,40 @@ mod tests {
         let words = ["bowstring", "-m", "pyspark.daemon", "pyspark.worker"].map(OsString::from);
         let expected = Role::Python(words[1..].to_vec());
         assert_eq!(choose(words, true), expected);
+    }
+
+    #[test]
+    fn a_python_that_gives_its_process_names_itself() {
+        let words = [
+            "3.11",
+            "/venv/bin/python",
+            "-X",
+            "dev",
+            "--",
+            "pyspark.worker",
+        ];
+        let host = Host {
+            program: "/venv/bin/python".into(),
+            known: Predecessor {
+                version: "3.11".into(),
+                options: ["-X", "dev"].map(OsString::from).to_vec(),
+                path: vec![],
+            },
+        };
+        let called = |name: &str| role(&[&[name], &words[..]].concat());
+        assert_eq!(
+            called(DAEMON_NAME),
+            Role::Daemon(host, vec!["pyspark.worker".into()])
+        );
+        let plain = words.iter().map(OsString::from).collect();
+        assert_eq!(called("bowstring"), Role::Python(plain));
+        for words in [
+            &[DAEMON_NAME, "3.11", "--"][..],
+            &[DAEMON_NAME, "3.11", "python"],
+        ] {
+            let plain = words[1..].iter().map(OsString::from).collect();
+            assert_eq!(role(words), Role::Python(plain));
+        }
     }
 
     #[test]

@@ -8,18 +8,19 @@
 
 use std::process::ExitCode;
 
+use bowstring_link::log;
 use bowstring_supervisor as supervisor;
 
 use crate::cli::Role;
 
 mod cli;
-mod log;
 
 fn main() -> ExitCode {
     log::init();
     let outcome = match cli::parse(std::env::args_os()) {
         Role::Tell(text) => cli::tell(&text),
-        Role::Supervisor(arguments) => supervisor::run(arguments, cli::EMBEDDED),
+        Role::Supervisor(arguments) => supervisor::run(arguments, cli::EMBEDDED, None),
+        Role::Daemon(host, arguments) => supervisor::run(arguments, cli::EMBEDDED, Some(host)),
         Role::Zygote(launch) => run_zygote(launch),
         Role::Worker(launch) => run_worker(launch),
         Role::Python(arguments) => supervisor::become_python(&arguments, cli::EMBEDDED),
@@ -45,7 +46,7 @@ use without_python as run_worker;
 fn without_python(launch: bowstring_link::Launch) -> anyhow::Result<ExitCode> {
     let bowstring_link::Launch { program, .. } = launch;
     anyhow::bail!(
-        "this bowstring was built without Python and cannot be {}",
+        "this bowstring has no Python inside and cannot be {}",
         program.display()
     )
 }

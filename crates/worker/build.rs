@@ -54,11 +54,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The files below `folder` whose names end so.
+/// What is not a worker's: it imports the others, or users run it with a Python of theirs.
+const OTHERS: [&str; 6] = [
+    "_finder.py",
+    "__main__.py",
+    "_find.py",
+    "daemon.py",
+    "doctor",
+    "_fakejvm",
+];
+
+/// The files below `folder` whose names end so, and that a worker needs.
 fn collect(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", folder.display());
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if OTHERS.iter().any(|other| path.ends_with(other)) {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, ending, files)?;
         } else if path

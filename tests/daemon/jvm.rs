@@ -30,9 +30,10 @@ pub(crate) fn test_python() -> PathBuf {
         .into()
 }
 
-/// The binary with a clean environment and the test interpreter.
+/// The binary, or what `BOWSTRING_BIN` names, with a clean environment and the test interpreter.
 pub(crate) fn bowstring(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bowstring"));
+    let built = || env!("CARGO_BIN_EXE_bowstring").into();
+    let mut command = Command::new(std::env::var_os("BOWSTRING_BIN").unwrap_or_else(built));
     command
         .args(arguments)
         .env_clear()

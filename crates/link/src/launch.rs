@@ -14,6 +14,9 @@ pub const ZYGOTE_NAME: &str = "bowstring-zygote";
 /// [`RESUME`](crate::RESUME) waits.
 pub const WORKER_NAME: &str = "bowstring-worker";
 
+/// `argv[0]` that makes the executable the daemon of the Python whose process it has taken.
+pub const DAEMON_NAME: &str = "bowstring-daemon";
+
 /// What the zygote imports before it forks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarmUp {

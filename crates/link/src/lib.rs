@@ -5,13 +5,16 @@
 //! knows bytes and descriptors; who sends what, and when, is for the supervisor and the
 //! zygote.
 
+mod form;
 mod launch;
+pub mod log;
 mod message;
 pub mod packet;
 pub mod settings;
 mod version;
 
-pub use launch::{Launch, Predecessor, WORKER_NAME, WarmUp, ZYGOTE_NAME};
+pub use form::{Form, MODULE_PROGRAM, VERSION};
+pub use launch::{DAEMON_NAME, Launch, Predecessor, WORKER_NAME, WarmUp, ZYGOTE_NAME};
 pub use message::{ASSIGN, Ending, FORK, FromZygote, PACKET_LIMIT, RESUME, Unreadable};
 pub use packet::Packet;
 pub use settings::{ErrorNotes, Native};

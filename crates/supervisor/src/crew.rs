@@ -101,6 +101,7 @@ impl Crew {
         let launch = settings.launch.clone();
         Ok(Self {
             zygote: Some(Zygote::spawn(
+                settings.form,
                 &launch,
                 settings.launcher_patience,
                 settings.memory_limit_mib,
@@ -151,6 +152,7 @@ impl Crew {
             none => {
                 self.stillbirths += 1;
                 none.insert(Zygote::spawn(
+                    self.settings.form,
                     &self.launch,
                     self.settings.launcher_patience,
                     self.settings.memory_limit_mib,

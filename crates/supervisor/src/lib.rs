@@ -26,7 +26,7 @@ mod obituary;
 mod settings;
 mod zygote;
 
-pub use interpreter::{Embedded, NoPython, become_python};
+pub use interpreter::{Embedded, Host, NoPython, become_python};
 
 use crew::{Crew, Request};
 use lifeline::Lifeline;
@@ -42,8 +42,12 @@ const REQUEST_QUEUE: usize = 256;
 ///
 /// When no tasks can be served: a setting that makes no sense, no suitable Python, no PySpark in it, or
 /// a zygote that keeps dying. No process is left behind then either.
-pub fn run(arguments: Vec<OsString>, embedded: Embedded) -> anyhow::Result<ExitCode> {
-    let settings = Arc::new(Settings::from_environment(arguments, embedded)?);
+pub fn run(
+    arguments: Vec<OsString>,
+    embedded: Option<Embedded>,
+    host: Option<Host>,
+) -> anyhow::Result<ExitCode> {
+    let settings = Arc::new(Settings::from_environment(arguments, embedded, host)?);
     let stdout = reserve_stdout().context("reserve standard output for the port")?;
     lead_process_group().context("lead a process group")?;
     let runtime = tokio::runtime::Builder::new_current_thread()

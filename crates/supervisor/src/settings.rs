@@ -7,14 +7,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use bowstring_link::{Launch, WarmUp, settings};
+use bowstring_link::{Form, Launch, WarmUp, settings};
 use subtle::ConstantTimeEq;
 
-use crate::interpreter::{Embedded, Environment};
+use crate::interpreter::{Embedded, Environment, Host};
 
 /// Everything that is fixed for the life of a daemon. Spark starts another daemon for other values.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// Where the zygote's code is.
+    pub(super) form: Form,
     /// How a zygote is to be started the first time.
     pub(super) launch: Launch,
     /// How long a launcher may take to lead to the zygote, if one has to.
@@ -57,19 +59,24 @@ impl fmt::Debug for Secret {
 }
 
 impl Settings {
-    /// Reads the environment; `arguments` are those behind `-m pyspark.daemon`.
+    /// Reads the environment; `arguments` are those behind `-m pyspark.daemon`, and `host` the Python that has
+    /// run us, if one has.
     ///
     /// # Errors
     ///
     /// Names the variable that is missing or makes no sense.
     pub(super) fn from_environment(
         arguments: Vec<OsString>,
-        embedded: Embedded,
+        embedded: Option<Embedded>,
+        host: Option<Host>,
     ) -> anyhow::Result<Self> {
         settings::check()?;
-        let (program, is_launcher) = match Environment::choose(embedded)? {
-            Environment::Plain(program) => (program, false),
-            Environment::Launcher(program) => (program, true),
+        let (program, predecessor, is_launcher) = match host {
+            Some(host) => (host.program, Some(host.known), false),
+            None => match Environment::choose(embedded)? {
+                Environment::Plain(program) => (program, None, false),
+                Environment::Launcher(program) => (program, None, true),
+            },
         };
         let patience = settings::python_timeout()?;
         // SQL runners set it, RDD runners do not. The former will need pandas and pyarrow, the latter
@@ -81,12 +88,16 @@ impl Settings {
             WarmUp::WhileForking
         };
         Ok(Self {
+            form: match embedded {
+                Some(_) => Form::Embedded,
+                None => Form::Wheel,
+            },
             launch: Launch {
                 program,
                 arguments,
                 warm_up,
                 restore: Vec::new(),
-                predecessor: None,
+                predecessor,
             },
             launcher_patience: is_launcher.then_some(patience),
             spare_workers: settings::spare_workers()?,

@@ -12,7 +12,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use bowstring_link::{FORK, FromZygote, Launch, Packet, WarmUp, ZYGOTE_NAME, packet};
+use bowstring_link::{
+    FORK, Form, FromZygote, Launch, MODULE_PROGRAM, Packet, VERSION, WarmUp, ZYGOTE_NAME, packet,
+};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Resource, Signal, WaitOptions, getrlimit};
 use tokio::io::Interest;
@@ -68,7 +70,7 @@ pub(super) enum Dead {
 pub(super) type News = (FromZygote, Option<OwnedFd>);
 
 impl Zygote {
-    /// Starts one from this very executable, by way of the launcher if there is one: then `patience` is how
+    /// Starts one, by way of the launcher if there is one: then `patience` is how
     /// long that may take. Needs a runtime.
     ///
     /// `limit_mib`: the address space that Spark allows a worker.
@@ -77,6 +79,7 @@ impl Zygote {
     ///
     /// When the kernel refuses a process or a socket.
     pub(super) fn spawn(
+        form: Form,
         launch: &Launch,
         patience: Option<Duration>,
         limit_mib: Option<u64>,
@@ -86,8 +89,8 @@ impl Zygote {
         let mut variables = single_threaded(launch.warm_up).to_vec();
         variables.extend(sparing(launch.warm_up, limit_mib));
         let mut command = match patience {
-            None => directly(launch, variables),
-            Some(_) => by_launcher(launch, &variables)?,
+            None => directly(form, launch, variables),
+            Some(_) => by_launcher(form, launch, &variables)?,
         };
         let child = command
             .stdin(Stdio::from(theirs))
@@ -261,17 +264,21 @@ fn read(mut packet: Packet) -> io::Result<News> {
 }
 
 /// The command that is the zygote.
-fn directly(launch: &Launch, mut variables: Vec<Variable>) -> Command {
+fn directly(form: Form, launch: &Launch, mut variables: Vec<Variable>) -> Command {
     variables.retain(|variable| variable.always || env::var_os(variable.name).is_none());
     let mut launch = launch.clone();
     launch.restore = variables
         .iter()
         .map(|Variable { name, .. }| (OsString::from(name), env::var_os(name)))
         .collect();
-    // The link is read by the child, which is still this executable then. It works when the file
-    // has been replaced meanwhile, as a path would not.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0(ZYGOTE_NAME).args(launch.to_arguments()).envs(
+    let mut command = match form {
+        // The link is read by the child, which is still this executable then. It works when the file
+        // has been replaced meanwhile, as a path would not.
+        Form::Embedded => Command::new("/proc/self/exe"),
+        Form::Wheel => Command::new(&launch.program),
+    };
+    let (name, arguments) = form.command_line(ZYGOTE_NAME, &launch);
+    command.arg0(name).args(arguments).envs(
         variables
             .iter()
             .map(|Variable { name, value, .. }| (name, value)),
@@ -281,13 +288,18 @@ fn directly(launch: &Launch, mut variables: Vec<Variable>) -> Command {
 
 /// The command that leads to the zygote. What is a zygote's alone is set behind the launcher, which is run
 /// with what Spark gave.
-fn by_launcher(launch: &Launch, variables: &[Variable]) -> anyhow::Result<Command> {
-    let path = env::current_exe().context("find this executable")?;
-    let mut facts: Vec<OsString> = vec![
-        format!("/proc/{}/exe", std::process::id()).into(),
-        path.into_os_string(),
-        launch.warm_up.word().into(),
-    ];
+fn by_launcher(form: Form, launch: &Launch, variables: &[Variable]) -> anyhow::Result<Command> {
+    let mut facts: Vec<OsString> = match form {
+        Form::Embedded => vec![
+            "embedded".into(),
+            format!("/proc/{}/exe", std::process::id()).into(),
+            env::current_exe().context("find this executable")?.into(),
+        ],
+        Form::Wheel => ["wheel", MODULE_PROGRAM, VERSION]
+            .map(OsString::from)
+            .to_vec(),
+    };
+    facts.push(launch.warm_up.word().into());
     facts.extend(variables.iter().map(
         |Variable {
              name,

@@ -16,4 +16,4 @@ pub mod task;
 mod words;
 pub mod zygote;
 
-pub use zygote::{run as run_zygote, run_worker};
+pub use zygote::{run as run_zygote, run_worker, take_over};

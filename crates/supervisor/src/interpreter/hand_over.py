@@ -9,8 +9,9 @@ limits, umask, directory and signals are in force. What that Python knows beyond
 def hand_over(words):
     """Becomes the zygote. Standard input is the control socket.
 
-    `words`: path of the binary ‖ another path of it ‖ warm-up ‖ variables of the zygote… ‖ `--` ‖ arguments…;
-    a variable is `!NAME=VALUE`, or `?NAME=VALUE` where the user's own goes first.
+    `words`: (`embedded` ‖ path of the binary ‖ another path of it | `wheel` ‖ program for `-c` ‖ version of bowstring) ‖
+    warm-up ‖ variables of the zygote… ‖ `--` ‖ arguments…; a variable is `!NAME=VALUE`, or `?NAME=VALUE` where the
+    user's own goes first.
     """
     import os
     import stat
@@ -18,7 +19,7 @@ def hand_over(words):
 
     if not stat.S_ISSOCK(os.fstat(0).st_mode):
         sys.exit("bowstring: standard input was redirected on the way to Python")
-    binary, other, warm_up, *words = words.split(b"\0")
+    form, first, second, warm_up, *words = words.split(b"\0")
     end = words.index(b"--")
     options, host = _split(getattr(sys, "orig_argv", [""]))
     path = []
@@ -28,7 +29,7 @@ def hand_over(words):
             _refuse(why)
         path = [os.fsencode(entry) for entry in sys.path if isinstance(entry, (str, bytes))]
     if sys.implementation.name != "cpython":
-        _refuse(f"its Python is {sys.implementation.name}, and only CPython can be embedded")
+        _refuse(f"its Python is {sys.implementation.name}, and bowstring is for CPython")
     if not sys.executable:
         _refuse("its Python does not know its own path (sys.executable)")
     restore = []
@@ -39,17 +40,21 @@ def hand_over(words):
             continue
         os.environb[name] = value
         restore.append(name if before is None else name + b"=" + before)
-    arguments = [b"bowstring-zygote", b"%d.%d" % sys.version_info[:2], *map(os.fsencode, options), b"--"]
+    options = [os.fsencode(option) for option in options]
+    program = os.fsencode(sys.executable)
+    arguments = [b"bowstring-zygote", b"%d.%d" % sys.version_info[:2], *options, b"--"]
     arguments += [b"=" + entry for entry in path]
-    arguments += [b"--", warm_up, os.fsencode(sys.executable), *restore, *words[end:]]
-    try:
-        os.execv(binary, arguments)
-    except OSError:
-        pass
-    try:
-        os.execv(other, arguments)
-    except OSError as error:
-        _refuse(f"its Python cannot start bowstring: {error}")
+    arguments += [b"--", warm_up, program, *restore, *words[end:]]
+    binaries = [first, second]
+    if form == b"wheel":
+        arguments = [program, *options, b"-c", first, second, *arguments]
+        binaries = [program]
+    for binary in binaries:
+        try:
+            os.execv(binary, arguments)
+        except OSError as error:
+            why = f"its Python cannot start bowstring: {error}"
+    _refuse(why)
 
 
 def _split(words):

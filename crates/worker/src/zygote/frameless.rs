@@ -6,29 +6,15 @@
 //!
 //! **Source:** `PyRun_SimpleStringFlags` and `_PyErr_PrintEx` of `Python/pythonrun.c`, CPython 3.10 to 3.13.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyCFunction;
 
-/// Whether what was to run has come to its end without an exception.
-static ENDED: AtomicBool = AtomicBool::new(false);
-
 /// The hook, for as long as it runs.
 static HOOK: PyOnceLock<Py<PyCFunction>> = PyOnceLock::new();
 
-/// The exit code of an interpreter that says `code`: a program that ends with an exception has always failed, to it.
-pub(crate) fn exit_code(code: i32) -> i32 {
-    if ENDED.load(Ordering::Relaxed) {
-        0
-    } else {
-        code
-    }
-}
-
-/// Has the interpreter call `main` when it has unwound its stack.
+/// Has the interpreter call `main` when it has unwound its stack, and end with it.
 ///
 /// # Errors
 ///
@@ -36,11 +22,15 @@ pub(crate) fn exit_code(code: i32) -> i32 {
 pub(crate) fn unwind_to(py: Python<'_>, main: fn(Python<'_>) -> PyResult<()>) -> PyResult<()> {
     let sys = py.import("sys")?;
     let former = sys.getattr("excepthook")?.unbind();
-    let hook = PyCFunction::new_closure(py, None, None, move |arguments, _| {
+    let hook = PyCFunction::new_closure(py, None, None, move |arguments, _| -> PyResult<()> {
         let py = arguments.py();
         match forget(py, &former).and_then(|()| main(py)) {
-            Ok(()) => ENDED.store(true, Ordering::Relaxed),
-            Err(error) => error.print(py),
+            // A program that ends with an exception has failed, unless its hook says otherwise.
+            Ok(()) => Err(PySystemExit::new_err(0)),
+            Err(error) => {
+                error.print(py);
+                Ok(())
+            }
         }
     })?;
     sys.setattr("excepthook", &hook)?;

@@ -1,7 +1,7 @@
 //! The process that workers are forked from.
 //!
-//! It embeds CPython, imports once what every worker needs, and forks when the supervisor asks. It has
-//! one thread, always: a fork copies only the thread that forks, and a lock that another one held stays
+//! It has CPython, or is one that has our module ([`Form`]), imports once what every worker needs, and forks when the
+//! supervisor asks. It has one thread, always: a fork copies only the thread that forks, and a lock that another one held stays
 //! locked in the child for ever (SPARK-54456). It serves no tasks and never sees a connection.
 
 use std::num::NonZeroI32;
@@ -11,7 +11,11 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
-use bowstring_link::{FromZygote, Launch, OtherVersion, Predecessor, Version, packet, settings};
+use bowstring_link::{
+    Form, FromZygote, Launch, OtherVersion, Predecessor, Version, WORKER_NAME, ZYGOTE_NAME, packet,
+    settings,
+};
+use pyo3::exceptions::{PyRuntimeError, PySystemExit};
 use pyo3::prelude::*;
 
 mod child;
@@ -23,7 +27,7 @@ mod nursery;
 mod program;
 mod start_over;
 
-/// What [`run`] leaves for the code that the interpreter starts.
+/// What waits for the interpreter to call back, which it does without arguments.
 #[derive(Debug)]
 struct Start {
     role: Role,
@@ -39,10 +43,9 @@ enum Role {
     Worker,
 }
 
-/// The interpreter calls back without arguments, so they wait here.
 static START: Mutex<Option<Start>> = Mutex::new(None);
 
-/// The interpreter's whole program.
+/// The program of an interpreter that is in this executable.
 const PROGRAM: &str = "__import__('_bowstring_zygote').run()";
 
 /// Serves the supervisor on standard input until it lets go. Blocks.
@@ -51,7 +54,7 @@ const PROGRAM: &str = "__import__('_bowstring_zygote').run()";
 ///
 /// When the interpreter cannot be started; the supervisor hears of what comes later.
 pub fn run(launch: Launch) -> anyhow::Result<ExitCode> {
-    start(Role::Zygote, launch)
+    embed(Role::Zygote, launch)
 }
 
 /// Goes on with the task of a worker that has replaced itself by this process. Blocks.
@@ -60,33 +63,65 @@ pub fn run(launch: Launch) -> anyhow::Result<ExitCode> {
 ///
 /// When the interpreter cannot be started.
 pub fn run_worker(launch: Launch) -> anyhow::Result<ExitCode> {
-    start(Role::Worker, launch)
+    embed(Role::Worker, launch)
 }
 
-fn start(role: Role, launch: Launch) -> anyhow::Result<ExitCode> {
-    let program = launch.program.clone();
-    let mut options = Vec::new();
-    let control = take_control().context("take the control socket off standard input")?;
-    if let Some(predecessor) = &launch.predecessor {
-        options.clone_from(&predecessor.options);
-        // A worker's was judged when the zygote began.
-        let is_new = matches!(role, Role::Zygote);
-        if is_new && !succeeds(&launch, predecessor, &control).context("speak to the supervisor")? {
-            return Ok(ExitCode::FAILURE);
+/// Has the interpreter that runs this do either, by the name of the process, when it has unwound its stack.
+///
+/// # Errors
+///
+/// Always: see [`frameless`].
+pub fn take_over(py: Python<'_>, name: &str, launch: Launch) -> PyResult<()> {
+    let role = match name {
+        ZYGOTE_NAME => Role::Zygote,
+        WORKER_NAME => Role::Worker,
+        other => {
+            return Err(PyRuntimeError::new_err(format!(
+                "no process is called {other}"
+            )));
         }
+    };
+    start_over::set_form(Form::Wheel);
+    match prepare(role, launch) {
+        Ok(true) => frameless::unwind_to(py, serve),
+        Ok(false) => Err(PySystemExit::new_err(1)),
+        Err(error) => Err(PyRuntimeError::new_err(format!("bowstring: {error:#}"))),
+    }
+}
+
+fn embed(role: Role, launch: Launch) -> anyhow::Result<ExitCode> {
+    let program = launch.program.clone();
+    let options = launch
+        .predecessor
+        .as_ref()
+        .map(|known| known.options.clone());
+    if !prepare(role, launch)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    pyo3::append_to_inittab!(_bowstring_zygote);
+    let code = embed::main(&program, &options.unwrap_or_default(), PROGRAM)
+        .context("start the interpreter")?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Leaves for [`serve`] what it is to do; false if the supervisor has been told that nothing can be done.
+fn prepare(role: Role, launch: Launch) -> anyhow::Result<bool> {
+    let control = take_control().context("take the control socket off standard input")?;
+    // A worker's was judged when the zygote began.
+    if let (Role::Zygote, Some(predecessor)) = (role, &launch.predecessor)
+        && !succeeds(&launch, predecessor, &control).context("speak to the supervisor")?
+    {
+        return Ok(false);
     }
     *START.lock().unwrap_or_else(PoisonError::into_inner) = Some(Start {
         role,
         launch,
         control,
     });
-    pyo3::append_to_inittab!(_bowstring_zygote);
-    let code = embed::main(&program, &options, PROGRAM).context("start the interpreter")?;
-    let code = frameless::exit_code(code);
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    Ok(true)
 }
 
-/// Tells the supervisor where a launcher has led to, and whether that Python can be embedded.
+/// Tells the supervisor where a launcher has led to, and whether that Python is ours.
 fn succeeds(
     launch: &Launch,
     predecessor: &Predecessor,
@@ -117,7 +152,7 @@ fn succeeds(
     Ok(false)
 }
 
-/// Whether a Python is of the version that this binary has inside.
+/// Whether a Python is of the version that this code is compiled for.
 fn check_version(program: &Path, found: Version) -> Result<(), OtherVersion> {
     let built = env!("BOWSTRING_PYTHON_VERSION").parse();
     built.map_or(Ok(()), |built: Version| built.check(program, found))

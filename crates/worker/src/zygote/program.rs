@@ -4,7 +4,7 @@ use bowstring_link::Launch;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-/// Sets `sys.argv`, `sys.path[0]`, or all of that path where a predecessor had another, and the attributes
+/// Sets `sys.argv`, `sys.orig_argv`, `sys.path[0]`, or all of that path where a predecessor had another, and the attributes
 /// of `__main__`.
 ///
 /// User code sees these: tracebacks and usage texts name `sys.argv[0]`, and `multiprocessing` starts
@@ -50,6 +50,16 @@ pub(crate) fn pose_as_daemon(py: Python<'_>, launch: &Launch) -> PyResult<()> {
         arguments.append(argument)?;
     }
     sys.setattr("argv", arguments)?;
+    let words = PyList::new(py, [&launch.program])?;
+    for option in launch.predecessor.iter().flat_map(|known| &known.options) {
+        words.append(option)?;
+    }
+    words.append("-m")?;
+    words.append("pyspark.daemon")?;
+    for argument in &launch.arguments {
+        words.append(argument)?;
+    }
+    sys.setattr("orig_argv", words)?;
     // `-m` has brought it; nothing that a task brings along takes its place.
     py.import("runpy").map(drop)
 }

@@ -1,7 +1,7 @@
 //! A worker that becomes a process without anything imported in advance, in the middle of reading a task.
 //!
-//! Nothing of the task has been answered by then. The process replaces itself by this same binary: number, parent,
-//! standard streams and limits stay. The connection and what was read from it wait in a socket on standard input.
+//! Nothing of the task has been answered by then. The process replaces itself by this same executable, which is
+//! bowstring or the environment's Python: number, parent, standard streams and limits stay. The connection and what was read from it wait in a socket on standard input.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,8 +11,9 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
-use bowstring_link::{Launch, RESUME, WORKER_NAME, WarmUp, packet};
+use bowstring_link::{Form, Launch, RESUME, WORKER_NAME, WarmUp, packet};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use rustix::fs::MemfdFlags;
@@ -20,6 +21,14 @@ use rustix::fs::MemfdFlags;
 use crate::connection::Connection;
 use crate::connection::files::SharedInput;
 use crate::zygote::child;
+
+/// How this process was started, where it is not the usual way.
+static FORM: OnceLock<Form> = OnceLock::new();
+
+/// Says how this process was started, and will be again.
+pub(crate) fn set_form(form: Form) {
+    FORM.get_or_init(|| form);
+}
 
 /// What it takes to start over.
 #[derive(Debug)]
@@ -85,9 +94,11 @@ impl StartOver {
         );
         child::flush(py)?;
         self.hand_over(&read)?;
+        let form = FORM.get().copied().unwrap_or(Form::Embedded);
+        let (own_name, arguments) = form.command_line(WORKER_NAME, &self.launch);
         let error = Command::new("/proc/self/exe")
-            .arg0(WORKER_NAME)
-            .args(self.launch.to_arguments())
+            .arg0(own_name)
+            .args(arguments)
             .env_clear()
             .envs(self.environment.iter().cloned())
             .current_dir(&self.directory)

@@ -1,15 +1,16 @@
 //! Where words go: standard error, as text or JSON. Standard output belongs to the JVM.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
-use bowstring_link::settings;
+use crate::settings;
 
 /// Starts logging as `BOWSTRING_LOG` and `BOWSTRING_LOG_FORMAT` say.
 ///
 /// The daemon refuses what they cannot be; until then, and for other roles, it counts as not said.
 ///
 /// Writes happen on the thread that logs, so no thread is in the way of a fork.
-pub(crate) fn init() {
+pub fn init() {
     let filter = settings::log_filter().unwrap_or_else(|_| settings::default_filter());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -28,7 +29,7 @@ pub(crate) fn init() {
 }
 
 /// The last words of a process that cannot go on: one line, whatever the log level.
-pub(crate) fn fatal(error: &anyhow::Error) {
+pub fn fatal(error: &impl Display) {
     let line = format!("bowstring: {error:#}").replace('\n', " ");
     // Nowhere is left to report that standard error is closed.
     drop(writeln!(std::io::stderr(), "{line}"));

@@ -1,0 +1,129 @@
+"""Builds the wheels of bowstring: `python3 integration/wheels.py 3.11 …`, or `all` for every CPython that is here.
+
+A wheel has two programs: the executable `bowstring`, the same in all of them, which needs libc alone, and the module
+`bowstring._native` for one CPython. Both are linked by zig against an old glibc, so that a wheel runs where it was not
+built. They go to `dist/`, which git ignores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from environments import CHECKOUT, ENVIRONMENTS, PYTHON, Environment, make
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+DIST = CHECKOUT / "dist"
+TARGETS = CHECKOUT / "target"
+GLIBC = "2.28"
+"""That of RHEL 8. Amazon Linux 2023, Ubuntu 20.04 and Debian 11 have newer ones."""
+LARGEST = 8_000_000
+"""Bytes of a wheel."""
+
+MACHINE = platform.machine()
+TRIPLE = f"{MACHINE}-unknown-linux-gnu"
+TAG = f"manylinux_{GLIBC.replace('.', '_')}_{MACHINE}"
+
+
+def find_cpython(version: str) -> Path | None:
+    """An interpreter of that minor version from PATH or from pyenv, static or shared."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [str(path) for path in sorted(pyenv.glob(f"{version}.*/bin/python{version}"), reverse=True)]
+    candidates += filter(None, [shutil.which(f"python{version}"), shutil.which("python3")])
+    probe = "import platform, sys, sysconfig as s; print(platform.python_implementation(), s.get_python_version())"
+    for candidate in candidates:
+        found = subprocess.run([candidate, "-c", probe], capture_output=True, text=True, check=False)
+        if found.stdout.split() == ["CPython", version]:
+            return Path(candidate)
+    return None
+
+
+@cache
+def tools() -> dict[str, str]:
+    """The variables under which cargo finds zig and its helpers, which are Python packages."""
+    folder = make(ENVIRONMENTS["tools"]).parent
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(*command: str | Path) -> None:
+    """Runs a build step in the checkout."""
+    subprocess.run(list(map(str, command)), cwd=CHECKOUT, env=tools(), check=True)
+
+
+@cache
+def executable() -> Path:
+    """Builds the executable and puts it where maturin finds it (`tool.maturin.data` of pyproject.toml)."""
+    target = TARGETS / "wheel"
+    run(
+        *("cargo-zigbuild", "zigbuild", "--profile", "wheel", "--package", "bowstring", "--no-default-features"),
+        *("--locked", "--target", f"{TRIPLE}.{GLIBC}", "--target-dir", target),
+    )
+    scripts = target / "bowstring.data" / "scripts"
+    scripts.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy2(target / TRIPLE / "wheel" / "bowstring", scripts / "bowstring"))
+
+
+def begin_with_another(target: Path) -> None:
+    """Copies the build for another CPython to a new target directory: few of its crates know of Python."""
+    built = sorted(TARGETS.glob(f"wheel-*/{TRIPLE}/wheel/lib_native.so"))
+    if built and not target.exists():
+        part = target.with_name(f"part-of-{target.name}")
+        shutil.rmtree(part, ignore_errors=True)
+        # With their times, by which cargo knows what is up to date.
+        shutil.copytree(built[0].parents[2], part, symlinks=True)
+        part.rename(target)
+
+
+@cache
+def build_wheel(version: str) -> Path:
+    """Builds the wheel for that CPython. Returns its path."""
+    python = find_cpython(version)
+    if python is None:
+        raise SystemExit(f"bowstring: no CPython {version} found")
+    executable()
+    target = TARGETS / f"wheel-{version}"
+    begin_with_another(target)
+    tag = "cp" + version.replace(".", "")
+    for old in DIST.glob(f"bowstring-*-{tag}-*.whl"):
+        old.unlink()
+    run(
+        *("maturin", "build", "--profile", "wheel", "--locked", "--zig", "--target", TRIPLE, "--compatibility"),
+        *(TAG.removesuffix(f"_{MACHINE}"), "--interpreter", python, "--target-dir", target, "--out", DIST),
+    )
+    [wheel] = DIST.glob(f"bowstring-*-{tag}-{tag}-{TAG}.whl")
+    size = wheel.stat().st_size
+    if size > LARGEST:
+        raise SystemExit(f"{wheel} has {size} bytes, and {LARGEST} are allowed")
+    return wheel
+
+
+@cache
+def install(environment: Environment) -> None:
+    """Installs the wheel for an environment's Python into it, and nothing else."""
+    wheel = build_wheel(environment.python)
+    stamp = environment.path / "wheel.txt"
+    wanted = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        pip = (environment.interpreter, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+        run(*pip, "--no-index", "--no-deps", "--force-reinstall", wheel)
+        stamp.write_text(wanted)
+
+
+def main(versions: list[str]) -> None:
+    """Builds the wheels and prints their paths."""
+    known = list(PYTHONS) if versions == ["all"] else versions or [PYTHON]
+    for version in known:
+        if versions == ["all"] and find_cpython(version) is None:
+            print(f"bowstring: LEFT OUT, no CPython {version} here", file=sys.stderr)
+            continue
+        print(build_wheel(version), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
