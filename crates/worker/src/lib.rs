@@ -4,15 +4,15 @@
 //! versions, and [`zygote`] and [`connection`] know nothing of pandas.
 
 pub mod connection;
-pub mod convert;
+mod convert;
 mod errors;
 #[cfg(test)]
 mod floors;
-pub mod kinds;
+mod kinds;
 mod native_module;
 mod package;
-pub mod spark;
-pub mod task;
+mod spark;
+mod task;
 mod words;
 pub mod zygote;
 

@@ -20,27 +20,27 @@ use crate::words::Word;
 
 /// One task's conversions, both native and stock.
 #[derive(Debug)]
-pub struct Conversions {
+pub(crate) struct Conversions {
     /// The stock conversions (`stock/conversion.py`).
-    pub stock: Py<PyAny>,
+    pub(crate) stock: Py<PyAny>,
     /// What the self-test has observed.
-    pub traits: Observed,
+    pub(crate) traits: Observed,
     /// `spark.sql.session.timeZone`.
-    pub session_zone: Option<String>,
+    pub(crate) session_zone: Option<String>,
     /// Its offsets.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
     /// Fields of the declared result, as stock's Arrow types.
-    pub fields: Fields,
+    pub(crate) fields: Fields,
     /// Whether columns are matched by name.
-    pub by_name: bool,
+    pub(crate) by_name: bool,
     /// `pandas.DataFrame`.
-    pub data_frame: Py<PyAny>,
+    pub(crate) data_frame: Py<PyAny>,
     /// Objects that result columns are compared with.
-    pub names: PandasClasses,
+    pub(crate) names: PandasClasses,
     /// `frames.py`'s `Frames`.
-    pub frames_class: Py<PyAny>,
+    pub(crate) frames_class: Py<PyAny>,
     /// `frames.py`'s `block_values`.
-    pub block_values: Py<PyAny>,
+    pub(crate) block_values: Py<PyAny>,
     unproven_output: Vec<String>,
     opaque_fields: Vec<usize>,
     rules: Rules,
@@ -52,7 +52,7 @@ impl Conversions {
     /// # Errors
     ///
     /// Fails if one of them is not what its file says.
-    pub fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = stock.py();
         let unit = |name: &str| {
             let Word(unit) = proven.getattr(name)?.extract::<Word<Unit>>()?;
@@ -128,12 +128,12 @@ impl Conversions {
     }
 
     /// The kind of each input column, `None` for those that only stock may convert.
-    pub fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
+    pub(crate) fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
         kinds(&self.traits, self.session_zone.as_deref(), schema)
     }
 
     /// A reader that decodes the columns with a native path, and leaves the others encoded.
-    pub fn reader(&self, framing: Framing) -> GroupReader {
+    pub(crate) fn reader(&self, framing: Framing) -> GroupReader {
         GroupReader::new(framing, self.projection())
             .text_as_bytes()
             .joining(Join::Always)
@@ -152,7 +152,7 @@ impl Conversions {
     }
 
     /// An empty output for results of this task.
-    pub fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         Output::new(
             self.fields.clone(),
             self.rules.clone(),
@@ -162,11 +162,7 @@ impl Conversions {
     }
 
     /// The array of a type that is not stock's alone, made of one result column; `None` if only stock may convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn array(
+    pub(crate) fn array(
         &self,
         data_type: &DataType,
         values: &Bound<'_, PyAny>,
@@ -191,11 +187,11 @@ impl Conversions {
     }
 
     /// A `Frames` for input columns with these labels.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pandas does.
-    pub fn frames<'py>(&self, py: Python<'py>, labels: &[String]) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn frames<'py>(
+        &self,
+        py: Python<'py>,
+        labels: &[String],
+    ) -> PyResult<Bound<'py, PyAny>> {
         let fields: Vec<&String> = self.fields.iter().map(|field| field.name()).collect();
         self.frames_class
             .bind(py)

@@ -3,7 +3,7 @@
 //! Most of this room is Python, because what is hooked is Python: `python/bowstring/_spark`. Here is what the
 //! zygote and the workers ask of it.
 
-pub mod sent_along;
+pub(crate) mod sent_along;
 
 use std::io;
 
@@ -23,11 +23,7 @@ const RECORD: &str = include_str!("../../../../python/bowstring/_spark/proof/rec
 
 /// Hooks the native path into `pyspark.worker` if what the self-test would find is on record, or if the user
 /// wants proof and so waits for it. Otherwise [`install_lazily`] has to be in place, and stays.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn install_if_proven(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn install_if_proven(py: Python<'_>) -> PyResult<()> {
     if recorded(py)?.is_some() || wants_proof() {
         install(py, recorded(py)?);
     } else {
@@ -41,11 +37,7 @@ pub fn install_if_proven(py: Python<'_>) -> PyResult<()> {
 
 /// The same whatever is on record, unless it was done before; then tells the workers that
 /// [`promise_findings`] was called for. Without `pandas` the first that needs it installs it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does, or the kernel.
-pub fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
+pub(crate) fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
     if !pandas {
         return Ok(board::write(&Notice::Unasked)?);
     }
@@ -68,7 +60,7 @@ pub fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
 /// # Errors
 ///
 /// The kernel's, for want of memory or descriptors.
-pub fn promise_findings() -> io::Result<()> {
+pub(crate) fn promise_findings() -> io::Result<()> {
     board::put_up()
 }
 
@@ -140,17 +132,13 @@ pub(crate) fn log_declined(py: Python<'_>, kind: &str, count: u64, error: Bound<
 }
 
 /// Whether the user wants native paths: `BOWSTRING_NATIVE` is not `off`.
-pub fn is_wanted() -> bool {
+pub(crate) fn is_wanted() -> bool {
     Native::from_environment().unwrap_or_default() != Native::Off
 }
 
 /// Puts [`install`] off until a task comes that has a native path, after `spared` others that have one. Cheap: it
 /// needs only `pyspark.worker`. Where native paths are not wanted, tasks are only noted.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn install_lazily(py: Python<'_>, spared: u32) -> PyResult<()> {
+pub(crate) fn install_lazily(py: Python<'_>, spared: u32) -> PyResult<()> {
     let hook = match (is_wanted(), spared) {
         (false, _) => None,
         (true, 0) => Some(wrap_pyfunction!(install_now, py)?),

@@ -14,45 +14,29 @@ fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 /// # Errors
 ///
 /// When this PySpark has no place for the hook.
-pub fn watch(worker: &Bound<'_, PyModule>) -> PyResult<()> {
+pub(crate) fn watch(worker: &Bound<'_, PyModule>) -> PyResult<()> {
     module(worker.py())?
         .call_method1("watch", (worker,))
         .map(drop)
 }
 
 /// Whether [`watch`] has found its place. Nothing is to be imported in advance without.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn is_watching(py: Python<'_>) -> PyResult<bool> {
+pub(crate) fn is_watching(py: Python<'_>) -> PyResult<bool> {
     module(py)?.getattr("watching")?.extract()
 }
 
 /// Says that a module has been imported in advance.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn imported(py: Python<'_>, name: &str) -> PyResult<()> {
+pub(crate) fn imported(py: Python<'_>, name: &str) -> PyResult<()> {
     module(py)?.call_method1("imported", (name,)).map(drop)
 }
 
 /// Says that the self-test has run after all imports in advance.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn tested(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn tested(py: Python<'_>) -> PyResult<()> {
     module(py)?.call_method0("tested").map(drop)
 }
 
 /// Lets this worker look at the files of each task, and call `start.start_over(name, path)` if one shadows a module
 /// that stock's worker would not have by then; otherwise `start.forget()`.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn arm(start: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn arm(start: &Bound<'_, PyAny>) -> PyResult<()> {
     module(start.py())?.call_method1("arm", (start,)).map(drop)
 }

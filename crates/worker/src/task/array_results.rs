@@ -15,7 +15,7 @@ use crate::task::table_output::FlatOutput;
 
 /// What a UDF has returned for a group.
 #[derive(Debug)]
-pub struct Returned<'py> {
+pub(crate) struct Returned<'py> {
     results: Results<'py>,
     /// The same as plain scalars; `None` if only stock may say what becomes of them.
     plain: Option<Vec<Bound<'py, PyAny>>>,
@@ -23,7 +23,7 @@ pub struct Returned<'py> {
 
 /// Results of one function.
 #[derive(Debug)]
-pub enum Results<'py> {
+pub(crate) enum Results<'py> {
     /// One for a group.
     One(Bound<'py, PyAny>),
     /// One that stands for all rows.
@@ -36,7 +36,7 @@ pub enum Results<'py> {
 
 /// Looks at the results of one task.
 #[derive(Debug)]
-pub struct ArrayResults<'a, 'py> {
+pub(crate) struct ArrayResults<'a, 'py> {
     /// An `ArrayStock` of `stock/arrow.py`.
     stock: &'a Bound<'py, PyAny>,
     /// Stock makes an array of a result before it calls the next function.
@@ -52,7 +52,7 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(stock: &'a Bound<'py, PyAny>, windows: bool) -> PyResult<Self> {
+    pub(crate) fn new(stock: &'a Bound<'py, PyAny>, windows: bool) -> PyResult<Self> {
         Ok(Self {
             stock,
             eager: windows || stock.getattr("eager")?.extract()?,
@@ -66,7 +66,7 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for it, if it does so before it calls the next function.
-    pub fn of(&self, results: Results<'py>, rows: usize) -> PyResult<Returned<'py>> {
+    pub(crate) fn of(&self, results: Results<'py>, rows: usize) -> PyResult<Returned<'py>> {
         let plain = match &results {
             _ if !self.native => None,
             Results::One(result) | Results::Repeated(result) => {
@@ -86,7 +86,7 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
 
 /// Native results of many groups, and batches that stock has made, in the order in which they came.
 #[derive(Debug)]
-pub struct ArrayRows<'a, 'py> {
+pub(crate) struct ArrayRows<'a, 'py> {
     /// An `ArrayStock` of `stock/arrow.py`.
     stock: &'a Bound<'py, PyAny>,
     scalars: ArrayScalars<'py>,
@@ -102,7 +102,7 @@ impl<'a, 'py> ArrayRows<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(stock: &'a Bound<'py, PyAny>) -> PyResult<Self> {
         let schema = stock.getattr("plain")?;
         Ok(Self {
             stock,
@@ -119,7 +119,7 @@ impl<'a, 'py> ArrayRows<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a result that is not as declared, and a difference that was found.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         returned: &[Returned<'py>],
         rows: usize,
@@ -239,12 +239,8 @@ fn finished(columns: &mut ScalarColumns, plain: &Layout<'_>) -> PyResult<StructA
 }
 
 /// The batch that is made natively of the results of one function, each for a row; `None` if stock has to make it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
 #[pyfunction]
-pub fn array_of_scalars<'py>(
+pub(crate) fn array_of_scalars<'py>(
     schema: &Bound<'py, PyAny>,
     results: Vec<Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -16,48 +16,40 @@ use crate::task::verifier::{Input, Verifier};
 
 /// The conversions of one task.
 #[derive(Debug)]
-pub struct Converters<'py>(Option<Verifier<'py>>);
+pub(crate) struct Converters<'py>(Option<Verifier<'py>>);
 
 /// The conversions for one group, or one batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Converter<'a, 'py>(Option<&'a Verifier<'py>>);
+pub(crate) struct Converter<'a, 'py>(Option<&'a Verifier<'py>>);
 
 /// A frame that is shared with its columns only while they live.
 #[derive(Debug)]
-pub struct FrameOfColumns<'py> {
+pub(crate) struct FrameOfColumns<'py> {
     /// The frame.
-    pub frame: Bound<'py, PyAny>,
+    pub(crate) frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
-    pub key: Option<Bound<'py, PyTuple>>,
+    pub(crate) key: Option<Bound<'py, PyTuple>>,
     /// What has to live as long as stock keeps the columns.
-    pub columns: Bound<'py, PyAny>,
+    pub(crate) columns: Bound<'py, PyAny>,
 }
 
 /// The conversions of one task, for objects that Python code keeps and calls.
 #[derive(Debug)]
-pub struct KeptConverters(Option<Py<PyAny>>);
+pub(crate) struct KeptConverters(Option<Py<PyAny>>);
 
 impl<'py> Converters<'py> {
     /// For the task of this `Stock`.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn of(stock: &Bound<'py, PyAny>) -> PyResult<Self> {
+    pub(crate) fn of(stock: &Bound<'py, PyAny>) -> PyResult<Self> {
         Verifier::start(stock).map(Self)
     }
 
     /// Those for the next group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn next(&self) -> PyResult<Converter<'_, 'py>> {
+    pub(crate) fn next(&self) -> PyResult<Converter<'_, 'py>> {
         Verifier::of_next(self.0.as_ref()).map(Converter)
     }
 
     /// The same for an object that Python code keeps.
-    pub fn kept(&self) -> KeptConverters {
+    pub(crate) fn kept(&self) -> KeptConverters {
         KeptConverters(self.0.clone().map(Verifier::unbind))
     }
 }
@@ -68,7 +60,7 @@ impl KeptConverters {
     /// # Errors
     ///
     /// Those of `convert`.
-    pub fn next<'py, T>(
+    pub(crate) fn next<'py, T>(
         &self,
         py: Python<'py>,
         convert: impl FnOnce(Converter<'_, 'py>) -> PyResult<T>,
@@ -80,14 +72,14 @@ impl KeptConverters {
 
 impl<'py> Converter<'_, 'py> {
     /// For what nobody looks at.
-    pub const UNSEEN: Self = Self(None);
+    pub(crate) const UNSEEN: Self = Self(None);
 
     /// As [`GroupFrames::frame`].
     ///
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn frame(
+    pub(crate) fn frame(
         self,
         py: Python<'py>,
         frames: &mut GroupFrames,
@@ -104,7 +96,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn frame_and_columns(
+    pub(crate) fn frame_and_columns(
         self,
         py: Python<'py>,
         frames: &mut GroupFrames,
@@ -148,7 +140,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn batches(
+    pub(crate) fn batches(
         self,
         py: Python<'py>,
         tables: &mut GroupTables,
@@ -167,7 +159,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::batches`].
-    pub fn table(
+    pub(crate) fn table(
         self,
         py: Python<'py>,
         tables: &mut GroupTables,
@@ -182,7 +174,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn series(
+    pub(crate) fn series(
         self,
         py: Python<'py>,
         frames: &mut GroupSeries,
@@ -198,7 +190,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn native_series(
+    pub(crate) fn native_series(
         self,
         py: Python<'py>,
         frames: &mut GroupSeries,
@@ -233,7 +225,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn whole_batches(
+    pub(crate) fn whole_batches(
         self,
         py: Python<'py>,
         groups: &WholeGroups,

@@ -16,22 +16,18 @@ use crate::task::section::{Reply, Rows, serve_section, take_groups};
 
 /// A data section, and the conversions of its task.
 #[derive(Debug)]
-pub struct Section<'a, 'py> {
+pub(crate) struct Section<'a, 'py> {
     infile: &'a Bound<'py, InputFile>,
     outfile: &'a Bound<'py, OutputFile>,
     reader: GroupReader,
     rows_each: usize,
     /// For what the functions ask for themselves.
-    pub converters: Converters<'py>,
+    pub(crate) converters: Converters<'py>,
 }
 
 impl<'a, 'py> Section<'a, 'py> {
     /// The section behind `infile`, for the task of this `Stock`.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(
+    pub(crate) fn new(
         infile: &'a Bound<'py, InputFile>,
         outfile: &'a Bound<'py, OutputFile>,
         reader: GroupReader,
@@ -48,7 +44,7 @@ impl<'a, 'py> Section<'a, 'py> {
 
     /// Has batches of one row written: of an aggregate's batch the JVM takes the first row.
     #[must_use]
-    pub fn one_row_each(mut self, wanted: bool) -> Self {
+    pub(crate) fn one_row_each(mut self, wanted: bool) -> Self {
         self.rows_each = if wanted { 1 } else { usize::MAX };
         self
     }
@@ -58,7 +54,7 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// Those of the kind, of the socket, and of a stream that is out of step.
-    pub fn run<K>(self, keys: &[usize], mut kind: K, output: K::Output) -> PyResult<()>
+    pub(crate) fn run<K>(self, keys: &[usize], mut kind: K, output: K::Output) -> PyResult<()>
     where
         K: for<'g> Kind<'py, Input<'g> = &'g Group>,
     {
@@ -80,7 +76,7 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::run`].
-    pub fn run_cogroups<K>(
+    pub(crate) fn run_cogroups<K>(
         self,
         [left_keys, right_keys]: [&[usize]; 2],
         mut kind: K,
@@ -115,7 +111,7 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::run`].
-    pub fn run_unnamed<K, I>(self, mut kind: K, output: K::Output) -> PyResult<()>
+    pub(crate) fn run_unnamed<K, I>(self, mut kind: K, output: K::Output) -> PyResult<()>
     where
         K: for<'g> Kind<'py, Input<'g> = I>,
         I: Arrived,
@@ -138,7 +134,12 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::run`].
-    pub fn run_streams<K>(self, keys: &[usize], mut kind: K, output: K::Output) -> PyResult<()>
+    pub(crate) fn run_streams<K>(
+        self,
+        keys: &[usize],
+        mut kind: K,
+        output: K::Output,
+    ) -> PyResult<()>
     where
         K: StreamKind<'py>,
     {

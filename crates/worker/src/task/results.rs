@@ -12,11 +12,7 @@ use crate::task::section::Structs;
 use crate::task::verifier;
 
 /// Takes the results of one task apart.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct Results<'a, 'py> {
+pub(crate) struct Results<'a, 'py> {
     py: Python<'py>,
     conversions: &'a Conversions,
     /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
@@ -30,11 +26,7 @@ pub struct Results<'a, 'py> {
 
 impl<'a, 'py> Results<'a, 'py> {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pandas does.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
         let labels: Vec<String> = conversions
             .fields
             .iter()
@@ -55,7 +47,7 @@ impl<'a, 'py> Results<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::take_apart`].
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Structs,
@@ -70,7 +62,7 @@ impl<'a, 'py> Results<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a result that is not as declared, and a difference that was found.
-    pub fn take_apart(
+    pub(crate) fn take_apart(
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Output,

@@ -12,11 +12,7 @@ use crate::task::converter::Converter;
 use crate::task::section::Flat;
 
 /// What a UDF has returned for a group.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub enum Returned<'py> {
+pub(crate) enum Returned<'py> {
     /// One result for a group.
     One(Bound<'py, PyAny>),
     /// One result that stands for so many rows.
@@ -28,11 +24,7 @@ pub enum Returned<'py> {
 }
 
 /// Takes the results of one task.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct SeriesResults<'a, 'py> {
+pub(crate) struct SeriesResults<'a, 'py> {
     py: Python<'py>,
     conversions: &'a Conversions,
     /// Stock makes a Series of a result before it calls the next function.
@@ -45,11 +37,11 @@ pub struct SeriesResults<'a, 'py> {
 
 impl<'a, 'py> SeriesResults<'a, 'py> {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions, eager: bool) -> PyResult<Self> {
+    pub(crate) fn new(
+        py: Python<'py>,
+        conversions: &'a Conversions,
+        eager: bool,
+    ) -> PyResult<Self> {
         Ok(Self {
             py,
             conversions,
@@ -65,7 +57,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     /// # Errors
     ///
     /// What pandas raises for it.
-    pub fn early(&self, returned: Returned<'py>) -> PyResult<Returned<'py>> {
+    pub(crate) fn early(&self, returned: Returned<'py>) -> PyResult<Returned<'py>> {
         let plain = match &returned {
             _ if !self.eager => true,
             Returned::One(result) | Returned::Repeated(result, _) => {
@@ -99,7 +91,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a result that is not as declared, and a difference that was found.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         results: &[Returned<'py>],
         output: &mut Flat,

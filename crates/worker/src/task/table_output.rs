@@ -19,7 +19,7 @@ use crate::task::section::{Reply, Rows};
 
 /// What is sent, and how results get there.
 #[derive(Debug)]
-pub struct TableOutput<'a, 'py> {
+pub(crate) struct TableOutput<'a, 'py> {
     /// The conversions of the Spark line (`stock/arrow.py`).
     stock: &'a Bound<'py, PyAny>,
     /// What a result has that stock sends as it is, but for metadata of the schema as a whole.
@@ -55,7 +55,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(stock: &'a Bound<'py, PyAny>) -> PyResult<Self> {
         Ok(Self {
             plain: Layout::of(&stock.getattr("plain")?)?,
             stock,
@@ -69,7 +69,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for one that is not as declared, and a difference that was found.
-    pub fn table(
+    pub(crate) fn table(
         &mut self,
         result: &Bound<'py, PyAny>,
         convert: Converter<'_, 'py>,
@@ -99,7 +99,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::table`].
-    pub fn batch(
+    pub(crate) fn batch(
         &mut self,
         batch: &Bound<'py, PyAny>,
         convert: Converter<'_, 'py>,
@@ -225,7 +225,7 @@ impl Rows for TableOutput<'_, '_> {
 
 /// Batches that stock has made, to be sent as they are or several as one.
 #[derive(Debug)]
-pub struct FlatOutput<'a, 'py> {
+pub(crate) struct FlatOutput<'a, 'py> {
     /// For its method `agree` (`stock/arrow.py`).
     stock: &'a Bound<'py, PyAny>,
     /// The schema of the answer, decided by the first batch.
@@ -235,7 +235,7 @@ pub struct FlatOutput<'a, 'py> {
 
 impl<'a, 'py> FlatOutput<'a, 'py> {
     /// Before the first batch.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> Self {
+    pub(crate) fn new(stock: &'a Bound<'py, PyAny>) -> Self {
         Self {
             stock,
             wire: None,
@@ -248,7 +248,7 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// What stock's writer raises for a batch of another schema than the first one's.
-    pub fn append(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
+    pub(crate) fn append(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
         let (layout, _) = if let Some(wire) = &self.wire {
             self.stock.call_method1("agree", (batch, wire.0.schema()))?;
             wire
@@ -268,7 +268,11 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// Fails if they cannot be copied, which is a bug.
-    pub fn append_native(&mut self, columns: &StructArray, plain: &Layout<'py>) -> PyResult<()> {
+    pub(crate) fn append_native(
+        &mut self,
+        columns: &StructArray,
+        plain: &Layout<'py>,
+    ) -> PyResult<()> {
         if self.wire.is_none() {
             let fields = Schema::from_pyarrow_bound(plain.schema())?.into();
             self.wire = Some((Layout::of(plain.schema())?, fields));
@@ -279,12 +283,12 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     }
 
     /// Whether there is enough for a batch.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.pieces.is_due()
     }
 
     /// Whether anything waits to be written.
-    pub fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.pieces.waits()
     }
 
@@ -293,7 +297,7 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+    pub(crate) fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         let Some((_, schema)) = &self.wire else {
             return Ok(());
         };

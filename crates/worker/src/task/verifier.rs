@@ -9,53 +9,45 @@ use crate::package;
 
 /// Compares for one task. What is compared, and how, is `verify.py`'s.
 #[derive(Clone, Debug)]
-pub struct Verifier<'py>(Bound<'py, PyAny>);
+pub(crate) struct Verifier<'py>(Bound<'py, PyAny>);
 
 /// The `Verifier` of a task for what converts in Python, or `None` if the user has not asked for it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
 #[pyfunction]
-pub fn verifier(stock: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+pub(crate) fn verifier(stock: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
     Ok(Verifier::start(stock)?.map(Verifier::unbind))
 }
 
 /// What a group was made into for the function.
 #[derive(Debug)]
-pub struct Input<'a, 'py> {
+pub(crate) struct Input<'a, 'py> {
     /// The group as stock's Arrow table.
-    pub table: Bound<'py, PyAny>,
+    pub(crate) table: Bound<'py, PyAny>,
     /// By position in the table, the columns that stock has converted; the others are native.
-    pub converted: Vec<Option<&'a Bound<'py, PyAny>>>,
+    pub(crate) converted: Vec<Option<&'a Bound<'py, PyAny>>>,
     /// Which columns are the key and which the frame.
-    pub offsets: &'a KeyColumns,
+    pub(crate) offsets: &'a KeyColumns,
     /// The frame that the function is about to get.
-    pub frame: &'a Bound<'py, PyAny>,
+    pub(crate) frame: &'a Bound<'py, PyAny>,
     /// The key, if the function takes it.
-    pub key: Option<&'a Bound<'py, PyTuple>>,
+    pub(crate) key: Option<&'a Bound<'py, PyTuple>>,
 }
 
 /// What a result was made into for the JVM.
 #[derive(Debug)]
-pub struct Output<'a, 'py> {
+pub(crate) struct Output<'a, 'py> {
     /// What the function has returned.
-    pub result: &'a Bound<'py, PyAny>,
+    pub(crate) result: &'a Bound<'py, PyAny>,
     /// Where the declared fields are among its columns.
-    pub positions: &'a [usize],
+    pub(crate) positions: &'a [usize],
     /// The fields that were converted natively.
-    pub native: &'a [usize],
+    pub(crate) native: &'a [usize],
     /// What is about to be sent, a `pyarrow.RecordBatch`.
-    pub batch: &'a Bound<'py, PyAny>,
+    pub(crate) batch: &'a Bound<'py, PyAny>,
 }
 
 impl<'py> Verifier<'py> {
     /// For the task of this `Stock`, or `None` if the user has not asked for it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn start(stock: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+    pub(crate) fn start(stock: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         let Native::Verify(share) = Native::from_environment().unwrap_or_default() else {
             return Ok(None);
         };
@@ -66,26 +58,22 @@ impl<'py> Verifier<'py> {
     }
 
     /// The interpreter that it belongs to.
-    pub fn py(&self) -> Python<'py> {
+    pub(crate) fn py(&self) -> Python<'py> {
         self.0.py()
     }
 
     /// For what outlives this attachment to the interpreter.
-    pub fn unbind(self) -> Py<PyAny> {
+    pub(crate) fn unbind(self) -> Py<PyAny> {
         self.0.unbind()
     }
 
     /// The verifier of an [`Self::unbind`].
-    pub fn bound(unbound: &Py<PyAny>, py: Python<'py>) -> Self {
+    pub(crate) fn bound(unbound: &Py<PyAny>, py: Python<'py>) -> Self {
         Self(unbound.bind(py).clone())
     }
 
     /// The verifier of a task, if it has one and the next group is one to compare.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn of_next(verifier: Option<&Self>) -> PyResult<Option<&Self>> {
+    pub(crate) fn of_next(verifier: Option<&Self>) -> PyResult<Option<&Self>> {
         match verifier {
             Some(verifier) if verifier.0.call_method0("takes_next")?.is_truthy()? => {
                 Ok(Some(verifier))
@@ -99,7 +87,7 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn input(&self, input: Input<'_, 'py>) -> PyResult<()> {
+    pub(crate) fn input(&self, input: Input<'_, 'py>) -> PyResult<()> {
         let arguments = (
             input.table,
             input.converted,
@@ -116,7 +104,7 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn series(
+    pub(crate) fn series(
         &self,
         (schema, messages): (Bound<'py, PyBytes>, Bound<'py, PyList>),
         columns: Vec<usize>,
@@ -131,7 +119,7 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn fields(
+    pub(crate) fn fields(
         &self,
         fields: Vec<usize>,
         series: Vec<Bound<'py, PyAny>>,
@@ -146,7 +134,7 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn whole(
+    pub(crate) fn whole(
         &self,
         convert: &Bound<'py, PyAny>,
         arguments: Bound<'py, PyTuple>,
@@ -161,7 +149,11 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn table(&self, ours: &Bound<'py, PyAny>, stocks: &Bound<'py, PyAny>) -> PyResult<()> {
+    pub(crate) fn table(
+        &self,
+        ours: &Bound<'py, PyAny>,
+        stocks: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
         self.0.call_method1("table", (ours, stocks)).map(drop)
     }
 
@@ -170,7 +162,11 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn batches(&self, ours: &Bound<'py, PyList>, stocks: &Bound<'py, PyAny>) -> PyResult<()> {
+    pub(crate) fn batches(
+        &self,
+        ours: &Bound<'py, PyList>,
+        stocks: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
         self.0.call_method1("batches", (ours, stocks)).map(drop)
     }
 
@@ -179,7 +175,7 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn flat(
+    pub(crate) fn flat(
         &self,
         ours: &Bound<'py, PyAny>,
         stocks: PyResult<Bound<'py, PyAny>>,
@@ -193,7 +189,7 @@ impl<'py> Verifier<'py> {
     /// # Errors
     ///
     /// The first difference.
-    pub fn output(&self, output: &Output<'_, 'py>) -> PyResult<()> {
+    pub(crate) fn output(&self, output: &Output<'_, 'py>) -> PyResult<()> {
         let arguments = (output.result, output.positions, output.native, output.batch);
         self.0.call_method1("output", arguments).map(drop)
     }

@@ -22,7 +22,7 @@ const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
 
 /// One column of a group: an array per batch.
 #[derive(Debug)]
-pub struct Column<'a> {
+pub(crate) struct Column<'a> {
     pub(crate) kind: InputKind,
     pub(crate) arrays: Vec<Cow<'a, ArrayRef>>,
     nulls: usize,
@@ -32,7 +32,7 @@ pub struct Column<'a> {
 
 impl<'a> Column<'a> {
     /// Column `index` of every batch.
-    pub fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
+    pub(crate) fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
         let arrays: Vec<_> = batches
             .iter()
             .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
@@ -55,7 +55,7 @@ impl<'a> Column<'a> {
 
     /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
     #[must_use]
-    pub fn in_zone(self, offsets: &Arc<ZoneTable>) -> Self {
+    pub(crate) fn in_zone(self, offsets: &Arc<ZoneTable>) -> Self {
         Self {
             offsets: Some(Arc::clone(offsets)),
             ..self
@@ -63,7 +63,7 @@ impl<'a> Column<'a> {
     }
 
     /// An array that is all of a column.
-    pub fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+    pub(crate) fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
         Column {
             kind,
             nulls: array.null_count(),
@@ -81,7 +81,7 @@ impl<'a> Column<'a> {
     }
 
     /// The first row alone.
-    pub fn first(&self) -> Column<'static> {
+    pub(crate) fn first(&self) -> Column<'static> {
         let first = self
             .arrays
             .iter()
@@ -97,12 +97,12 @@ impl<'a> Column<'a> {
     }
 
     /// Number of rows.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.arrays.iter().map(|array| array.len()).sum()
     }
 
     /// Whether pandas 3 sees this column as a read-only view of an Arrow buffer in stock.
-    pub fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
+    pub(crate) fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
         match dtype {
             Dtype::Int8
             | Dtype::Int16
@@ -117,7 +117,7 @@ impl<'a> Column<'a> {
 
     /// The dtype that stock gives this column, or `None` if a value lies outside the range for
     /// which the native path is known to be equal, or text is not UTF-8.
-    pub fn dtype(&self, traits: &Observed) -> Option<Dtype> {
+    pub(crate) fn dtype(&self, traits: &Observed) -> Option<Dtype> {
         let nullable =
             |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
         match self.kind {

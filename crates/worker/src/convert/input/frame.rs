@@ -19,7 +19,7 @@ use crate::convert::types::Dtype;
 
 /// Builds the frames of one task's groups.
 #[derive(Debug)]
-pub struct GroupFrames {
+pub(crate) struct GroupFrames {
     conversions: Arc<Conversions>,
     offsets: KeyColumns,
     columns: GroupColumns,
@@ -93,11 +93,11 @@ impl Plans {
 
 /// What was made of a group.
 #[derive(Debug)]
-pub struct FrameOfGroup<'py> {
+pub(crate) struct FrameOfGroup<'py> {
     /// The frame.
-    pub frame: Bound<'py, PyAny>,
+    pub(crate) frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
-    pub key: Option<Bound<'py, PyTuple>>,
+    pub(crate) key: Option<Bound<'py, PyTuple>>,
     /// By position in the group, the columns that stock has converted, or nothing if there are none; `None` if stock
     /// has made the frame as well.
     pub(crate) stock: Option<Vec<Option<StockColumn<'py>>>>,
@@ -105,7 +105,7 @@ pub struct FrameOfGroup<'py> {
 
 impl GroupFrames {
     /// Before the first group.
-    pub fn new(conversions: &Arc<Conversions>, offsets: &KeyColumns) -> Self {
+    pub(crate) fn new(conversions: &Arc<Conversions>, offsets: &KeyColumns) -> Self {
         Self {
             conversions: Arc::clone(conversions),
             offsets: offsets.clone(),
@@ -121,11 +121,7 @@ impl GroupFrames {
 
     /// For columns of these names that are native, all of them, of groups that nobody reads. The frames are shared with
     /// nothing, as stock keeps no columns of theirs.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pandas does.
-    pub fn labelled(
+    pub(crate) fn labelled(
         conversions: &Arc<Conversions>,
         offsets: &KeyColumns,
         labels: &[String],
@@ -140,10 +136,6 @@ impl GroupFrames {
 
     /// The frame of columns that are native or `ready`, see [`Self::labelled`], or `None` if the user has changed an
     /// option of pandas that matters.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python does.
     pub(crate) fn of_columns<'py>(
         &mut self,
         py: Python<'py>,
@@ -156,14 +148,14 @@ impl GroupFrames {
 
     /// For conversions that copy timestamps.
     #[must_use]
-    pub fn with_own_timestamps(mut self) -> Self {
+    pub(crate) fn with_own_timestamps(mut self) -> Self {
         self.own_timestamps = true;
         self
     }
 
     /// For kinds whose batches stock converts as they come.
     #[must_use]
-    pub fn uncombined(mut self) -> Self {
+    pub(crate) fn uncombined(mut self) -> Self {
         self.combines = false;
         self
     }
@@ -173,7 +165,7 @@ impl GroupFrames {
     /// # Errors
     ///
     /// What stock raises for a column that it cannot convert.
-    pub fn frame<'py>(
+    pub(crate) fn frame<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -244,7 +236,7 @@ impl GroupFrames {
     /// # Errors
     ///
     /// As [`Self::frame`].
-    pub fn frame_and_columns<'py>(
+    pub(crate) fn frame_and_columns<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -266,12 +258,12 @@ impl GroupFrames {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
         self.columns.ask_stock(py, "table", group)
     }
 
     /// Which columns are the key and which the frame.
-    pub fn key_columns(&self) -> &KeyColumns {
+    pub(crate) fn key_columns(&self) -> &KeyColumns {
         &self.offsets
     }
 

@@ -18,11 +18,11 @@ use crate::convert::zone::Zone;
 use crate::errors;
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
-pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
+pub(crate) type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
 
 /// What is known of the columns of one task's groups.
 #[derive(Debug)]
-pub struct GroupColumns {
+pub(crate) struct GroupColumns {
     conversions: Arc<Conversions>,
     kinds: Vec<Option<InputKind>>,
     /// Position among the decoded columns, by position in the schema.
@@ -31,7 +31,7 @@ pub struct GroupColumns {
 
 impl GroupColumns {
     /// Before the first group.
-    pub fn new(conversions: &Arc<Conversions>) -> Self {
+    pub(crate) fn new(conversions: &Arc<Conversions>) -> Self {
         Self {
             conversions: Arc::clone(conversions),
             kinds: Vec::new(),
@@ -40,11 +40,7 @@ impl GroupColumns {
     }
 
     /// Looks at the schema, once a task.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
+    pub(crate) fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
         self.kinds = self.conversions.kinds(&schema.schema);
         let projection = schema.projection.iter().enumerate();
         self.decoded = projection
@@ -64,7 +60,7 @@ impl GroupColumns {
     /// # Errors
     ///
     /// There is no such column.
-    pub fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
+    pub(crate) fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
         let field = schema.schema.fields().get(offset).ok_or_else(|| {
             let width = self.kinds.len();
             PyRuntimeError::new_err(format!(
@@ -79,7 +75,7 @@ impl GroupColumns {
     /// # Errors
     ///
     /// The group is malformed, or Python itself fails.
-    pub fn native<'g>(
+    pub(crate) fn native<'g>(
         &self,
         py: Python<'_>,
         group: &'g Group,
@@ -125,7 +121,7 @@ impl GroupColumns {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn ask_stock<'py>(
+    pub(crate) fn ask_stock<'py>(
         &self,
         py: Python<'py>,
         method: &str,
@@ -147,11 +143,7 @@ impl GroupColumns {
 }
 
 /// The column with the offsets of the session's zone, if it needs them; `None` if they are not known.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn zoned<'a>(
+pub(crate) fn zoned<'a>(
     py: Python<'_>,
     conversions: &Conversions,
     kind: InputKind,
@@ -172,7 +164,7 @@ const LENT: usize = 64 << 10;
 /// # Errors
 ///
 /// Fails if Python has no memory.
-pub fn messages<'py>(
+pub(crate) fn messages<'py>(
     py: Python<'py>,
     group: &Group,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {

@@ -6,13 +6,13 @@ use pyo3::prelude::*;
 ///
 /// Source: `extract_key_value_indexes` in `pyspark/worker.py`, Spark 3.5.9 to 4.3.0.
 #[derive(Clone, Debug)]
-pub struct KeyColumns {
+pub(crate) struct KeyColumns {
     /// Columns of the key, in order.
-    pub keys: Vec<usize>,
+    pub(crate) keys: Vec<usize>,
     /// Columns of the frame, in order.
-    pub values: Vec<usize>,
+    pub(crate) values: Vec<usize>,
     /// Whether the function takes the key.
-    pub with_key: bool,
+    pub(crate) with_key: bool,
 }
 
 impl KeyColumns {
@@ -21,7 +21,7 @@ impl KeyColumns {
     /// # Errors
     ///
     /// Fails if it is not what its file says.
-    pub fn of(task: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn of(task: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self {
             keys: task.getattr("key_offsets")?.extract()?,
             values: task.getattr("value_offsets")?.extract()?,

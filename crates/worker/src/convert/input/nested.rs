@@ -29,7 +29,7 @@ use crate::convert::types::{Dtype, InputKind, Observed, is_converted, leaf};
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
-pub fn fits(array: &ArrayRef, traits: &Observed) -> bool {
+pub(crate) fn fits(array: &ArrayRef, traits: &Observed) -> bool {
     match array.data_type() {
         DataType::List(_) => array
             .as_list_opt::<i32>()
@@ -77,10 +77,6 @@ fn rebase(offsets: &OffsetBuffer<i32>) -> (usize, Vec<usize>) {
 
 impl<'py> Builder<'_, 'py> {
     /// Objects for the rows of a nested column, batches in order; `None` for nulls.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
     pub(crate) fn nested(&self, batches: &[&dyn Array]) -> PyResult<Vec<Py<PyAny>>> {
         // PARITY: Spark 4.2 and later join the batches first; earlier ones have one batch, or the
         // column was left to stock.

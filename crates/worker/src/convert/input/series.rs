@@ -19,7 +19,7 @@ use crate::package;
 
 /// Builds the Series of one task's groups.
 #[derive(Debug)]
-pub struct GroupSeries {
+pub(crate) struct GroupSeries {
     conversions: Arc<Conversions>,
     columns: GroupColumns,
     /// `frames.py`
@@ -39,11 +39,7 @@ pub struct GroupSeries {
 
 impl GroupSeries {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(py: Python<'_>, conversions: &Arc<Conversions>) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, conversions: &Arc<Conversions>) -> PyResult<Self> {
         Ok(Self {
             conversions: Arc::clone(conversions),
             columns: GroupColumns::new(conversions),
@@ -62,7 +58,7 @@ impl GroupSeries {
     }
 
     /// Whether the batches of a group may be put together before they come here.
-    pub fn join(&self) -> Join {
+    pub(crate) fn join(&self) -> Join {
         if self.joins_series {
             Join::Never
         } else {
@@ -75,7 +71,7 @@ impl GroupSeries {
     /// # Errors
     ///
     /// What stock raises for a column that it cannot convert.
-    pub fn series<'py>(
+    pub(crate) fn series<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -124,7 +120,7 @@ impl GroupSeries {
     /// # Errors
     ///
     /// The group is malformed.
-    pub fn native_series<'py>(
+    pub(crate) fn native_series<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -141,7 +137,7 @@ impl GroupSeries {
     }
 
     /// Which columns of the last group are native; `None` if stock has made all of its Series.
-    pub fn native(&self) -> Option<impl Iterator<Item = usize>> {
+    pub(crate) fn native(&self) -> Option<impl Iterator<Item = usize>> {
         let columns = self.makers.iter().map(|(index, _)| *index);
         self.built.then_some(columns)
     }

@@ -17,7 +17,7 @@ use crate::convert::types::{Dtype, InputKind};
 /// Builds the frames of one task's struct columns.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct StructFrames {
+pub(crate) struct StructFrames {
     conversions: Arc<Conversions>,
     /// For the type of the last column.
     made: Mutex<Option<Made>>,

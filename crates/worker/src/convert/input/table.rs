@@ -19,13 +19,13 @@ use crate::convert::input::key_columns::KeyColumns;
 use crate::errors::internal;
 
 /// Every column, so that it is checked and decoded off the main thread.
-pub fn everything() -> Box<Projection> {
+pub(crate) fn everything() -> Box<Projection> {
     Box::new(|schema| (0..schema.fields().len()).collect())
 }
 
 /// Makes the tables of one task's groups, or of one side of them.
 #[derive(Debug)]
-pub struct GroupTables {
+pub(crate) struct GroupTables {
     /// The conversions of the Spark line (`stock/arrow.py`).
     stock: Py<PyAny>,
     keys: Selection,
@@ -54,7 +54,7 @@ impl Selection {
 
 impl GroupTables {
     /// Before the first group.
-    pub fn new(stock: &Bound<'_, PyAny>, offsets: &KeyColumns) -> Self {
+    pub(crate) fn new(stock: &Bound<'_, PyAny>, offsets: &KeyColumns) -> Self {
         Self {
             stock: stock.clone().unbind(),
             keys: Selection::new(&offsets.keys),
@@ -63,11 +63,7 @@ impl GroupTables {
     }
 
     /// The table of a group's batches that the function gets: one chunk for each of them.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pyarrow does.
-    pub fn table<'py>(&self, batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn table<'py>(&self, batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         join(batches, self.values.schema.as_ref())
     }
 
@@ -76,7 +72,11 @@ impl GroupTables {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn stocks<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn stocks<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let offsets = Some(&*self.values.offsets);
         join(
             &ask_stock(self.stock.bind(py), "select", group, offsets)?,
@@ -89,7 +89,11 @@ impl GroupTables {
     /// # Errors
     ///
     /// What stock raises for a group that it cannot read.
-    pub fn batches<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn batches<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.values.batches(self.stock.bind(py), group)
     }
 
@@ -98,7 +102,11 @@ impl GroupTables {
     /// # Errors
     ///
     /// As [`Self::batches`].
-    pub fn keys<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn keys<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.keys.batches(self.stock.bind(py), group)
     }
 }
@@ -190,7 +198,7 @@ impl Selection {
 
 /// Whole batches of one task's groups, with the schema that was sent.
 #[derive(Debug)]
-pub struct WholeGroups {
+pub(crate) struct WholeGroups {
     /// The reader of `stock/arrow.py`.
     stock: Py<PyAny>,
     schema: OnceLock<Py<PyAny>>,
@@ -198,7 +206,7 @@ pub struct WholeGroups {
 
 impl WholeGroups {
     /// Before the first group.
-    pub fn new(stock: &Bound<'_, PyAny>) -> Self {
+    pub(crate) fn new(stock: &Bound<'_, PyAny>) -> Self {
         Self {
             stock: stock.clone().unbind(),
             schema: OnceLock::new(),
@@ -210,7 +218,11 @@ impl WholeGroups {
     /// # Errors
     ///
     /// What stock raises for a group that it cannot read.
-    pub fn batches<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn batches<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let stock = self.stock.bind(py);
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
@@ -242,7 +254,11 @@ impl WholeGroups {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn stocks<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn stocks<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
         ask_stock(self.stock.bind(py), "read", group, None)
     }
 }
@@ -252,7 +268,7 @@ impl WholeGroups {
 /// # Errors
 ///
 /// They have different schemas.
-pub fn table_of<'py>(batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn table_of<'py>(batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     join(batches, None)
 }
 

@@ -20,7 +20,7 @@ use crate::words::Word;
 /// The native conversions of one task's columns, one of stock's two ways.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Columns {
+pub(crate) struct Columns {
     conversions: Conversions,
     /// Stock goes through nanoseconds and Python's integers: Spark 4.2 on, for structs with a type
     /// that it cannot convert in the other way.

@@ -99,7 +99,7 @@ impl FieldOutput {
 }
 
 /// Text as bytes, in the same memory; anything else as it is.
-pub fn bytes_of(array: &ArrayRef) -> ArrayRef {
+pub(crate) fn bytes_of(array: &ArrayRef) -> ArrayRef {
     if let Some(text) = array.as_string_opt::<i32>() {
         Arc::new(BinaryArray::from(text.clone()))
     } else if let Some(text) = array.as_string_opt::<i64>() {
@@ -111,7 +111,7 @@ pub fn bytes_of(array: &ArrayRef) -> ArrayRef {
 
 /// The columns of the groups that are finished but not written yet.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     schema: SchemaRef,
     declared: Fields,
     fields: Vec<FieldOutput>,
@@ -130,7 +130,7 @@ pub struct Output {
 impl Output {
     /// For results of the struct type `fields`, native except for the types named in `unproven`
     /// and the fields at the positions `opaque`.
-    pub fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
+    pub(crate) fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
         let outputs = fields.iter().enumerate().map(|(index, field)| {
             let relaxed = nullable(field);
             let builder = FieldBuilder::new(relaxed.data_type());
@@ -167,27 +167,23 @@ impl Output {
 
     /// For kinds that write everything before the function is called again if it [borrows](Self::borrows).
     #[must_use]
-    pub fn borrowing(mut self) -> Self {
+    pub(crate) fn borrowing(mut self) -> Self {
         self.may_borrow = true;
         self
     }
 
     /// The declared schema: a struct column `_0`.
-    pub fn schema(&self) -> SchemaRef {
+    pub(crate) fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
     /// Whether any group has ended.
-    pub fn started(&self) -> bool {
+    pub(crate) fn started(&self) -> bool {
         self.started
     }
 
     /// Appends `values` to field `index`. `false` if only stock may convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         index: usize,
         values: &Bound<'_, PyAny>,
@@ -214,7 +210,12 @@ impl Output {
     }
 
     /// Appends scalars to field `index`, see [`FieldBuilder::append_scalars`].
-    pub fn append_scalars(&mut self, index: usize, scalars: &[Scalar<'_>], times: usize) -> bool {
+    pub(crate) fn append_scalars(
+        &mut self,
+        index: usize,
+        scalars: &[Scalar<'_>],
+        times: usize,
+    ) -> bool {
         let field = self.fields.get_mut(index);
         field.is_some_and(|field| field.builder.append_scalars(scalars, times))
     }
@@ -225,7 +226,11 @@ impl Output {
     /// # Errors
     ///
     /// Fails if the array cannot be imported.
-    pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn append_stock(
+        &mut self,
+        index: usize,
+        array: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
         let Some(field) = self.fields.get(index) else {
             return Ok(false);
         };
@@ -267,7 +272,11 @@ impl Output {
     /// # Errors
     ///
     /// It has another type than the first result, or cannot be imported.
-    pub fn take_over(&mut self, column: &Bound<'_, PyAny>, odd_schema: bool) -> PyResult<usize> {
+    pub(crate) fn take_over(
+        &mut self,
+        column: &Bound<'_, PyAny>,
+        odd_schema: bool,
+    ) -> PyResult<usize> {
         // PARITY: the first result decides on the schema of the answer, be it another than declared.
         if odd_schema && !self.started {
             self.adopt(column)?;
@@ -303,7 +312,7 @@ impl Output {
     /// # Errors
     ///
     /// As [`Self::append_stock`].
-    pub fn append_batch(&mut self, batch: &RecordBatch) -> PyResult<()> {
+    pub(crate) fn append_batch(&mut self, batch: &RecordBatch) -> PyResult<()> {
         if let Some(column) = batch.column(0).as_struct_opt() {
             for (index, array) in column.columns().iter().enumerate() {
                 self.append_array(index, Arc::clone(array))?;
@@ -321,7 +330,7 @@ impl Output {
     }
 
     /// Counts the rows of a group whose fields are all appended. Returns whether a batch is due.
-    pub fn end_group(&mut self, rows: usize) -> bool {
+    pub(crate) fn end_group(&mut self, rows: usize) -> bool {
         self.rows += rows;
         self.groups += 1;
         self.started = true;
@@ -335,17 +344,17 @@ impl Output {
     }
 
     /// Whether what waits lies in memory that the user's function may write to: it has to be written before the next call.
-    pub fn borrows(&self) -> bool {
+    pub(crate) fn borrows(&self) -> bool {
         self.borrows
     }
 
     /// Whether groups wait to be written, be they without rows.
-    pub fn has_groups(&self) -> bool {
+    pub(crate) fn has_groups(&self) -> bool {
         self.groups > 0
     }
 
     /// The declared schema with a column for each field.
-    pub fn flat_schema(&self) -> SchemaRef {
+    pub(crate) fn flat_schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.declared.clone()))
     }
 
@@ -354,7 +363,7 @@ impl Output {
     /// # Errors
     ///
     /// As [`Self::take`].
-    pub fn take_flat(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn take_flat(&mut self) -> Result<RecordBatch, ArrowError> {
         Ok(RecordBatch::from(self.take()?.column(0).as_struct()))
     }
 
@@ -363,7 +372,7 @@ impl Output {
     /// # Errors
     ///
     /// Fails if the fields do not fit together, which is a bug.
-    pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut columns = Vec::with_capacity(self.fields.len());
         for field in &mut self.fields {
             field.finish_piece()?;
@@ -401,7 +410,7 @@ impl Output {
     /// # Errors
     ///
     /// Fails if pyarrow refuses it.
-    pub fn to_pyarrow<'py>(
+    pub(crate) fn to_pyarrow<'py>(
         &self,
         py: Python<'py>,
         batch: &RecordBatch,

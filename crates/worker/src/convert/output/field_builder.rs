@@ -29,7 +29,7 @@ const BYTES_OF_ROW: usize = 32;
 
 /// A growing Arrow array of a declared type.
 #[derive(Debug)]
-pub enum FieldBuilder {
+pub(crate) enum FieldBuilder {
     /// `boolean`
     Boolean(BooleanBuilder),
     /// `byte`
@@ -76,7 +76,7 @@ impl FieldBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn new(data_type: &DataType) -> Self {
+    pub(crate) fn new(data_type: &DataType) -> Self {
         match data_type {
             DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
             DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
@@ -112,7 +112,7 @@ impl FieldBuilder {
     }
 
     /// Spark's name of the type, as [`crate::convert::types::InputKind::name`] spells it.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Boolean(_) => "boolean",
             Self::Byte(_) => "byte",
@@ -136,7 +136,7 @@ impl FieldBuilder {
 
     /// Whether values of the type are neither text nor nested, so that arrays of exactly the type
     /// may stand beside those that are built.
-    pub fn is_flat(&self) -> bool {
+    pub(crate) fn is_flat(&self) -> bool {
         match self {
             Self::Boolean(_)
             | Self::Byte(_)
@@ -162,7 +162,7 @@ impl FieldBuilder {
     /// # Errors
     ///
     /// Fails if the parts of a nested type do not fit together, which is a bug.
-    pub fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
         if let Self::Nested(builder) = self {
             return builder.finish();
         }
@@ -200,7 +200,7 @@ impl FieldBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "every other type has a fixed width"
     )]
-    pub fn variable_bytes(&self) -> usize {
+    pub(crate) fn variable_bytes(&self) -> usize {
         match self {
             Self::String(builder) => builder.values_slice().len(),
             Self::LargeString(builder) => builder.values_slice().len(),
@@ -213,11 +213,7 @@ impl FieldBuilder {
 
     /// Appends a column: a 1-D NumPy array or a pandas extension array. `false` if only stock may
     /// convert it; then nothing was appended.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         values: &Bound<'_, PyAny>,
         names: &PandasClasses,

@@ -25,7 +25,7 @@ use crate::convert::output::values::{
 
 /// A growing array of a type that is not nested.
 #[derive(Debug)]
-pub enum LeafBuilder {
+pub(crate) enum LeafBuilder {
     /// `boolean`
     Boolean(BooleanBuilder),
     /// `byte`
@@ -81,7 +81,7 @@ impl LeafBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn new(data_type: &DataType) -> Option<Self> {
+    pub(crate) fn new(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
             DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
@@ -105,11 +105,11 @@ impl LeafBuilder {
     }
 
     /// Appends a value; what stock calls null becomes null. `false` if only stock may convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn push(&mut self, value: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    pub(crate) fn push(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        names: &PandasClasses,
+    ) -> PyResult<bool> {
         // PARITY: inside a nested value, NaN is null for every type.
         if names.is_null(value) {
             self.push_null();
@@ -153,15 +153,15 @@ impl LeafBuilder {
 
     /// Appends the elements of a one-dimensional NumPy array. `false` if only stock may convert
     /// them; some may be appended nevertheless.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the other types have no dtype of their own"
     )]
-    pub fn extend(&mut self, array: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    pub(crate) fn extend(
+        &mut self,
+        array: &Bound<'_, PyAny>,
+        names: &PandasClasses,
+    ) -> PyResult<bool> {
         if let Some(objects) = elements(array) {
             for object in &objects {
                 if !self.push(object, names)? {
@@ -204,12 +204,12 @@ impl LeafBuilder {
     }
 
     /// Appends a null.
-    pub fn push_null(&mut self) {
+    pub(crate) fn push_null(&mut self) {
         each!(self, builder => builder.append_null());
     }
 
     /// Number of values, nulls included.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         use arrow_array::builder::ArrayBuilder;
         each!(self, builder => builder.len())
     }
@@ -219,7 +219,7 @@ impl LeafBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "every other type has a fixed width"
     )]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let variable = match self {
             Self::String(builder) => builder.values_slice().len(),
             Self::LargeString(builder) => builder.values_slice().len(),
@@ -231,12 +231,12 @@ impl LeafBuilder {
     }
 
     /// Drops all values.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         drop(self.take(0));
     }
 
     /// Takes the first `length` values and drops the others.
-    pub fn take(&mut self, length: usize) -> ArrayRef {
+    pub(crate) fn take(&mut self, length: usize) -> ArrayRef {
         let array: ArrayRef = each!(self, builder => Arc::new(builder.finish()));
         if length < array.len() {
             array.slice(0, length)

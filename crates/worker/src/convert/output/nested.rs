@@ -20,7 +20,7 @@ use crate::convert::output::values::elements;
 
 /// A growing array of a nested type.
 #[derive(Debug)]
-pub struct NestedBuilder {
+pub(crate) struct NestedBuilder {
     root: Node,
     /// What was finished early because the cells after it were refused.
     head: Option<ArrayRef>,
@@ -60,7 +60,7 @@ enum Node {
 
 impl NestedBuilder {
     /// A builder of `data_type`, or `None` if it has a part without a native path.
-    pub fn new(data_type: &DataType) -> Option<Self> {
+    pub(crate) fn new(data_type: &DataType) -> Option<Self> {
         Some(Self {
             root: Node::new(data_type)?,
             head: None,
@@ -69,7 +69,7 @@ impl NestedBuilder {
     }
 
     /// Spark's name of the type.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self.root {
             Node::Leaf(_) => "stock",
             Node::List { .. } => "array",
@@ -79,16 +79,16 @@ impl NestedBuilder {
     }
 
     /// Bytes held, apart from a few per row.
-    pub fn variable_bytes(&self) -> usize {
+    pub(crate) fn variable_bytes(&self) -> usize {
         self.root.bytes()
     }
 
     /// Appends a column. `false` if only stock may convert it; then nothing was appended.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(&mut self, values: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    pub(crate) fn append(
+        &mut self,
+        values: &Bound<'_, PyAny>,
+        names: &PandasClasses,
+    ) -> PyResult<bool> {
         let Some(cells) = elements(values) else {
             return Ok(false);
         };
@@ -107,7 +107,7 @@ impl NestedBuilder {
     /// # Errors
     ///
     /// Fails if the parts do not fit together, which is a bug.
-    pub fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
         let rest = if self.rows > 0 {
             Some(self.root.finish(self.rows)?)
         } else {

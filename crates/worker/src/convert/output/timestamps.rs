@@ -15,10 +15,6 @@ use crate::convert::zone::Zone;
 
 /// Appends a column of `datetime64`: instants if it has a time zone, else local times of the
 /// session's zone. `false` if only stock may convert it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
 pub(crate) fn append_timestamps(
     builder: &mut PrimitiveBuilder<TimestampMicrosecondType>,
     values: &Bound<'_, PyAny>,

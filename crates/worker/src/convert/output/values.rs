@@ -14,11 +14,11 @@ use crate::convert::zone::Zone;
 
 /// What decides between equal-looking conversions.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// `spark.sql.execution.pandas.convertToArrowArraySafely`.
-    pub safe: bool,
+    pub(crate) safe: bool,
     /// Time zone of the session.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
 }
 
 /// A 1-D array of exactly this dtype, in native byte order.
@@ -87,7 +87,7 @@ pub(crate) fn objects<'a, 'py, T>(
 }
 
 /// The objects of a one-dimensional object array; `None` if it is anything else.
-pub fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+pub(crate) fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     let array = column::<Py<PyAny>>(values)?;
     let py = values.py();
     Some(

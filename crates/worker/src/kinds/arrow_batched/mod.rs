@@ -34,7 +34,7 @@ use crate::errors::internal;
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub fn to_list<'py>(
+pub(crate) fn to_list<'py>(
     py: Python<'py>,
     array: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
@@ -93,7 +93,7 @@ where
 #[pyfunction]
 #[pyo3(signature = (function, columns, rows, text = false))]
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
-pub fn evaluate<'py>(
+pub(crate) fn evaluate<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
     columns: Vec<Bound<'py, PyList>>,
@@ -142,7 +142,7 @@ pub fn evaluate<'py>(
 ///
 /// `empty` is no array.
 #[pyfunction]
-pub fn series_array<'py>(
+pub(crate) fn series_array<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyList>,
     empty: &Bound<'py, PyAny>,
@@ -158,11 +158,7 @@ pub fn series_array<'py>(
 }
 
 /// The array that stock makes of a pandas column of these values, or `None` if it has to be asked.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn inferred<'py>(
+pub(crate) fn inferred<'py>(
     scalars: &Scalars<'py>,
     values: &[Bound<'py, PyAny>],
     data_type: &DataType,
@@ -189,7 +185,7 @@ pub fn inferred<'py>(
 ///
 /// `empty` is no array.
 #[pyfunction]
-pub fn to_array<'py>(
+pub(crate) fn to_array<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyList>,
     empty: &Bound<'py, PyAny>,
@@ -205,7 +201,7 @@ pub fn to_array<'py>(
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub fn array_of<'py>(
+pub(crate) fn array_of<'py>(
     values: impl Iterator<Item = Bound<'py, PyAny>>,
     count: usize,
     data_type: &DataType,

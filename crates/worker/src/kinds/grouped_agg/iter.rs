@@ -24,7 +24,7 @@ use crate::task::series_results::Returned;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAggIter {
+pub(crate) struct GroupedAggIter {
     /// The only one.
     udfs: Arc<[ColumnUdf]>,
     /// Stock makes a Series of a result before it goes on.
@@ -79,7 +79,7 @@ impl GroupedAggIter {
 /// What makes the Series of one task: an object, since the function's iterator calls it.
 #[derive(Debug)]
 #[pyclass(module = "_bowstring")]
-pub struct SeriesMaker {
+pub(crate) struct SeriesMaker {
     series: GroupSeries,
     udfs: Arc<[ColumnUdf]>,
     converters: KeptConverters,

@@ -3,8 +3,8 @@
 //!
 //! As [`crate::kinds::grouped_map`], with a Series for each column and scalars as results.
 
-pub mod calls;
-pub mod iter;
+pub(crate) mod calls;
+pub(crate) mod iter;
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAgg {
+pub(crate) struct GroupedAgg {
     udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,

@@ -8,7 +8,7 @@ use crate::task::column_udf::ColumnUdf;
 
 /// Calls the functions of one task.
 #[derive(Debug)]
-pub struct ArrayCalls<'a, 'py> {
+pub(crate) struct ArrayCalls<'a, 'py> {
     /// An `ArrayStock` of `stock/arrow.py`.
     stock: &'a Bound<'py, PyAny>,
     udfs: &'a [ColumnUdf],
@@ -21,7 +21,7 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(
+    pub(crate) fn new(
         stock: &'a Bound<'py, PyAny>,
         udfs: &'a [ColumnUdf],
         windows: bool,
@@ -38,7 +38,7 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// What a function raises, or stock for its result.
-    pub fn aggregate(&self, batch: &Bound<'py, PyAny>) -> PyResult<Vec<Returned<'py>>> {
+    pub(crate) fn aggregate(&self, batch: &Bound<'py, PyAny>) -> PyResult<Vec<Returned<'py>>> {
         self.udfs
             .iter()
             .map(|udf| self.results.of(Results::One(call(udf, batch)?), 1))
@@ -50,7 +50,11 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::aggregate`].
-    pub fn windows(&self, batch: &Bound<'py, PyAny>, rows: usize) -> PyResult<Vec<Returned<'py>>> {
+    pub(crate) fn windows(
+        &self,
+        batch: &Bound<'py, PyAny>,
+        rows: usize,
+    ) -> PyResult<Vec<Returned<'py>>> {
         self.udfs
             .iter()
             .map(|udf| {

@@ -22,7 +22,7 @@ use crate::task::kind::Kind;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAggArrowIter {
+pub(crate) struct GroupedAggArrowIter {
     /// The only one.
     udf: ColumnUdf,
     /// An `ArrayStock` of `stock/arrow.py`.
@@ -80,7 +80,7 @@ struct BatchMaker {
 /// The batches of one group, in the place of stock's reader.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ReadBatches {
+pub(crate) struct ReadBatches {
     batches: GroupBatches,
     maker: Arc<BatchMaker>,
 }

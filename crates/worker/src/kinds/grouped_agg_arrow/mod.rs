@@ -3,8 +3,8 @@
 //!
 //! As [`crate::kinds::grouped_agg`], with an array for each column.
 
-pub mod calls;
-pub mod iter;
+pub(crate) mod calls;
+pub(crate) mod iter;
 
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
@@ -24,7 +24,7 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAggArrow {
+pub(crate) struct GroupedAggArrow {
     udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,

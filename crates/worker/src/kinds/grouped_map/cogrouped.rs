@@ -22,7 +22,7 @@ use crate::task::section::Structs;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct CogroupedMap {
+pub(crate) struct CogroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     left: KeyColumns,

@@ -25,7 +25,7 @@ use crate::task::section::Structs;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMapIter {
+pub(crate) struct GroupedMapIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
@@ -84,7 +84,7 @@ impl GroupedMapIter {
 /// What makes the frames of one task: an object, since the function's iterator calls it.
 #[derive(Debug)]
 #[pyclass(module = "_bowstring")]
-pub struct FrameMaker {
+pub(crate) struct FrameMaker {
     frames: GroupFrames,
     converters: KeptConverters,
 }

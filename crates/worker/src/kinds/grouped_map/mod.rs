@@ -4,8 +4,8 @@
 //! it reads from. A group costs one frame, one call of the user's function and one look at its
 //! result; everything else happens once a task or on other threads.
 
-pub mod cogrouped;
-pub mod iter;
+pub(crate) mod cogrouped;
+pub(crate) mod iter;
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMap {
+pub(crate) struct GroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,

@@ -18,7 +18,7 @@ use crate::task::table_output::TableOutput;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct CogroupedMapArrow {
+pub(crate) struct CogroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     left: KeyColumns,

@@ -19,7 +19,7 @@ use crate::task::table_output::TableOutput;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMapArrowIter {
+pub(crate) struct GroupedMapArrowIter {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
@@ -69,7 +69,7 @@ impl GroupedMapArrowIter {
 /// What makes the batches of one task: an object, since the function's iterator calls it.
 #[derive(Debug)]
 #[pyclass(module = "_bowstring")]
-pub struct BatchMaker {
+pub(crate) struct BatchMaker {
     tables: GroupTables,
     converters: KeptConverters,
 }

@@ -3,8 +3,8 @@
 //! A group costs one table that shows what was read, one call of the user's function and one look
 //! at the schema of its result.
 
-pub mod cogrouped;
-pub mod iter;
+pub(crate) mod cogrouped;
+pub(crate) mod iter;
 
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
@@ -23,7 +23,7 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMapArrow {
+pub(crate) struct GroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,

@@ -27,7 +27,7 @@ use crate::words::Word;
 /// Makes the frames of one task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct MapFrames {
+pub(crate) struct MapFrames {
     usual: Arc<Conversions>,
     older: Older,
     /// Called with a frame and how many rows it has, for what takes the place of the batch.
@@ -121,7 +121,7 @@ impl MapFrames {
 
 impl MapFrames {
     /// A reader that decodes all columns.
-    pub fn reader() -> GroupReader {
+    pub(crate) fn reader() -> GroupReader {
         let only_column = Box::new(|_: &Schema| vec![0]);
         GroupReader::new(Framing::BatchPerGroup, only_column)
             .in_struct()
@@ -129,11 +129,7 @@ impl MapFrames {
     }
 
     /// What takes the place of a batch with this schema, or `None` if stock has to convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python does.
-    pub fn of_batch<'py>(
+    pub(crate) fn of_batch<'py>(
         &self,
         py: Python<'py>,
         schema: &Schema,

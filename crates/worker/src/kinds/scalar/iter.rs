@@ -30,7 +30,7 @@ use crate::task::section::{self, Reply};
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ScalarPandasIter {
+pub(crate) struct ScalarPandasIter {
     /// As for Series, but for the functions. Its task is a `ScalarIterTask` of `scalar.py`.
     scalar: ScalarPandas,
     /// `frames.py`'s `series_values`.
@@ -160,7 +160,7 @@ fn series_of<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>
 /// A batch of results, in the place of a `pyarrow.RecordBatch`.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Made {
+pub(crate) struct Made {
     batch: RecordBatch,
     schema: SchemaRef,
 }

@@ -4,7 +4,7 @@
 //! each column, one call of each function and one look at each result; where anything is not
 //! plain, stock's function is told what the functions have returned, and does the rest.
 
-pub mod iter;
+pub(crate) mod iter;
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use crate::task::section::{Reply, Rows};
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ScalarPandas {
+pub(crate) struct ScalarPandas {
     udfs: Vec<ColumnUdf>,
     pub(crate) conversions: Arc<Conversions>,
     /// A `ScalarTask` of `scalar.py`.
