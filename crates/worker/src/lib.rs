@@ -1,11 +1,12 @@
 //! Everything of bowstring that needs CPython: the zygote, the workers that are forked from it, and what they do.
 //!
-//! Direction of knowledge: [`kinds`] → [`task`] → [`convert`] → [`bowstring_ipc`]. Only [`spark`] knows Spark's
-//! versions, and [`zygote`] and [`connection`] know nothing of pandas.
+//! Direction of knowledge: [`kinds`] → [`task`] → [`convert`] → [`facades`] and [`bowstring_ipc`]. Only [`spark`] knows
+//! Spark's versions, and [`zygote`] and [`connection`] know nothing of pandas.
 
 pub mod connection;
 mod convert;
 mod errors;
+mod facades;
 #[cfg(test)]
 mod floors;
 mod kinds;

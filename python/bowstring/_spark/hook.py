@@ -28,7 +28,7 @@ from .kinds import (
 )
 from .lines import Line, find
 from .patches import converters, streams
-from .proof.record import SelfTest
+from .proof.record import SelfTest, to_text
 from .task_parts import Answer, Kind, SingleUdf, TaskParts
 
 _FAMILIES: tuple[ModuleType, ...] = (
@@ -76,6 +76,12 @@ def install(proven: SelfTest | None) -> SelfTest:
     _Hook(line, proven).install()
     INSTALLED = native, line, proven
     return proven
+
+
+def findings() -> str:
+    """What the self-test has found, as text."""
+    assert INSTALLED is not None
+    return to_text(INSTALLED[2])
 
 
 def self_test() -> Any:

@@ -2,32 +2,9 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyType};
+use pyo3::types::PyFloat;
 
-/// Python objects that result columns are compared with.
-#[derive(Debug)]
-pub(crate) struct PandasClasses {
-    /// `pandas.NA`
-    pub(crate) na: Py<PyAny>,
-    /// `pandas.NaT`
-    pub(crate) nat: Py<PyAny>,
-    /// `decimal.Decimal`
-    pub(crate) decimal: Py<PyType>,
-    /// `pandas.arrays.DatetimeArray`
-    pub(crate) datetime_array: Py<PyType>,
-    /// `pandas.arrays.TimedeltaArray`
-    pub(crate) timedelta_array: Py<PyType>,
-    /// `pandas.arrays.ArrowStringArray`
-    pub(crate) arrow_string_array: Py<PyType>,
-    /// `pandas.arrays.ArrowExtensionArray`
-    pub(crate) arrow_extension_array: Py<PyType>,
-    /// `pandas.arrays.StringArray`
-    pub(crate) string_array: Py<PyType>,
-    /// `pandas.Categorical`
-    pub(crate) categorical: Py<PyType>,
-    /// `pandas.arrays.IntegerArray`, `FloatingArray` and `BooleanArray`
-    pub(crate) masked_arrays: Vec<Py<PyType>>,
-}
+use crate::facades::frames::PandasClasses;
 
 impl PandasClasses {
     /// Null by stock's mask, for the objects whose nullness needs no call.

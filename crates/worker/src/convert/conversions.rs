@@ -1,13 +1,16 @@
 //! What the native path of a pandas UDF needs to know of its task and of the installed libraries.
 
+use std::collections::HashSet;
+
 use arrow_array::{ArrayRef, new_empty_array};
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::{DataType, Fields, Schema};
+use bowstring_ipc::UnknownWord;
 use bowstring_ipc::framing::{Framing, GroupReader, Join, Projection};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::is_offset;
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
@@ -15,14 +18,15 @@ use crate::convert::output::values::Rules;
 use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Observed, Unit};
 use crate::convert::zone::Zone;
 use crate::errors::internal;
-use crate::package;
-use crate::words::Word;
+use crate::facades::conversion::Stock;
+use crate::facades::frames::{Frames, FramesModule, PandasClasses};
+use crate::facades::record::SelfTest;
 
 /// One task's conversions, both native and stock.
 #[derive(Debug)]
 pub(crate) struct Conversions {
-    /// The stock conversions (`stock/conversion.py`).
-    pub(crate) stock: Py<PyAny>,
+    /// The stock conversions.
+    pub(crate) stock: Stock,
     /// What the self-test has observed.
     pub(crate) traits: Observed,
     /// `spark.sql.session.timeZone`.
@@ -31,60 +35,34 @@ pub(crate) struct Conversions {
     pub(crate) zone: Zone,
     /// Fields of the declared result, as stock's Arrow types.
     pub(crate) fields: Fields,
-    /// Whether columns are matched by name.
-    pub(crate) by_name: bool,
-    /// `pandas.DataFrame`.
-    pub(crate) data_frame: Py<PyAny>,
     /// Objects that result columns are compared with.
     pub(crate) names: PandasClasses,
-    /// `frames.py`'s `Frames`.
-    pub(crate) frames_class: Py<PyAny>,
-    /// `frames.py`'s `block_values`.
-    pub(crate) block_values: Py<PyAny>,
-    unproven_output: Vec<String>,
+    unproven_output: HashSet<String>,
     opaque_fields: Vec<usize>,
     rules: Rules,
 }
 
 impl Conversions {
-    /// Reads them from a `Stock` of `stock/conversion.py` and a `SelfTest` of `record.py`.
+    /// Those of a task with these stock conversions.
     ///
     /// # Errors
     ///
-    /// Fails if one of them is not what its file says.
-    pub(crate) fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = stock.py();
-        let unit = |name: &str| {
-            let Word(unit) = proven.getattr(name)?.extract::<Word<Unit>>()?;
-            PyResult::Ok(unit)
-        };
-        let unproven = |name: &str| -> PyResult<Vec<String>> {
-            proven
-                .getattr(name)?
-                .try_iter()?
-                .map(|item| item?.extract())
-                .collect()
-        };
-        let frames = package::import(py, "_worker.frames")?;
-        let classes = frames.getattr("classes")?.call0()?;
-        let class = |name: &str| classes.get_item(name);
-        let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;
-        let unproven_output = unproven("unproven_output")?;
-        let zone = session_zone
-            .as_deref()
-            .map_or(Zone::Stock, |name| Zone::new(name, stock));
+    /// What stock raises for a declared type.
+    pub(crate) fn new(py: Python<'_>, stock: Stock, proven: &SelfTest) -> PyResult<Self> {
+        let unproven_output = proven.unproven_output.clone();
+        let zone = (stock.timezone.as_deref())
+            .map_or(Zone::Stock, |name| Zone::new(name, stock.object(py)));
         let kind = match zone {
-            Zone::Fixed(_) if session_zone.as_deref().is_some_and(is_offset) => {
+            Zone::Fixed(_) if stock.timezone.as_deref().is_some_and(is_offset) => {
                 Some(OFFSET_TIMESTAMP)
             }
             Zone::Fixed(_) | Zone::Stock => None,
             Zone::Named(_) => Some(NAMED_TIMESTAMP),
         };
-        let proven_output =
-            kind.is_none_or(|kind| !unproven_output.iter().any(|name| name == kind));
+        let proven_output = kind.is_none_or(|kind| !unproven_output.contains(kind));
         Ok(Self {
             rules: Rules {
-                safe: stock.getattr("safecheck")?.extract()?,
+                safe: stock.safecheck,
                 zone: if proven_output {
                     zone.clone()
                 } else {
@@ -92,38 +70,19 @@ impl Conversions {
                 },
             },
             zone,
-            session_zone,
+            session_zone: stock.timezone.clone(),
             traits: Observed {
-                arrow_strings: proven.getattr("arrow_strings")?.extract()?,
-                timestamp_unit: unit("timestamp_unit")?,
-                interval_unit: unit("interval_unit")?,
-                nested_integer_objects: proven.getattr("nested_integer_objects")?.extract()?,
-                unproven: unproven("unproven_input")?.into_iter().collect(),
+                arrow_strings: proven.arrow_strings,
+                timestamp_unit: unit(&proven.timestamp_unit)?,
+                interval_unit: unit(&proven.interval_unit)?,
+                nested_integer_objects: proven.nested_integer_objects,
+                unproven: proven.unproven_input.clone(),
             },
             unproven_output,
-            opaque_fields: stock.call_method0("opaque_fields")?.extract()?,
-            fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
-            by_name: stock.getattr("by_name")?.extract()?,
-            stock: stock.clone().unbind(),
-            names: PandasClasses {
-                na: class("na")?.unbind(),
-                nat: class("nat")?.unbind(),
-                decimal: py
-                    .import("decimal")?
-                    .getattr("Decimal")?
-                    .cast_into()?
-                    .unbind(),
-                datetime_array: class("datetime_array")?.cast_into()?.unbind(),
-                timedelta_array: class("timedelta_array")?.cast_into()?.unbind(),
-                arrow_string_array: class("arrow_string_array")?.cast_into()?.unbind(),
-                arrow_extension_array: class("arrow_extension_array")?.cast_into()?.unbind(),
-                string_array: class("string_array")?.cast_into()?.unbind(),
-                categorical: class("categorical")?.cast_into()?.unbind(),
-                masked_arrays: class("masked_arrays")?.extract()?,
-            },
-            data_frame: class("data_frame")?.unbind(),
-            frames_class: frames.getattr("Frames")?.unbind(),
-            block_values: frames.getattr("block_values")?.unbind(),
+            opaque_fields: stock.opaque_fields(py)?,
+            fields: Schema::from_pyarrow_bound(&stock.fields(py)?)?.fields,
+            names: FramesModule::of(py)?.classes(py)?,
+            stock,
         })
     }
 
@@ -168,11 +127,7 @@ impl Conversions {
         values: &Bound<'_, PyAny>,
     ) -> PyResult<Option<ArrayRef>> {
         let mut builder = FieldBuilder::new(data_type);
-        if self
-            .unproven_output
-            .iter()
-            .any(|name| name == builder.name())
-        {
+        if self.unproven_output.contains(builder.name()) {
             return Ok(None);
         }
         // As in stock, where pyarrow makes an array of NumPy's memory.
@@ -186,17 +141,16 @@ impl Conversions {
         Ok(Some(array.unwrap_or_else(|| new_empty_array(data_type))))
     }
 
-    /// A `Frames` for input columns with these labels.
-    pub(crate) fn frames<'py>(
-        &self,
-        py: Python<'py>,
-        labels: &[String],
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// What builds frames of input columns with these labels.
+    pub(crate) fn frames(&self, py: Python<'_>, labels: &[String]) -> PyResult<Frames> {
         let fields: Vec<&String> = self.fields.iter().map(|field| field.name()).collect();
-        self.frames_class
-            .bind(py)
-            .call1((labels, fields, self.by_name))
+        FramesModule::of(py)?.frames(py, labels, fields, self.stock.by_name)
     }
+}
+
+fn unit(word: &str) -> PyResult<Unit> {
+    word.parse()
+        .map_err(|error: UnknownWord| PyValueError::new_err(error.to_string()))
 }
 
 fn kinds(traits: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {

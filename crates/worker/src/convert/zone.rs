@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use numpy::{PyArray1, PyArrayMethods};
+use numpy::PyArrayMethods;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::fixed_offset;
-use crate::package;
+use crate::facades::zones::{Table, Zones};
 
 /// Time zone of a session, which results without one are in.
 #[derive(Clone, Debug)]
@@ -36,6 +36,9 @@ impl Zone {
     }
 }
 
+/// What asks the Python half for a table.
+type Ask = for<'py> fn(&Zones, &Bound<'py, PyAny>) -> PyResult<Option<Table<'py>>>;
+
 /// A zone whose offsets are looked up when the first column needs them; see `zones.py`.
 #[derive(Debug)]
 pub(crate) struct NamedZone {
@@ -48,40 +51,35 @@ pub(crate) struct NamedZone {
 impl NamedZone {
     /// Offsets by instant. `None` if only stock may convert input columns.
     pub(crate) fn input(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
-        self.once(py, &self.input, "input_table")
+        self.once(py, &self.input, Zones::input_table)
     }
 
     /// Offsets by local time. `None` if only stock may convert result columns.
     pub(crate) fn output(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
-        self.once(py, &self.output, "output_table")
+        self.once(py, &self.output, Zones::output_table)
     }
 
     fn once<'a>(
         &self,
         py: Python<'_>,
         known: &'a OnceLock<Option<Arc<ZoneTable>>>,
-        table: &str,
+        ask: Ask,
     ) -> PyResult<Option<&'a Arc<ZoneTable>>> {
         if let Some(offsets) = known.get() {
             return Ok(offsets.as_ref());
         }
-        let offsets = self.look_up(py, table)?;
+        let offsets = self.look_up(py, ask)?;
         Ok(known.get_or_init(|| offsets).as_ref())
     }
 
-    fn look_up(&self, py: Python<'_>, table: &str) -> PyResult<Option<Arc<ZoneTable>>> {
-        let found =
-            package::import(py, "_spark.proof.zones")?.call_method1(table, (&self.stock,))?;
-        if found.is_none() {
+    fn look_up(&self, py: Python<'_>, ask: Ask) -> PyResult<Option<Arc<ZoneTable>>> {
+        let Some((starts, east, end)) = ask(Zones::of(py)?, self.stock.bind(py))? else {
             tracing::info!(
                 zone = self.name,
-                table,
                 "timestamps of this time zone go through PySpark's own conversions: its offsets are not proven"
             );
             return Ok(None);
-        }
-        let (starts, east, end): (Bound<'_, PyArray1<i64>>, Bound<'_, PyArray1<i64>>, i64) =
-            found.extract()?;
+        };
         ZoneTable::new(starts.to_vec()?, east.to_vec()?, end)
             .map(|offsets| Some(Arc::new(offsets)))
             .ok_or_else(|| PyTypeError::new_err("bowstring: zones.py made an unordered table"))

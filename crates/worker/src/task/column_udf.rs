@@ -2,41 +2,11 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
-/// One UDF of a task.
-#[derive(Debug)]
-pub(crate) struct ColumnUdf {
-    /// The user's function as PySpark has wrapped it.
-    pub(crate) function: Py<PyAny>,
-    /// Columns that it gets by position.
-    pub(crate) offsets: Vec<usize>,
-    /// Columns that it gets by name.
-    named: Vec<(Py<PyString>, usize)>,
-    /// The first two columns are the bounds of windows, one for each row.
-    pub(crate) bounded: bool,
-}
+use crate::facades::task_parts::ColumnUdf;
 
 impl ColumnUdf {
-    /// Those of a task that has `udfs`, which are `ColumnUdf`s of `task_parts.py`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it is not what its file says.
-    pub(crate) fn all(task: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
-        task.getattr("udfs")?.try_iter()?.map(Self::of).collect()
-    }
-
-    fn of(udf: PyResult<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let udf = udf?;
-        Ok(Self {
-            function: udf.getattr("function")?.unbind(),
-            offsets: udf.getattr("offsets")?.extract()?,
-            named: udf.getattr("named")?.extract()?,
-            bounded: udf.getattr("bounded")?.extract()?,
-        })
-    }
-
     /// The columns that it gets by position: a Series, or a tuple unless it is one.
     ///
     /// # Errors

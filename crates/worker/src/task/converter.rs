@@ -1,6 +1,9 @@
 //! The conversions that kinds ask for. Here, and not in a kind, it is known that the user may want them to be compared
 //! with stock's: `BOWSTRING_NATIVE=verify`.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -12,15 +15,16 @@ use crate::convert::input::series::GroupSeries;
 use crate::convert::input::table::{GroupTables, WholeGroups, table_of};
 use crate::convert::output::batch::Output;
 use crate::errors::internal;
-use crate::task::verifier::{Input, Verifier};
+use crate::facades::verify::{Input, Verifier};
+use crate::task::verifier;
 
 /// The conversions of one task.
-#[derive(Debug)]
-pub(crate) struct Converters<'py>(Option<Verifier<'py>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Converters(Option<Arc<Verifier>>);
 
 /// The conversions for one group, or one batch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Converter<'a, 'py>(Option<&'a Verifier<'py>>);
+pub(crate) struct Converter<'a>(Option<&'a Verifier>);
 
 /// A frame that is shared with its columns only while they live.
 #[derive(Debug)]
@@ -33,44 +37,22 @@ pub(crate) struct FrameOfColumns<'py> {
     pub(crate) columns: Bound<'py, PyAny>,
 }
 
-/// The conversions of one task, for objects that Python code keeps and calls.
-#[derive(Debug)]
-pub(crate) struct KeptConverters(Option<Py<PyAny>>);
-
-impl<'py> Converters<'py> {
+impl Converters {
     /// For the task of this `Stock`.
-    pub(crate) fn of(stock: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Verifier::start(stock).map(Self)
+    pub(crate) fn of(stock: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self(verifier::start(stock)?.map(Arc::new)))
     }
 
     /// Those for the next group.
-    pub(crate) fn next(&self) -> PyResult<Converter<'_, 'py>> {
-        Verifier::of_next(self.0.as_ref()).map(Converter)
-    }
-
-    /// The same for an object that Python code keeps.
-    pub(crate) fn kept(&self) -> KeptConverters {
-        KeptConverters(self.0.clone().map(Verifier::unbind))
+    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Converter<'_>> {
+        match &self.0 {
+            Some(verifier) if verifier.takes_next(py)? => Ok(Converter(Some(verifier))),
+            Some(_) | None => Ok(Converter::UNSEEN),
+        }
     }
 }
 
-impl KeptConverters {
-    /// Has `convert` convert the next batch.
-    ///
-    /// # Errors
-    ///
-    /// Those of `convert`.
-    pub(crate) fn next<'py, T>(
-        &self,
-        py: Python<'py>,
-        convert: impl FnOnce(Converter<'_, 'py>) -> PyResult<T>,
-    ) -> PyResult<T> {
-        let verifier = self.0.as_ref().map(|it| Verifier::bound(it, py));
-        convert(Verifier::of_next(verifier.as_ref()).map(Converter)?)
-    }
-}
-
-impl<'py> Converter<'_, 'py> {
+impl Converter<'_> {
     /// For what nobody looks at.
     pub(crate) const UNSEEN: Self = Self(None);
 
@@ -79,7 +61,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub(crate) fn frame(
+    pub(crate) fn frame<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupFrames,
@@ -96,7 +78,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub(crate) fn frame_and_columns(
+    pub(crate) fn frame_and_columns<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupFrames,
@@ -112,7 +94,7 @@ impl<'py> Converter<'_, 'py> {
         })
     }
 
-    fn see_frame(
+    fn see_frame<'py>(
         self,
         py: Python<'py>,
         frames: &GroupFrames,
@@ -129,7 +111,8 @@ impl<'py> Converter<'_, 'py> {
             converted: (0..width)
                 .map(|index| series(index).map(|column| &column.series))
                 .collect(),
-            offsets: frames.key_columns(),
+            values: &frames.key_columns().values,
+            keys: &frames.key_columns().keys,
             frame: &made.frame,
             key: made.key.as_ref(),
         })
@@ -140,7 +123,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub(crate) fn batches(
+    pub(crate) fn batches<'py>(
         self,
         py: Python<'py>,
         tables: &mut GroupTables,
@@ -159,7 +142,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::batches`].
-    pub(crate) fn table(
+    pub(crate) fn table<'py>(
         self,
         py: Python<'py>,
         tables: &mut GroupTables,
@@ -174,7 +157,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub(crate) fn series(
+    pub(crate) fn series<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupSeries,
@@ -190,7 +173,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub(crate) fn native_series(
+    pub(crate) fn native_series<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupSeries,
@@ -203,7 +186,7 @@ impl<'py> Converter<'_, 'py> {
         Ok(series)
     }
 
-    fn see_series(
+    fn see_series<'py>(
         self,
         py: Python<'py>,
         frames: &GroupSeries,
@@ -225,7 +208,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub(crate) fn whole_batches(
+    pub(crate) fn whole_batches<'py>(
         self,
         py: Python<'py>,
         groups: &WholeGroups,
@@ -246,7 +229,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// Those of `ours` and `stocks`, and a difference that was found.
-    pub(crate) fn see_batches(
+    pub(crate) fn see_batches<'py>(
         self,
         ours: impl FnOnce() -> PyResult<Bound<'py, PyList>>,
         stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
@@ -262,7 +245,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::see_batches`], but for what `stocks` fails with, which is a difference.
-    pub(crate) fn see_flat(
+    pub(crate) fn see_flat<'py>(
         self,
         ours: impl FnOnce() -> PyResult<Option<Bound<'py, PyAny>>>,
         stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
@@ -281,7 +264,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::see_batches`].
-    pub(crate) fn see_whole(
+    pub(crate) fn see_whole<'py>(
         self,
         ours: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
         stocks: impl FnOnce() -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)>,
@@ -295,7 +278,7 @@ impl<'py> Converter<'_, 'py> {
 
     /// Has `append` append a result of so many rows to `output`. `false` if it says so, as stock makes a column of
     /// another type than the declared one. What is to be compared goes to an output of its own first, `append` adds the
-    /// fields that were converted natively to its second argument, and `see` gets both.
+    /// fields that were converted natively to its second argument, and `see` gets all.
     ///
     /// # Errors
     ///
@@ -306,7 +289,7 @@ impl<'py> Converter<'_, 'py> {
         rows: usize,
         output: &mut Output,
         append: impl FnOnce(&mut Output, Option<&mut Vec<usize>>) -> PyResult<bool>,
-        see: impl FnOnce(&Verifier<'py>, Vec<usize>, &Bound<'py, PyAny>) -> PyResult<()>,
+        see: impl FnOnce(&Verifier, &[usize], (&Output, &RecordBatch)) -> PyResult<()>,
     ) -> PyResult<bool> {
         let Some(verifier) = self.0 else {
             return append(output, None);
@@ -317,7 +300,7 @@ impl<'py> Converter<'_, 'py> {
         }
         alone.end_group(rows);
         let batch = alone.take().map_err(|error| internal(&error))?;
-        see(verifier, native, &alone.to_pyarrow(verifier.py(), &batch)?)?;
+        see(verifier, &native, (&alone, &batch))?;
         output.append_batch(&batch)?;
         Ok(true)
     }

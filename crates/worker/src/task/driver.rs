@@ -22,7 +22,7 @@ pub(crate) struct Section<'a, 'py> {
     reader: GroupReader,
     rows_each: usize,
     /// For what the functions ask for themselves.
-    pub(crate) converters: Converters<'py>,
+    pub(crate) converters: Converters,
 }
 
 impl<'a, 'py> Section<'a, 'py> {
@@ -59,8 +59,8 @@ impl<'a, 'py> Section<'a, 'py> {
         K: for<'g> Kind<'py, Input<'g> = &'g Group>,
     {
         let py = self.infile.py();
-        let group = |converters: &Converters<'py>, group: Group, output: &mut _, _: &mut _| {
-            let convert = converters.next()?;
+        let group = |converters: &Converters, group: Group, output: &mut _, _: &mut _| {
+            let convert = converters.next(py)?;
             let rows = group.rows;
             let arguments = kind.arguments(&group, convert);
             // The arguments have copies of all that they show, so a large group's memory is free for the call.
@@ -86,12 +86,12 @@ impl<'a, 'py> Section<'a, 'py> {
         K: for<'g> Kind<'py, Input<'g> = [&'g Group; 2]>,
     {
         let (py, waiting) = (self.infile.py(), Cell::new(None));
-        let group = |converters: &Converters<'py>, group: Group, output: &mut _, _: &mut _| {
+        let group = |converters: &Converters, group: Group, output: &mut _, _: &mut _| {
             let Some(left) = waiting.take() else {
                 waiting.set(Some(group));
                 return Ok(false);
             };
-            let convert = converters.next()?;
+            let convert = converters.next(py)?;
             let rows = [left.rows, group.rows];
             let arguments = kind.arguments([&left, &group], convert);
             let label = GroupLabel::of_sides((left, left_keys), (group, right_keys));
@@ -116,13 +116,14 @@ impl<'a, 'py> Section<'a, 'py> {
         K: for<'g> Kind<'py, Input<'g> = I>,
         I: Arrived,
     {
-        let group = |converters: &Converters<'py>, group: Group, output: &mut _, reply: &mut _| {
+        let py = self.infile.py();
+        let group = |converters: &Converters, group: Group, output: &mut _, reply: &mut _| {
             let reply: &mut Reply = reply;
             let input = I::of(group, &reply.incoming);
             if kind.skips(&input) {
                 return Ok(false);
             }
-            let convert = converters.next()?;
+            let convert = converters.next(py)?;
             let arguments = kind.arguments(input, convert)?;
             call_and_take(&mut kind, arguments, output, convert)
         };
@@ -144,7 +145,7 @@ impl<'a, 'py> Section<'a, 'py> {
         K: StreamKind<'py>,
     {
         let py = self.infile.py();
-        let group = |converters: &Converters<'py>, first: Group, output: &mut _, reply: &mut _| {
+        let group = |converters: &Converters, first: Group, output: &mut _, reply: &mut _| {
             let reply: &mut Reply = reply;
             let rest = Bound::new(py, GroupBatches::after(&first, &reply.incoming))?;
             if kind.skips(&first, &rest)? {
@@ -164,7 +165,7 @@ impl<'a, 'py> Section<'a, 'py> {
     fn serve<O: Rows>(
         self,
         mut output: O,
-        mut group: impl FnMut(&Converters<'py>, Group, &mut O, &mut Reply) -> PyResult<bool>,
+        mut group: impl FnMut(&Converters, Group, &mut O, &mut Reply) -> PyResult<bool>,
         end: impl FnOnce() -> PyResult<()>,
     ) -> PyResult<()> {
         let (py, converters) = (self.infile.py(), self.converters);
@@ -186,7 +187,7 @@ fn call_and_take<'py, K: Kind<'py>>(
     kind: &mut K,
     arguments: K::Arguments,
     output: &mut K::Output,
-    convert: Converter<'_, 'py>,
+    convert: Converter<'_>,
 ) -> PyResult<bool> {
     let returned = kind.call(arguments)?;
     kind.take(returned, output, convert)
@@ -197,15 +198,15 @@ fn stream<'py, K: StreamKind<'py>>(
     kind: &mut K,
     arguments: K::Arguments,
     rest: &Bound<'py, GroupBatches>,
-    converters: &Converters<'py>,
+    converters: &Converters,
     output: &mut K::Output,
     reply: &mut Reply,
 ) -> PyResult<bool> {
-    let returned = kind.call(arguments)?;
+    let (py, returned) = (rest.py(), kind.call(arguments)?);
     for result in kind.results(&returned)? {
-        let convert = converters.next()?;
+        let convert = converters.next(py)?;
         if kind.take(result?, output, convert)? {
-            output.write(rest.py(), reply)?;
+            output.write(py, reply)?;
         }
     }
     kind.end(returned, rest)?;

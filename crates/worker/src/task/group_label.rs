@@ -8,7 +8,7 @@ use bowstring_ipc::group::{Columns, Group};
 use bowstring_link::ErrorNotes;
 use pyo3::prelude::*;
 
-use crate::package;
+use crate::facades::notes::Notes;
 
 /// A group up to this size is kept while the user's function runs; of a larger one only the key is,
 /// which has to be decoded and copied for it.
@@ -97,9 +97,7 @@ fn add(
     all: bool,
 ) -> PyResult<()> {
     let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
-    package::import(py, "_worker.notes")?
-        .call_method1("add", (error.value(py), key, rows, all))
-        .map(drop)
+    Notes::of(py)?.add(py, error, key, rows, all)
 }
 
 /// Asked once a worker, so that user code cannot change it.

@@ -33,7 +33,7 @@ pub(crate) trait Kind<'py> {
     fn arguments(
         &mut self,
         input: Self::Input<'_>,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<Self::Arguments>;
 
     /// Calls the functions.
@@ -52,7 +52,7 @@ pub(crate) trait Kind<'py> {
         &mut self,
         returned: Self::Returned,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool>;
 }
 
@@ -108,7 +108,7 @@ pub(crate) trait StreamKind<'py> {
         &mut self,
         result: Bound<'py, PyAny>,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool>;
 
     /// After the last result: whatever stock does with batches that the function has not asked for.

@@ -7,16 +7,17 @@ use pyo3::types::PyType;
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::values::elements;
+use crate::facades::frames::Frames;
+use crate::facades::verify;
 use crate::task::converter::Converter;
 use crate::task::section::Structs;
-use crate::task::verifier;
 
 /// Takes the results of one task apart.
 pub(crate) struct Results<'a, 'py> {
     py: Python<'py>,
     conversions: &'a Conversions,
-    /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
-    frames: Bound<'py, PyAny>,
+    /// For its knowledge of the result's labels.
+    frames: Frames,
     /// The last result's labels, and where the fields are among them.
     matched: Option<(Labels<'py>, Vec<usize>)>,
     /// The first result had another schema than stock usually makes, so stock refuses every later
@@ -51,7 +52,7 @@ impl<'a, 'py> Results<'a, 'py> {
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let rows = self.take_apart(result, &mut output.0, convert)?;
         Ok(output.0.end_group(rows))
@@ -66,32 +67,28 @@ impl<'a, 'py> Results<'a, 'py> {
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<usize> {
-        if self.odd_schema || !result.get_type().is(&self.conversions.data_frame) {
+        if self.odd_schema || !result.get_type().is(&self.conversions.names.data_frame) {
             return self.take_whole(result, output);
         }
         let Some(positions) = self.positions(result)? else {
             return self.take_whole(result, output);
         };
-        let parts = self
-            .frames
-            .call_method1(intern!(self.py, "take_apart"), (result, &positions))?;
-        if parts.is_none() {
+        let Some((rows, arrays)) = self.frames.take_apart(result, &positions)? else {
             return self.take_whole(result, output);
-        }
-        let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
+        };
         let taken = convert.append(
             self.conversions,
             rows,
             output,
             |output, native| self.append(result, &arrays, &positions, output, native),
-            |verifier, native, batch| {
-                verifier.output(&verifier::Output {
+            |verifier, native, (alone, batch)| {
+                verifier.output(&verify::Output {
                     result,
                     positions: &positions,
-                    native: &native,
-                    batch,
+                    native,
+                    batch: &alone.to_pyarrow(self.py, batch)?,
                 })
             },
         )?;
@@ -117,9 +114,7 @@ impl<'a, 'py> Results<'a, 'py> {
                     native.push(index);
                 }
             } else {
-                let array = self
-                    .stock()
-                    .call_method1("field", (result, position, index))?;
+                let array = (self.conversions.stock).field(result, *position, index)?;
                 if !output.append_stock(index, &array)? {
                     return Ok(false);
                 }
@@ -128,16 +123,10 @@ impl<'a, 'py> Results<'a, 'py> {
         Ok(true)
     }
 
-    fn stock(&self) -> &'a Bound<'py, PyAny> {
-        self.conversions.stock.bind(self.py)
-    }
-
     /// Has stock check and convert a whole result.
     fn take_whole(&mut self, result: &Bound<'py, PyAny>, output: &mut Output) -> PyResult<usize> {
-        let whole = self
-            .stock()
-            .call_method1("whole", (result, output.started()))?;
-        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        let stock = &self.conversions.stock;
+        let (column, odd_schema) = stock.whole(result, output.started())?;
         self.odd_schema = odd_schema;
         output.take_over(&column, odd_schema)
     }
@@ -151,8 +140,7 @@ impl<'a, 'py> Results<'a, 'py> {
         {
             return Ok(Some(positions.clone()));
         }
-        let positions: Option<Vec<usize>> =
-            self.frames.call_method1("match", (&columns,))?.extract()?;
+        let positions = self.frames.positions(&columns)?;
         if let Some(positions) = &positions {
             self.matched = Some((labels, positions.clone()));
         }

@@ -7,7 +7,7 @@ use pyo3::types::{PyList, PyModule};
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::scalars::Scalars;
-use crate::package;
+use crate::facades::conversion::ConversionModule;
 use crate::task::converter::Converter;
 use crate::task::section::Flat;
 
@@ -95,7 +95,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
         &mut self,
         results: &[Returned<'py>],
         output: &mut Flat,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let rows = self.append_rows(results, &mut output.0, convert)?;
         Ok(output.0.end_group(rows))
@@ -105,7 +105,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
         &mut self,
         results: &[Returned<'py>],
         output: &mut Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<usize> {
         let rows = results.first().map_or(Ok(0), Returned::rows)?;
         let mut even = rows > 0;
@@ -120,13 +120,13 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
             rows,
             output,
             |output, native| self.append(results, output, native),
-            |verifier, native, batch| {
+            |verifier, native, (alone, batch)| {
                 let series = native
                     .iter()
                     .filter_map(|index| results.get(*index))
                     .map(|result| self.series(result))
                     .collect::<PyResult<_>>()?;
-                verifier.fields(native, series, batch)
+                verifier.fields(native, series, &alone.to_pyarrow(self.py, batch)?)
             },
         )?;
         if !taken {
@@ -150,9 +150,8 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
                 }
             } else {
                 let series = self.series(result)?;
-                let array = self
-                    .stock()
-                    .call_method1("result_column", (series, index))
+                let array = (self.conversions.stock)
+                    .result_column(series, index)
                     .map_err(|error| self.first_error(results, output, error))?;
                 if !output.append_stock(index, &array)? {
                     return Ok(false);
@@ -186,10 +185,9 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     /// What stock raises for all results together, of which one is refused: an array of several chunks only after the
     /// last field, and that one may be refused before.
     fn first_error(&self, results: &[Returned<'py>], output: &Output, error: PyErr) -> PyErr {
-        let refuses_chunks = (package::import(self.py, "_spark.stock.conversion"))
-            .and_then(|stock| stock.call_method1("refuses_chunks", (error.value(self.py),)))
-            .is_ok_and(|reply| reply.is_truthy().unwrap_or(false));
-        if !refuses_chunks || !error.is_instance_of::<PyTypeError>(self.py) {
+        let refuses_chunks =
+            ConversionModule::of(self.py).and_then(|stock| stock.refuses_chunks(self.py, &error));
+        if !refuses_chunks.unwrap_or(false) || !error.is_instance_of::<PyTypeError>(self.py) {
             return error;
         }
         self.whole(results, output).err().unwrap_or(error)
@@ -197,23 +195,21 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
 
     /// Has stock convert all results of a group together.
     fn take_whole(&mut self, results: &[Returned<'py>], output: &mut Output) -> PyResult<usize> {
-        let whole = self.whole(results, output)?;
-        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        let (column, odd_schema) = self.whole(results, output)?;
         self.odd_schema = odd_schema;
         output.take_over(&column, odd_schema)
     }
 
-    fn whole(&self, results: &[Returned<'py>], output: &Output) -> PyResult<Bound<'py, PyAny>> {
+    fn whole(
+        &self,
+        results: &[Returned<'py>],
+        output: &Output,
+    ) -> PyResult<(Bound<'py, PyAny>, bool)> {
         let series: Vec<_> = results
             .iter()
             .map(|result| self.series(result))
             .collect::<PyResult<_>>()?;
-        self.stock()
-            .call_method1("whole_columns", (series, output.started()))
-    }
-
-    fn stock(&self) -> &'a Bound<'py, PyAny> {
-        self.conversions.stock.bind(self.py)
+        (self.conversions.stock).whole_columns(self.py, series, output.started())
     }
 }
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use bowstring_ipc::group::{Group, InputSchema};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::convert::conversions::Conversions;
 use crate::convert::input::blocks::{BlockSource, StockColumn, blocks, dtype_maker, slot};
 use crate::convert::input::column::Column;
-use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
+use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
+use crate::facades::frames::{Frames, FramesModule};
 
 /// Builds the frames of one task's groups.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(crate) struct GroupFrames {
     conversions: Arc<Conversions>,
     offsets: KeyColumns,
     columns: GroupColumns,
-    /// `frames.py`'s `Frames`, made for the first group's column names.
-    frames: Option<Py<PyAny>>,
+    /// Made for the first group's column names.
+    frames: Option<Frames>,
     plans: Plans,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
@@ -128,7 +128,7 @@ impl GroupFrames {
         py: Python<'_>,
     ) -> PyResult<Self> {
         Ok(Self {
-            frames: Some(conversions.frames(py, labels)?.unbind()),
+            frames: Some(conversions.frames(py, labels)?),
             columns_of_frame: Some(py.None()),
             ..Self::new(conversions, offsets)
         })
@@ -218,9 +218,7 @@ impl GroupFrames {
         for (index, column) in stock.iter().enumerate() {
             columns.set_item(index, column.as_ref().map(|column| &column.series))?;
         }
-        let frame = self
-            .stock(py)
-            .call_method1("frame", (&columns, self.offsets.values.clone()))?;
+        let frame = (self.conversions.stock).frame(&columns, &self.offsets.values)?;
         self.shared = Some(columns.unbind());
         Ok(FrameOfGroup {
             frame,
@@ -245,7 +243,7 @@ impl GroupFrames {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
-        self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
+        self.columns_of_frame = Some(self.frames()?.columns(py)?.unbind());
         let made = self.frame(py, group, wants_key);
         let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
         let made = made?;
@@ -259,16 +257,12 @@ impl GroupFrames {
     ///
     /// What stock raises.
     pub(crate) fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.columns.ask_stock(py, "table", group)
+        self.conversions.stock.table(py, messages(py, group)?)
     }
 
     /// Which columns are the key and which the frame.
     pub(crate) fn key_columns(&self) -> &KeyColumns {
         &self.offsets
-    }
-
-    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.conversions.stock.bind(py)
     }
 
     /// Looks at the schema, once a task.
@@ -278,15 +272,12 @@ impl GroupFrames {
         for offset in &self.offsets.values {
             labels.push(self.columns.label(schema, *offset)?);
         }
-        self.frames = Some(self.conversions.frames(py, &labels)?.unbind());
+        self.frames = Some(self.conversions.frames(py, &labels)?);
         Ok(())
     }
 
-    fn frames<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        self.frames
-            .as_ref()
-            .map(|frames| frames.bind(py))
-            .ok_or_else(no_group_yet)
+    fn frames(&self) -> PyResult<&Frames> {
+        self.frames.as_ref().ok_or_else(no_group_yet)
     }
 
     /// Has stock convert every column without a native one, in order, so that the first error is
@@ -297,19 +288,14 @@ impl GroupFrames {
         group: &Group,
         native: &NativeColumns<'_>,
     ) -> PyResult<Vec<Option<StockColumn<'py>>>> {
-        let table = self.columns.ask_stock(py, "table", group)?;
+        let table = self.table(py, group)?;
         let mut columns = Vec::with_capacity(native.len());
         for (index, native) in native.iter().enumerate() {
             columns.push(if native.is_some() {
                 None
             } else {
-                let series = self.stock(py).call_method1("column", (&table, index))?;
-                let (values, dtype) = self
-                    .conversions
-                    .block_values
-                    .bind(py)
-                    .call1((&series,))?
-                    .extract()?;
+                let series = self.conversions.stock.column(&table, index)?;
+                let (values, dtype) = FramesModule::of(py)?.block_values(&series)?;
                 Some(StockColumn {
                     series,
                     values,
@@ -345,14 +331,8 @@ impl GroupFrames {
             arrays.push(Self::block(&builder, slot, &offsets, native, stock)?);
         }
         let arrays = PyList::new(py, arrays)?;
-        let frames = self.frames(py)?;
-        let layout = plan.layout.bind(py);
-        let name = intern!(py, "frame");
-        let frame = match &self.columns_of_frame {
-            Some(columns) => frames.call_method1(name, (layout, arrays, rows, columns))?,
-            None => frames.call_method1(name, (layout, arrays, rows))?,
-        };
-        Ok((!frame.is_none()).then_some(frame))
+        let columns = self.columns_of_frame.as_ref();
+        (self.frames()?).frame(plan.layout.bind(py), &arrays, rows, columns)
     }
 
     fn builder<'py>(&self, py: Python<'py>, rows: usize) -> Builder<'_, 'py> {
@@ -404,7 +384,7 @@ impl GroupFrames {
                 .map(|(slot, columns)| (slot.maker(), columns.clone()))
                 .collect();
             Ok(Plan {
-                layout: frames.call_method1(py, "layout", (described,))?,
+                layout: frames.layout(py, described)?.unbind(),
                 blocks: blocks.into_iter().map(|(_, columns)| columns).collect(),
             })
         })
@@ -515,10 +495,7 @@ impl GroupFrames {
             PyTuple::empty(py)
         } else {
             let blocks = PyList::new(py, blocks)?;
-            let made = self
-                .frames(py)?
-                .call_method1(intern!(py, "key"), (blocks,))?;
-            made.cast_into::<PyTuple>()?
+            self.frames()?.key(&blocks)?
         };
         if made.len() == keys.len() {
             return Ok(made);

@@ -16,6 +16,7 @@ use crate::convert::lent::lend;
 use crate::convert::types::{Dtype, InputKind};
 use crate::convert::zone::Zone;
 use crate::errors;
+use crate::facades::conversion::Messages;
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
 pub(crate) type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
@@ -50,7 +51,7 @@ impl GroupColumns {
             matches!(kind, Some(InputKind::String | InputKind::LargeString))
         };
         if self.kinds.iter().any(is_text) {
-            self.stock(py).call_method0("meet_text")?;
+            self.conversions.stock.meet_text(py)?;
         }
         Ok(())
     }
@@ -116,28 +117,10 @@ impl GroupColumns {
         Ok(dtype.map(|dtype| (column, dtype)))
     }
 
-    /// Calls a method of `Stock` that takes a group's messages.
-    ///
-    /// # Errors
-    ///
-    /// What stock raises.
-    pub(crate) fn ask_stock<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        group: &Group,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.stock(py).call_method1(method, messages(py, group)?)
-    }
-
-    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.conversions.stock.bind(py)
-    }
-
     /// The error for a group that nobody may follow: stock's, where its reader notices something.
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
     fn malformed(&self, py: Python<'_>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
-        self.ask_stock(py, "batches", group)?;
+        self.conversions.stock.batches(py, messages(py, group)?)?;
         Ok(errors::malformed(fault))
     }
 }
@@ -164,10 +147,7 @@ const LENT: usize = 64 << 10;
 /// # Errors
 ///
 /// Fails if Python has no memory.
-pub(crate) fn messages<'py>(
-    py: Python<'py>,
-    group: &Group,
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+pub(crate) fn messages<'py>(py: Python<'py>, group: &Group) -> PyResult<Messages<'py>> {
     let schema = PyBytes::new(py, &group.schema.message);
     let list = PyList::empty(py);
     let again = group

@@ -13,6 +13,8 @@ use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::types::{Dtype, InputKind};
+use crate::facades::conversion::Stock;
+use crate::facades::record::SelfTest;
 
 /// Builds the frames of one task's struct columns.
 #[derive(Debug)]
@@ -33,9 +35,10 @@ struct Made {
 #[pymethods]
 impl StructFrames {
     #[new]
-    fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
+    fn new(py: Python<'_>, stock: Stock, proven: SelfTest) -> PyResult<Self> {
         Ok(Self {
-            conversions: Arc::new(Conversions::new(stock, proven)?),
+            conversions: Arc::new(Conversions::new(py, stock, &proven)?),
             made: Mutex::new(None),
         })
     }
@@ -80,11 +83,7 @@ impl StructFrames {
             .try_iter()?
             .map(|field| field?.getattr("name")?.extract())
             .collect::<PyResult<Vec<String>>>()?;
-        let offsets = KeyColumns {
-            keys: Vec::new(),
-            values: (0..labels.len()).collect(),
-            with_key: false,
-        };
+        let offsets = KeyColumns::all(labels.len());
         Ok(Made {
             frames: GroupFrames::labelled(&self.conversions, &offsets, &labels, data_type.py())?,
             data_type: data_type.unbind(),

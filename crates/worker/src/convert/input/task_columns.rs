@@ -15,6 +15,8 @@ use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::facades::conversion::Stock;
+use crate::facades::record::SelfTest;
 use crate::words::Word;
 
 /// The native conversions of one task's columns, one of stock's two ways.
@@ -34,12 +36,14 @@ type Made<'py> = (&'static str, Vec<Bound<'py, PyAny>>);
 impl Columns {
     /// `unit`: that of timestamps, if it is not the one of grouped maps.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        stock: &Bound<'_, PyAny>,
-        proven: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        stock: Stock,
+        proven: SelfTest,
         unit: Option<Word<Unit>>,
     ) -> PyResult<Self> {
-        let mut conversions = Conversions::new(stock, proven)?;
+        let mut conversions = Conversions::new(py, stock, &proven)?;
         if let Some(Word(unit)) = unit {
             conversions.traits.timestamp_unit = unit;
         }

@@ -1,5 +1,6 @@
 //! Results of many groups, coalesced into record batches.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -16,13 +17,13 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::convert::c_data;
-use crate::convert::classes::PandasClasses;
 use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::scalars::Scalar;
 use crate::convert::output::text::{arrow_chunk, text_piece};
 use crate::convert::output::values::{Rules, room};
+use crate::facades::frames::PandasClasses;
 
 /// What memory is asked for.
 const COLUMN: &str = "a column of a result";
@@ -130,12 +131,16 @@ pub(crate) struct Output {
 impl Output {
     /// For results of the struct type `fields`, native except for the types named in `unproven`
     /// and the fields at the positions `opaque`.
-    pub(crate) fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
+    pub(crate) fn new(
+        fields: Fields,
+        rules: Rules,
+        unproven: &HashSet<String>,
+        opaque: &[usize],
+    ) -> Self {
         let outputs = fields.iter().enumerate().map(|(index, field)| {
             let relaxed = nullable(field);
             let builder = FieldBuilder::new(relaxed.data_type());
-            let proven =
-                !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
+            let proven = !opaque.contains(&index) && !unproven.contains(builder.name());
             let builder = if proven { builder } else { FieldBuilder::Stock };
             FieldOutput {
                 arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
@@ -302,7 +307,7 @@ impl Output {
         };
         let opaque: Vec<usize> = (0..fields.len()).collect();
         let may_borrow = self.may_borrow;
-        *self = Self::new(fields.clone(), self.rules.clone(), &[], &opaque);
+        *self = Self::new(fields.clone(), self.rules.clone(), &HashSet::new(), &opaque);
         self.may_borrow = may_borrow;
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{can_grow, elements, exact_bytes, objects};
+use crate::facades::frames::PandasClasses;
 
 pub(crate) fn append_binary(
     values: &Bound<'_, PyAny>,

@@ -3,8 +3,8 @@
 use arrow_array::builder::Decimal128Builder;
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::elements;
+use crate::facades::frames::PandasClasses;
 
 pub(crate) fn append_decimals(
     builder: &mut Decimal128Builder,

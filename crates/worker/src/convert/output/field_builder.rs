@@ -14,7 +14,6 @@ use bowstring_memory as memory;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::binary::append_binary;
 use crate::convert::output::decimal::append_decimals;
 use crate::convert::output::nested::NestedBuilder;
@@ -23,6 +22,7 @@ use crate::convert::output::temporal::{append_all, append_dates, instants, inter
 use crate::convert::output::text::append_strings;
 use crate::convert::output::timestamps::{append_times, append_timestamps};
 use crate::convert::output::values::{Rules, narrow, room};
+use crate::facades::frames::PandasClasses;
 
 /// Bytes that a value needs on its way: as an object, as what it is taken for, and twice where a builder grows.
 const BYTES_OF_ROW: usize = 32;

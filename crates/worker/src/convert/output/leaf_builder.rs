@@ -15,13 +15,13 @@ use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::decimal::exact_decimal;
 use crate::convert::output::numbers::append_integers;
 use crate::convert::output::temporal::exact_date;
 use crate::convert::output::values::{
     column, elements, exact_bool, exact_bytes, exact_double, exact_string, integral, narrow, room,
 };
+use crate::facades::frames::PandasClasses;
 
 /// A growing array of a type that is not nested.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use numpy::{Element, PyReadonlyArray1};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{column, exact_double, integral};
+use crate::facades::frames::PandasClasses;
 
 /// A masked array taken apart.
 pub(crate) struct Masked<'py> {

@@ -14,9 +14,9 @@ use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::leaf_builder::LeafBuilder;
 use crate::convert::output::values::elements;
+use crate::facades::frames::PandasClasses;
 
 /// A growing array of a nested type.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use numpy::Element;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::masked::Masked;
 use crate::convert::output::values::{
     column, elements, exact_bool, exact_double, integral, objects,
 };
+use crate::facades::frames::PandasClasses;
 
 /// Appends a column to a boolean field. `false` if only stock may convert it; so for all here.
 ///

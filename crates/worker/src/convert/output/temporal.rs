@@ -7,10 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDateAccess};
 
 use crate::convert::calendar::days_from_civil;
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::timestamps::{datetimes, timedeltas};
 use crate::convert::output::values::{Rules, column, elements, objects};
 use crate::convert::zone::Zone;
+use crate::facades::frames::PandasClasses;
 
 /// Microseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000_000;

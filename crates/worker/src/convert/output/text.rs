@@ -17,8 +17,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::c_data::{bytes_of_text, unchecked_bytes_of_text};
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{can_grow, column, elements, exact_string, objects};
+use crate::facades::frames::PandasClasses;
 
 pub(crate) fn append_strings(
     values: &Bound<'_, PyAny>,

@@ -8,10 +8,10 @@ use pyo3::types::{
 };
 
 use crate::convert::calendar::{TimeOfDay, days_from_civil};
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::temporal::{DAY, append_all, instants};
 use crate::convert::output::values::{Rules, elements, objects};
 use crate::convert::zone::Zone;
+use crate::facades::frames::PandasClasses;
 
 /// Appends a column of `datetime64`: instants if it has a time zone, else local times of the
 /// session's zone. `false` if only stock may convert it.

@@ -8,9 +8,9 @@ use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyString};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::limits::MAX_BYTES;
 use crate::convert::zone::Zone;
+use crate::facades::frames::PandasClasses;
 
 /// What decides between equal-looking conversions.
 #[derive(Clone, Debug)]

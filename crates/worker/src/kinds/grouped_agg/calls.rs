@@ -2,11 +2,11 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
 
 use crate::convert::conversions::Conversions;
-use crate::package;
-use crate::task::column_udf::{ColumnUdf, column, columns};
+use crate::facades::frames::FramesModule;
+use crate::facades::task_parts::ColumnUdf;
+use crate::task::column_udf::{column, columns};
 use crate::task::series_results::{Returned, SeriesResults};
 
 /// Calls the functions of one task.
@@ -15,7 +15,6 @@ pub(crate) struct SeriesCalls<'a, 'py> {
     udfs: &'a [ColumnUdf],
     /// Stock makes a Series of a result before it calls the next function.
     eager: bool,
-    frames: Bound<'py, PyModule>,
     /// What becomes of their results.
     pub(crate) results: SeriesResults<'a, 'py>,
 }
@@ -32,7 +31,6 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
             py,
             udfs,
             eager,
-            frames: package::import(py, "_worker.frames")?,
             results: SeriesResults::new(py, conversions, eager)?,
         })
     }
@@ -114,12 +112,11 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         })?;
         let bounds = columns(series, bounds)?;
         let values = columns(series, values)?;
-        let [begin, end] = bounds.as_slice() else {
+        let [begin, end] = *bounds.as_slice() else {
             return Err(PyRuntimeError::new_err("bowstring: a window has no end"));
         };
         let named = udf.named_columns(self.py, |offset| column(series, offset).cloned())?;
-        self.frames
-            .call_method1("windows", (&udf.function, begin, end, values, named))?
-            .extract()
+        let function = udf.function.bind(self.py);
+        FramesModule::of(self.py)?.windows(function, [begin, end], values, named)
     }
 }

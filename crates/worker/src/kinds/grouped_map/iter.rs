@@ -14,8 +14,9 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::key_columns::KeyColumns;
-use crate::package;
-use crate::task::converter::{Converter, FrameOfColumns, KeptConverters};
+use crate::facades::grouped_map::{GroupedMapModule, GroupedMapTask};
+use crate::facades::record::SelfTest;
+use crate::task::converter::{Converter, Converters, FrameOfColumns};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::StreamKind;
@@ -38,20 +39,21 @@ pub(crate) struct GroupedMapIter {
 
 #[pymethods]
 impl GroupedMapIter {
-    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        task: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        task: GroupedMapTask,
         iterate: Py<PyAny>,
         converts_rest: bool,
-        proven: &Bound<'_, PyAny>,
+        proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            columns: KeyColumns::of(task)?,
+            conversions: Conversions::new(py, task.stock.extract(py)?, &proven)?.into(),
+            function: task.function.clone_ref(py),
+            columns: task.into(),
             iterate,
             converts_rest,
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -63,10 +65,10 @@ impl GroupedMapIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(Framing::Parts);
-        let section = Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?;
+        let section = Section::new(infile, outfile, reader, self.conversions.stock.object(py))?;
         let maker = FrameMaker {
             frames: GroupFrames::new(&self.conversions, &self.columns),
-            converters: section.converters.kept(),
+            converters: section.converters.clone(),
         };
         let kind = FrameStreams {
             py,
@@ -86,7 +88,7 @@ impl GroupedMapIter {
 #[pyclass(module = "_bowstring")]
 pub(crate) struct FrameMaker {
     frames: GroupFrames,
-    converters: KeptConverters,
+    converters: Converters,
 }
 
 #[pymethods]
@@ -109,10 +111,8 @@ impl FrameMaker {
         batch: &Group,
         wants_key: bool,
     ) -> PyResult<FrameOfColumns<'py>> {
-        let Self { frames, converters } = self;
-        converters.next(py, |convert| {
-            convert.frame_and_columns(py, frames, batch, wants_key)
-        })
+        let convert = self.converters.next(py)?;
+        convert.frame_and_columns(py, &mut self.frames, batch, wants_key)
     }
 }
 
@@ -152,8 +152,10 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
         if !first.encoded.is_empty() {
             return Ok(false);
         }
-        let module = package::import(self.py, "_spark.kinds.grouped_map")?;
-        for first in module.call_method1("first", (rest,))?.try_iter()? {
+        for first in GroupedMapModule::of(self.py)?
+            .first(rest.as_any())?
+            .try_iter()?
+        {
             first?;
         }
         Ok(true)
@@ -194,7 +196,7 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
         &mut self,
         frame: Bound<'py, PyAny>,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         self.results.take(&frame, output, convert)
     }

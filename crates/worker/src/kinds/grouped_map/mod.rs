@@ -19,6 +19,8 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::errors::{internal, wire_error};
+use crate::facades::grouped_map::GroupedMapTask;
+use crate::facades::record::SelfTest;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -40,16 +42,18 @@ pub(crate) struct GroupedMap {
 #[pymethods]
 impl GroupedMap {
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        task: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        task: GroupedMapTask,
         framing: Word<Framing>,
-        proven: &Bound<'_, PyAny>,
+        proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            columns: KeyColumns::of(task)?,
+            conversions: Conversions::new(py, task.stock.extract(py)?, &proven)?.into(),
+            function: task.function.clone_ref(py),
+            columns: task.into(),
             framing: framing.0,
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -69,7 +73,7 @@ impl GroupedMap {
             results: Results::new(py, &self.conversions)?,
         };
         let output = Structs(self.conversions.output().borrowing());
-        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?.run(
+        Section::new(infile, outfile, reader, self.conversions.stock.object(py))?.run(
             &self.columns.keys,
             kind,
             output,
@@ -125,11 +129,7 @@ impl<'py> Kind<'py> for FramesOfGroups<'_, 'py> {
     type Returned = Bound<'py, PyAny>;
     type Output = Structs;
 
-    fn arguments(
-        &mut self,
-        group: &Group,
-        convert: Converter<'_, 'py>,
-    ) -> PyResult<Self::Arguments> {
+    fn arguments(&mut self, group: &Group, convert: Converter<'_>) -> PyResult<Self::Arguments> {
         convert.frame(self.py, &mut self.frames, group, self.with_key)
     }
 
@@ -144,7 +144,7 @@ impl<'py> Kind<'py> for FramesOfGroups<'_, 'py> {
         &mut self,
         result: Self::Returned,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         self.results.take(&result, output, convert)
     }

@@ -21,7 +21,9 @@ use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
 use crate::errors::wire_error;
-use crate::package;
+use crate::facades::conversion::Stock;
+use crate::facades::frames::FramesModule;
+use crate::facades::record::SelfTest;
 use crate::words::Word;
 
 /// Makes the frames of one task.
@@ -61,8 +63,6 @@ struct Way {
     is_older: bool,
     kinds: Vec<InputKind>,
     frames: GroupFrames,
-    /// `frames.py`'s `masked`.
-    masked: Py<PyAny>,
 }
 
 /// A column of a frame.
@@ -77,23 +77,25 @@ impl MapFrames {
     /// `older`: stock's conversions in its older way, and the unit of timestamps there, if there are two ways; the unit is
     /// `None` if it is not known.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        stock: &Bound<'_, PyAny>,
-        proven: &Bound<'_, PyAny>,
-        older: Option<(Bound<'_, PyAny>, Option<Word<Unit>>)>,
+        py: Python<'_>,
+        stock: Stock,
+        proven: SelfTest,
+        older: Option<(Stock, Option<Word<Unit>>)>,
         replace: Py<PyAny>,
     ) -> PyResult<Self> {
         let older = match older {
             None => Older::None,
             Some((_, None)) => Older::Unproven,
             Some((stock, Some(Word(unit)))) => {
-                let mut conversions = Conversions::new(&stock, proven)?;
+                let mut conversions = Conversions::new(py, stock, &proven)?;
                 conversions.traits.timestamp_unit = unit;
                 Older::Known(Arc::new(conversions))
             }
         };
         Ok(Self {
-            usual: Arc::new(Conversions::new(stock, proven)?),
+            usual: Arc::new(Conversions::new(py, stock, &proven)?),
             older,
             replace,
             started: Mutex::new(None),
@@ -190,14 +192,10 @@ impl MapFrames {
         };
         let is_text = |kind: &InputKind| matches!(kind, InputKind::String | InputKind::LargeString);
         if kinds.iter().any(is_text) {
-            conversions.stock.bind(py).call_method0("meet_text")?;
+            conversions.stock.meet_text(py)?;
         }
         let labels: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-        let offsets = KeyColumns {
-            keys: Vec::new(),
-            values: (0..labels.len()).collect(),
-            with_key: false,
-        };
+        let offsets = KeyColumns::all(labels.len());
         let mut frames = GroupFrames::labelled(conversions, &offsets, &labels, py)?;
         if is_older {
             frames = frames.with_own_timestamps();
@@ -207,7 +205,6 @@ impl MapFrames {
             is_older,
             kinds,
             frames,
-            masked: (package::import(py, "_worker.frames")?.getattr("masked")?).unbind(),
         })))
     }
 }
@@ -255,8 +252,7 @@ impl Way {
         let Some(parts) = builder.masked(column)? else {
             return Ok(None);
         };
-        let masked = self.masked.bind(py).call1(parts)?;
-        let (values, dtype): (Bound<'py, PyAny>, String) = masked.extract()?;
+        let (values, dtype) = FramesModule::of(py)?.masked(py, parts)?;
         Ok(Some(StockColumn {
             series: py.None().into_bound(py),
             values,
