@@ -28,7 +28,7 @@ pub(crate) struct Conversions {
     /// The stock conversions.
     pub(crate) stock: Stock,
     /// What the self-test has observed.
-    pub(crate) traits: Observed,
+    pub(crate) observed: Observed,
     /// `spark.sql.session.timeZone`.
     pub(crate) session_zone: Option<String>,
     /// Its offsets.
@@ -36,7 +36,7 @@ pub(crate) struct Conversions {
     /// Fields of the declared result, as stock's Arrow types.
     pub(crate) fields: Fields,
     /// Objects that result columns are compared with.
-    pub(crate) names: PandasClasses,
+    pub(crate) classes: PandasClasses,
     unproven_output: HashSet<String>,
     opaque_fields: Vec<usize>,
     rules: Rules,
@@ -71,7 +71,7 @@ impl Conversions {
             },
             zone,
             session_zone: stock.timezone.clone(),
-            traits: Observed {
+            observed: Observed {
                 arrow_strings: proven.arrow_strings,
                 timestamp_unit: unit(&proven.timestamp_unit)?,
                 interval_unit: unit(&proven.interval_unit)?,
@@ -81,14 +81,14 @@ impl Conversions {
             unproven_output,
             opaque_fields: stock.opaque_fields(py)?,
             fields: Schema::from_pyarrow_bound(&stock.fields(py)?)?.fields,
-            names: FramesModule::of(py)?.classes(py)?,
+            classes: FramesModule::of(py)?.classes(py)?,
             stock,
         })
     }
 
     /// The kind of each input column, `None` for those that only stock may convert.
     pub(crate) fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
-        kinds(&self.traits, self.session_zone.as_deref(), schema)
+        kinds(&self.observed, self.session_zone.as_deref(), schema)
     }
 
     /// A reader that decodes the columns with a native path, and leaves the others encoded.
@@ -99,9 +99,9 @@ impl Conversions {
     }
 
     fn projection(&self) -> Box<Projection> {
-        let (traits, zone) = (self.traits.clone(), self.session_zone.clone());
+        let (observed, zone) = (self.observed.clone(), self.session_zone.clone());
         Box::new(move |schema| {
-            let kinds = kinds(&traits, zone.as_deref(), schema);
+            let kinds = kinds(&observed, zone.as_deref(), schema);
             let native = kinds
                 .into_iter()
                 .enumerate()
@@ -134,7 +134,7 @@ impl Conversions {
         if let Some(numbers) = number_piece(values, data_type)? {
             return Ok(Some(numbers));
         }
-        if !builder.append(values, &self.names, &self.rules)? {
+        if !builder.append(values, &self.classes, &self.rules)? {
             return Ok(None);
         }
         let array = builder.finish().map_err(|error| internal(&error))?;
@@ -153,10 +153,10 @@ fn unit(word: &str) -> PyResult<Unit> {
         .map_err(|error: UnknownWord| PyValueError::new_err(error.to_string()))
 }
 
-fn kinds(traits: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
+fn kinds(observed: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
     schema
         .fields()
         .iter()
-        .map(|field| InputKind::of(field, zone, traits))
+        .map(|field| InputKind::of(field, zone, observed))
         .collect()
 }

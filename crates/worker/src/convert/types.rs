@@ -120,7 +120,11 @@ impl InputKind {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub(crate) fn of(field: &Field, session_zone: Option<&str>, traits: &Observed) -> Option<Self> {
+    pub(crate) fn of(
+        field: &Field,
+        session_zone: Option<&str>,
+        observed: &Observed,
+    ) -> Option<Self> {
         let kind = match field.data_type() {
             DataType::Boolean => Self::Boolean,
             DataType::Int8 => Self::Byte,
@@ -140,7 +144,7 @@ impl InputKind {
                 if session_zone == Some(zone) =>
             {
                 // "+00:00" is as unknown as the others to a library that knows only names.
-                if is_offset(zone) && traits.unproven.contains(OFFSET_TIMESTAMP) {
+                if is_offset(zone) && observed.unproven.contains(OFFSET_TIMESTAMP) {
                     return None;
                 }
                 fixed_offset(zone).map_or(Self::NamedTimestamp, Self::Timestamp)
@@ -148,12 +152,12 @@ impl InputKind {
             DataType::Duration(TimeUnit::Microsecond) => Self::Interval,
             DataType::Decimal128(_, scale) if *scale >= 0 => Self::Decimal(*scale),
             DataType::Null => Self::Null,
-            DataType::List(_) if is_native(field.data_type(), traits) => Self::Array,
-            DataType::Struct(_) if is_native(field.data_type(), traits) => Self::Struct,
-            DataType::Map(..) if is_native(field.data_type(), traits) => Self::Map,
+            DataType::List(_) if is_native(field.data_type(), observed) => Self::Array,
+            DataType::Struct(_) if is_native(field.data_type(), observed) => Self::Struct,
+            DataType::Map(..) if is_native(field.data_type(), observed) => Self::Map,
             _ => return None,
         };
-        (!traits.unproven.contains(kind.name())).then_some(kind)
+        (!observed.unproven.contains(kind.name())).then_some(kind)
     }
 
     /// Whether the values are arrays, structs or maps.
@@ -221,11 +225,11 @@ pub(crate) enum Dtype {
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub(crate) fn is_native(data_type: &DataType, traits: &Observed) -> bool {
+pub(crate) fn is_native(data_type: &DataType, observed: &Observed) -> bool {
     let part = |field: &Field| {
         // Metadata marks variants and geometries, which are objects of PySpark's own.
         field.metadata().is_empty()
-            && (leaf(field, traits).is_some() || is_native(field.data_type(), traits))
+            && (leaf(field, observed).is_some() || is_native(field.data_type(), observed))
     };
     match data_type {
         // `numpy.array` of several arrays may have two dimensions.
@@ -244,7 +248,7 @@ pub(crate) fn is_native(data_type: &DataType, traits: &Observed) -> bool {
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(fields) => match fields.as_ref() {
                 [key, value] => {
-                    let key = leaf(key, traits).filter(|_| key.metadata().is_empty());
+                    let key = leaf(key, observed).filter(|_| key.metadata().is_empty());
                     key.is_some_and(|kind| kind != InputKind::Null) && part(value)
                 }
                 _ => false,
@@ -256,9 +260,9 @@ pub(crate) fn is_native(data_type: &DataType, traits: &Observed) -> bool {
 }
 
 /// The kind of a part that is not nested itself.
-pub(crate) fn leaf(field: &Field, traits: &Observed) -> Option<InputKind> {
+pub(crate) fn leaf(field: &Field, observed: &Observed) -> Option<InputKind> {
     // Timestamps and intervals in a nested type have rules of their own.
-    InputKind::of(field, None, traits).filter(|kind| {
+    InputKind::of(field, None, observed).filter(|kind| {
         matches!(
             kind,
             InputKind::Boolean

@@ -276,9 +276,9 @@ impl Converter<'_> {
         verifier.whole(&convert, arguments, &ours()?)
     }
 
-    /// Has `append` append a result of so many rows to `output`. `false` if it says so, as stock makes a column of
-    /// another type than the declared one. What is to be compared goes to an output of its own first, `append` adds the
-    /// fields that were converted natively to its second argument, and `see` gets all.
+    /// Appends a result of so many rows to `output`, which gets its fields from `append`. `false` if stock makes a column of
+    /// another type than the declared one. What is to be compared goes to an output of its own first, which `see` gets with
+    /// the fields that were converted natively.
     ///
     /// # Errors
     ///
@@ -288,14 +288,24 @@ impl Converter<'_> {
         conversions: &Conversions,
         rows: usize,
         output: &mut Output,
-        append: impl FnOnce(&mut Output, Option<&mut Vec<usize>>) -> PyResult<bool>,
+        append: impl Fn(&mut Output, usize) -> PyResult<Appended>,
         see: impl FnOnce(&Verifier, &[usize], (&Output, &RecordBatch)) -> PyResult<()>,
     ) -> PyResult<bool> {
+        let append_all = |output: &mut Output, mut native: Option<&mut Vec<usize>>| {
+            for index in 0..conversions.fields.len() {
+                match (append(output, index)?, &mut native) {
+                    (Appended::Natively, Some(native)) => native.push(index),
+                    (Appended::Natively, None) | (Appended::ByStock, _) => {}
+                    (Appended::OfAnotherType, _) => return Ok(false),
+                }
+            }
+            PyResult::Ok(true)
+        };
         let Some(verifier) = self.0 else {
-            return append(output, None);
+            return append_all(output, None);
         };
         let (mut alone, mut native) = (conversions.output(), Vec::new());
-        if !append(&mut alone, Some(&mut native))? {
+        if !append_all(&mut alone, Some(&mut native))? {
             return Ok(false);
         }
         alone.end_group(rows);
@@ -303,5 +313,31 @@ impl Converter<'_> {
         see(verifier, &native, (&alone, &batch))?;
         output.append_batch(&batch)?;
         Ok(true)
+    }
+}
+
+/// What has become of a field of a result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Appended {
+    /// It was converted here.
+    Natively,
+    /// Stock has converted it.
+    ByStock,
+    /// Stock makes a column of another type than the declared one.
+    OfAnotherType,
+}
+
+impl Appended {
+    /// Appends the array that stock makes of a field.
+    pub(crate) fn stocks(
+        output: &mut Output,
+        index: usize,
+        array: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        Ok(if output.append_stock(index, array)? {
+            Self::ByStock
+        } else {
+            Self::OfAnotherType
+        })
     }
 }

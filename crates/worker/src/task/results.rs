@@ -9,7 +9,7 @@ use crate::convert::output::batch::Output;
 use crate::convert::output::values::elements;
 use crate::facades::frames::Frames;
 use crate::facades::verify;
-use crate::task::converter::Converter;
+use crate::task::converter::{Appended, Converter};
 use crate::task::section::Structs;
 
 /// Takes the results of one task apart.
@@ -69,7 +69,7 @@ impl<'a, 'py> Results<'a, 'py> {
         output: &mut Output,
         convert: Converter<'_>,
     ) -> PyResult<usize> {
-        if self.odd_schema || !result.get_type().is(&self.conversions.names.data_frame) {
+        if self.odd_schema || !result.get_type().is(&self.conversions.classes.data_frame) {
             return self.take_whole(result, output);
         }
         let Some(positions) = self.positions(result)? else {
@@ -82,7 +82,12 @@ impl<'a, 'py> Results<'a, 'py> {
             self.conversions,
             rows,
             output,
-            |output, native| self.append(result, &arrays, &positions, output, native),
+            |output, index| match (arrays.get(index), positions.get(index)) {
+                (Some(array), Some(position)) => {
+                    self.append(result, (array, *position), output, index)
+                }
+                _ => Ok(Appended::OfAnotherType),
+            },
             |verifier, native, (alone, batch)| {
                 verifier.output(&verify::Output {
                     result,
@@ -98,29 +103,19 @@ impl<'a, 'py> Results<'a, 'py> {
         Ok(rows)
     }
 
-    /// Appends the columns of a result, natively where that can be; `native` gets those fields.
-    /// `false` if stock makes a column of another type than the declared one.
+    /// Appends the column at `position` of a result as a field; `array` is what it holds.
     fn append(
         &self,
         result: &Bound<'py, PyAny>,
-        arrays: &[Bound<'py, PyAny>],
-        positions: &[usize],
+        (array, position): (&Bound<'py, PyAny>, usize),
         output: &mut Output,
-        mut native: Option<&mut Vec<usize>>,
-    ) -> PyResult<bool> {
-        for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
-            if output.append(index, array, &self.conversions.names)? {
-                if let Some(native) = &mut native {
-                    native.push(index);
-                }
-            } else {
-                let array = (self.conversions.stock).field(result, *position, index)?;
-                if !output.append_stock(index, &array)? {
-                    return Ok(false);
-                }
-            }
+        index: usize,
+    ) -> PyResult<Appended> {
+        if output.append(index, array, &self.conversions.classes)? {
+            return Ok(Appended::Natively);
         }
-        Ok(true)
+        let array = (self.conversions.stock).field(result, position, index)?;
+        Appended::stocks(output, index, &array)
     }
 
     /// Has stock check and convert a whole result.

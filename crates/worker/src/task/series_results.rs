@@ -8,7 +8,7 @@ use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::scalars::Scalars;
 use crate::facades::conversion::ConversionModule;
-use crate::task::converter::Converter;
+use crate::task::converter::{Appended, Converter};
 use crate::task::section::Flat;
 
 /// What a UDF has returned for a group.
@@ -119,7 +119,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
             self.conversions,
             rows,
             output,
-            |output, native| self.append(results, output, native),
+            |output, index| self.append(results, output, index),
             |verifier, native, (alone, batch)| {
                 let series = native
                     .iter()
@@ -135,30 +135,23 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
         Ok(rows)
     }
 
-    /// Appends the results for a group, natively where that can be; `native` gets those fields.
-    /// `false` if stock makes a column of another type than the declared one.
+    /// Appends the result of one function for a group as a field.
     fn append(
         &self,
         results: &[Returned<'py>],
         output: &mut Output,
-        mut native: Option<&mut Vec<usize>>,
-    ) -> PyResult<bool> {
-        for (index, result) in results.iter().enumerate() {
-            if self.take_scalars(index, result, output)? {
-                if let Some(native) = &mut native {
-                    native.push(index);
-                }
-            } else {
-                let series = self.series(result)?;
-                let array = (self.conversions.stock)
-                    .result_column(series, index)
-                    .map_err(|error| self.first_error(results, output, error))?;
-                if !output.append_stock(index, &array)? {
-                    return Ok(false);
-                }
-            }
+        index: usize,
+    ) -> PyResult<Appended> {
+        let Some(result) = results.get(index) else {
+            return Ok(Appended::OfAnotherType);
+        };
+        if self.take_scalars(index, result, output)? {
+            return Ok(Appended::Natively);
         }
-        Ok(true)
+        let array = (self.conversions.stock)
+            .result_column(self.series(result)?, index)
+            .map_err(|error| self.first_error(results, output, error))?;
+        Appended::stocks(output, index, &array)
     }
 
     fn take_scalars(

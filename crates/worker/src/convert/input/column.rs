@@ -117,7 +117,7 @@ impl<'a> Column<'a> {
 
     /// The dtype that stock gives this column, or `None` if a value lies outside the range for
     /// which the native path is known to be equal, or text is not UTF-8.
-    pub(crate) fn dtype(&self, traits: &Observed) -> Option<Dtype> {
+    pub(crate) fn dtype(&self, observed: &Observed) -> Option<Dtype> {
         let nullable =
             |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
         match self.kind {
@@ -128,7 +128,7 @@ impl<'a> Column<'a> {
             InputKind::Long => nullable(Dtype::Int64, Dtype::Float64),
             InputKind::Float => Some(Dtype::Float32),
             InputKind::Double => Some(Dtype::Float64),
-            InputKind::String | InputKind::LargeString if traits.arrow_strings => {
+            InputKind::String | InputKind::LargeString if observed.arrow_strings => {
                 Some(Dtype::String)
             }
             InputKind::String | InputKind::LargeString => self.is_text().then_some(Dtype::Object),
@@ -137,8 +137,11 @@ impl<'a> Column<'a> {
             | InputKind::Decimal(_)
             | InputKind::Null => Some(Dtype::Object),
             InputKind::Array | InputKind::Struct | InputKind::Map => {
-                let joined = self.arrays.len() == 1 || traits.nested_integer_objects;
-                let fits = self.arrays.iter().all(|array| nested::fits(array, traits));
+                let joined = self.arrays.len() == 1 || observed.nested_integer_objects;
+                let fits = self
+                    .arrays
+                    .iter()
+                    .all(|array| nested::fits(array, observed));
                 (joined && fits).then_some(Dtype::Object)
             }
             InputKind::Date => self
@@ -148,7 +151,7 @@ impl<'a> Column<'a> {
                 .all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
                 .then_some(Dtype::Object),
             InputKind::Timestamp(offset) => {
-                let unit = traits.timestamp_unit;
+                let unit = observed.timestamp_unit;
                 let fits = self.all::<TimestampMicrosecondType>(|value| {
                     local_time(value, offset, unit).is_some()
                 });
@@ -158,7 +161,7 @@ impl<'a> Column<'a> {
                 // What they cover has nanoseconds in 64 bits.
                 let offsets = self.offsets.as_ref()?;
                 let fits = self.all::<TimestampMicrosecondType>(|value| offsets.cover(value));
-                fits.then_some(Dtype::Datetime(traits.timestamp_unit))
+                fits.then_some(Dtype::Datetime(observed.timestamp_unit))
             }
             InputKind::TimestampNtz => {
                 let fits =
@@ -168,7 +171,7 @@ impl<'a> Column<'a> {
             InputKind::Interval => {
                 let fits =
                     self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some());
-                fits.then_some(Dtype::Timedelta(traits.interval_unit))
+                fits.then_some(Dtype::Timedelta(observed.interval_unit))
             }
         }
     }

@@ -338,8 +338,8 @@ impl GroupFrames {
     fn builder<'py>(&self, py: Python<'py>, rows: usize) -> Builder<'_, 'py> {
         Builder {
             py,
-            decimal: self.conversions.names.decimal.bind(py),
-            traits: &self.conversions.traits,
+            decimal: self.conversions.classes.decimal.bind(py),
+            observed: &self.conversions.observed,
             rows,
         }
     }
@@ -370,7 +370,7 @@ impl GroupFrames {
 
     /// Whether pandas leaves columns in blocks of their own: pandas 3.
     fn one_per_column(&self) -> bool {
-        self.conversions.traits.arrow_strings
+        self.conversions.observed.arrow_strings
     }
 
     fn plan(&mut self, py: Python<'_>, slots: &[BlockSource]) -> PyResult<Arc<Plan>> {

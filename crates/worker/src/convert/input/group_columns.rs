@@ -113,7 +113,7 @@ impl GroupColumns {
         let Some(column) = zoned(py, &self.conversions, kind, column)? else {
             return Ok(None);
         };
-        let dtype = column.dtype(&self.conversions.traits);
+        let dtype = column.dtype(&self.conversions.observed);
         Ok(dtype.map(|dtype| (column, dtype)))
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Builder<'a, 'py> {
     /// `decimal.Decimal`.
     pub(crate) decimal: &'a Bound<'py, PyAny>,
     /// What the self-test has observed.
-    pub(crate) traits: &'a Observed,
+    pub(crate) observed: &'a Observed,
     /// Rows of the group.
     pub(crate) rows: usize,
 }

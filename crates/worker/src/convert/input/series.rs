@@ -169,8 +169,8 @@ impl GroupSeries {
         let layout = self.layout(py, makers)?;
         let builder = Builder {
             py,
-            decimal: self.conversions.names.decimal.bind(py),
-            traits: &self.conversions.traits,
+            decimal: self.conversions.classes.decimal.bind(py),
+            observed: &self.conversions.observed,
             rows: group.rows,
         };
         let arrays = PyList::empty(py);

@@ -95,7 +95,7 @@ impl StructFrames {
         let kind_of = |data_type: &DataType| {
             let field = Field::new("", data_type.clone(), true);
             let zone = conversions.session_zone.as_deref();
-            InputKind::of(&field, zone, &conversions.traits)
+            InputKind::of(&field, zone, &conversions.observed)
         };
         let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
             return Ok(None);
@@ -107,7 +107,7 @@ impl StructFrames {
         let Some(column) = zoned(array.py(), conversions, kind, column)? else {
             return Ok(None);
         };
-        let dtype = column.dtype(&conversions.traits);
+        let dtype = column.dtype(&conversions.observed);
         Ok(dtype.map(|dtype| (column, dtype)))
     }
 }

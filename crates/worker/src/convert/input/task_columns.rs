@@ -45,7 +45,7 @@ impl Columns {
     ) -> PyResult<Self> {
         let mut conversions = Conversions::new(py, stock, &proven)?;
         if let Some(Word(unit)) = unit {
-            conversions.traits.timestamp_unit = unit;
+            conversions.observed.timestamp_unit = unit;
         }
         Ok(Self {
             conversions,
@@ -62,7 +62,7 @@ impl Columns {
             InputKind::of(
                 &field,
                 conversions.session_zone.as_deref(),
-                &conversions.traits,
+                &conversions.observed,
             )
         };
         let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
@@ -104,22 +104,23 @@ impl Columns {
             return Ok(None);
         };
         // What has no nanoseconds is an error where stock goes through them.
-        let mut strict = conversions.traits.clone();
+        let mut strict = conversions.observed.clone();
         if self.legacy {
             strict.timestamp_unit = Unit::Nano;
         }
-        let (Some(dtype), Some(_)) = (column.dtype(&conversions.traits), column.dtype(&strict))
+        let (Some(dtype), Some(_)) = (column.dtype(&conversions.observed), column.dtype(&strict))
         else {
             return Ok(None);
         };
         let builder = Builder {
             py,
-            decimal: conversions.names.decimal.bind(py).as_any(),
-            traits: &conversions.traits,
+            decimal: conversions.classes.decimal.bind(py).as_any(),
+            observed: &conversions.observed,
             rows,
         };
-        let read_only =
-            conversions.traits.arrow_strings && !self.legacy && column.is_zero_copy_in_stock(dtype);
+        let read_only = conversions.observed.arrow_strings
+            && !self.legacy
+            && column.is_zero_copy_in_stock(dtype);
         let maker = if dtype == Dtype::Object {
             "objects"
         } else if read_only {

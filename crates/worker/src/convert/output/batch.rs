@@ -49,11 +49,11 @@ impl FieldOutput {
     fn append_piece(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<Option<usize>> {
         let room = room(self.builder.variable_bytes());
         if let FieldBuilder::String(_) | FieldBuilder::LargeString(_) = self.builder {
-            let Some(text) = text_piece(values, names, self.held.data_type(), room)? else {
+            let Some(text) = text_piece(values, classes, self.held.data_type(), room)? else {
                 return Ok(None);
             };
             let bytes = text.to_data().get_slice_memory_size().unwrap_or_default();
@@ -63,7 +63,7 @@ impl FieldOutput {
         let Some(declared) = &self.arrow_backed else {
             return Ok(None);
         };
-        let Some(array) = arrow_chunk(values, names)? else {
+        let Some(array) = arrow_chunk(values, classes)? else {
             return Ok(None);
         };
         let bytes = array.get_buffer_memory_size();
@@ -192,12 +192,12 @@ impl Output {
         &mut self,
         index: usize,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         let Some(field) = self.fields.get_mut(index) else {
             return Ok(false);
         };
-        if let Some(bytes) = field.append_piece(values, names)? {
+        if let Some(bytes) = field.append_piece(values, classes)? {
             self.piece_bytes += bytes;
             return Ok(true);
         }
@@ -211,7 +211,7 @@ impl Output {
         let Some(field) = self.fields.get_mut(index) else {
             return Ok(false);
         };
-        field.builder.append(values, names, &self.rules)
+        field.builder.append(values, classes, &self.rules)
     }
 
     /// Appends scalars to field `index`, see [`FieldBuilder::append_scalars`].

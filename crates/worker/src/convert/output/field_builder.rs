@@ -216,7 +216,7 @@ impl FieldBuilder {
     pub(crate) fn append(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
         rules: &Rules,
     ) -> PyResult<bool> {
         let rows = match values.cast::<PyUntypedArray>() {
@@ -228,15 +228,15 @@ impl FieldBuilder {
             return Ok(false);
         }
         Ok(match self {
-            Self::Boolean(builder) => booleans(builder, values, names)?,
-            Self::Byte(builder) => integers(builder, values, names)?,
-            Self::Short(builder) => integers(builder, values, names)?,
-            Self::Int(builder) => integers(builder, values, names)?,
-            Self::Long(builder) => integers(builder, values, names)?,
+            Self::Boolean(builder) => booleans(builder, values, classes)?,
+            Self::Byte(builder) => integers(builder, values, classes)?,
+            Self::Short(builder) => integers(builder, values, classes)?,
+            Self::Int(builder) => integers(builder, values, classes)?,
+            Self::Long(builder) => integers(builder, values, classes)?,
             Self::Float(builder) => floats(
                 builder,
                 values,
-                names,
+                classes,
                 f32::MANTISSA_DIGITS,
                 narrow,
                 |value| value,
@@ -244,46 +244,46 @@ impl FieldBuilder {
             Self::Double(builder) => floats(
                 builder,
                 values,
-                names,
+                classes,
                 f64::MANTISSA_DIGITS,
                 |value| value,
                 f64::from,
             )?,
             Self::String(builder) => {
                 let room = room(builder.values_slice().len());
-                append_strings(values, names, |value| builder.append_option(value), room)?
+                append_strings(values, classes, |value| builder.append_option(value), room)?
             }
             Self::LargeString(builder) => append_strings(
                 values,
-                names,
+                classes,
                 |value| builder.append_option(value),
                 usize::MAX,
             )?,
             Self::Binary(builder) => {
                 let room = room(builder.values_slice().len());
-                append_binary(values, names, |value| builder.append_option(value), room)
+                append_binary(values, classes, |value| builder.append_option(value), room)
             }
             Self::LargeBinary(builder) => append_binary(
                 values,
-                names,
+                classes,
                 |value| builder.append_option(value),
                 usize::MAX,
             ),
-            Self::Date(builder) => append_dates(builder, values, names)?,
-            Self::Time(builder) => append_times(builder, values, names),
-            Self::Timestamp(builder) => append_timestamps(builder, values, names, rules)?,
-            Self::TimestampNtz(builder) => match instants(values, names, rules)? {
+            Self::Date(builder) => append_dates(builder, values, classes)?,
+            Self::Time(builder) => append_times(builder, values, classes),
+            Self::Timestamp(builder) => append_timestamps(builder, values, classes, rules)?,
+            Self::TimestampNtz(builder) => match instants(values, classes, rules)? {
                 Some((_, values)) => append_all(builder, values, Some),
                 None => false,
             },
-            Self::Interval(builder) => match intervals(values, names, rules)? {
+            Self::Interval(builder) => match intervals(values, classes, rules)? {
                 Some(values) => append_all(builder, values, Some),
                 None => false,
             },
             Self::Decimal(builder, precision, scale) => {
-                append_decimals(builder, values, names, *precision, *scale)?
+                append_decimals(builder, values, classes, *precision, *scale)?
             }
-            Self::Nested(builder) => builder.append(values, names)?,
+            Self::Nested(builder) => builder.append(values, classes)?,
             Self::Stock => false,
         })
     }

@@ -108,10 +108,10 @@ impl LeafBuilder {
     pub(crate) fn push(
         &mut self,
         value: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         // PARITY: inside a nested value, NaN is null for every type.
-        if names.is_null(value) {
+        if classes.is_null(value) {
             self.push_null();
             return Ok(true);
         }
@@ -145,7 +145,7 @@ impl LeafBuilder {
             }
             Self::Date(builder) => take(exact_date(value), |days| builder.append_value(days)),
             Self::Decimal(builder, precision, scale) => {
-                let value = exact_decimal(value, names, *precision, *scale)?;
+                let value = exact_decimal(value, classes, *precision, *scale)?;
                 take(value, |value| builder.append_value(value))
             }
         })
@@ -160,11 +160,11 @@ impl LeafBuilder {
     pub(crate) fn extend(
         &mut self,
         array: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         if let Some(objects) = elements(array) {
             for object in &objects {
-                if !self.push(object, names)? {
+                if !self.push(object, classes)? {
                     return Ok(false);
                 }
             }

@@ -22,8 +22,11 @@ pub(crate) struct Masked<'py> {
 
 impl<'py> Masked<'py> {
     /// `None` if `values` is not a masked array.
-    pub(crate) fn of(values: &Bound<'py, PyAny>, names: &PandasClasses) -> PyResult<Option<Self>> {
-        if !names.is_masked(values) {
+    pub(crate) fn of(
+        values: &Bound<'py, PyAny>,
+        classes: &PandasClasses,
+    ) -> PyResult<Option<Self>> {
+        if !classes.is_masked(values) {
             return Ok(None);
         }
         let data = values.getattr(intern!(values.py(), "_data"))?;

@@ -87,13 +87,13 @@ impl NestedBuilder {
     pub(crate) fn append(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         let Some(cells) = elements(values) else {
             return Ok(false);
         };
         for cell in &cells {
-            if !self.root.push(cell, names)? {
+            if !self.root.push(cell, classes)? {
                 self.refuse();
                 return Ok(false);
             }
@@ -177,17 +177,17 @@ impl Node {
 
     /// Appends one value. `false` if only stock may convert it; what was appended is then not
     /// complete.
-    fn push(&mut self, value: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    fn push(&mut self, value: &Bound<'_, PyAny>, classes: &PandasClasses) -> PyResult<bool> {
         match self {
-            Self::Leaf(builder) => builder.push(value, names),
+            Self::Leaf(builder) => builder.push(value, classes),
             Self::List { rows, item, values } => {
                 if value.is_none() {
                     return Ok(rows.push_null());
                 }
                 if let Ok(list) = value.cast_exact::<PyList>() {
                     for part in list.iter() {
-                        if (!item.is_nullable() && names.is_null(&part))
-                            || !values.push(&part, names)?
+                        if (!item.is_nullable() && classes.is_null(&part))
+                            || !values.push(&part, classes)?
                         {
                             return Ok(false);
                         }
@@ -195,7 +195,7 @@ impl Node {
                     return Ok(rows.push(values.len()));
                 }
                 Ok(is_flat_array(value)
-                    && values.extend(value, item.is_nullable(), names)?
+                    && values.extend(value, item.is_nullable(), classes)?
                     && rows.push(values.len()))
             }
             Self::Struct {
@@ -212,8 +212,8 @@ impl Node {
                 };
                 for (field, column) in fields.iter().zip(columns) {
                     let taken = match dict.get_item(field.name())? {
-                        Some(part) if field.is_nullable() || !names.is_null(&part) => {
-                            column.push(&part, names)?
+                        Some(part) if field.is_nullable() || !classes.is_null(&part) => {
+                            column.push(&part, classes)?
                         }
                         None if field.is_nullable() => {
                             column.push_null();
@@ -242,10 +242,10 @@ impl Node {
                 };
                 let nullable = fields.get(1).is_some_and(|field| field.is_nullable());
                 for (key, part) in dict.iter() {
-                    if names.is_null(&key)
-                        || (!nullable && names.is_null(&part))
-                        || !keys.push(&key, names)?
-                        || !values.push(&part, names)?
+                    if classes.is_null(&key)
+                        || (!nullable && classes.is_null(&part))
+                        || !keys.push(&key, classes)?
+                        || !values.push(&part, classes)?
                     {
                         return Ok(false);
                     }
@@ -260,18 +260,18 @@ impl Node {
         &mut self,
         array: &Bound<'_, PyAny>,
         nullable: bool,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         if let Self::Leaf(builder) = self {
             // Its nulls are not known one by one, so that a field without nulls is stock's.
-            return Ok(nullable && builder.extend(array, names)?);
+            return Ok(nullable && builder.extend(array, classes)?);
         }
         let Some(parts) = elements(array) else {
             // PARITY: PySpark makes an empty array of structs or maps a float64 one.
             return Ok(array.len()? == 0);
         };
         for part in &parts {
-            if (!nullable && names.is_null(part)) || !self.push(part, names)? {
+            if (!nullable && classes.is_null(part)) || !self.push(part, classes)? {
                 return Ok(false);
             }
         }

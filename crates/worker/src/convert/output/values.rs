@@ -71,13 +71,13 @@ pub(crate) fn exact_double(value: i64, mantissa: u32) -> Option<f64> {
 /// any other element is not accepted.
 pub(crate) fn objects<'a, 'py, T>(
     array: &'a [Bound<'py, PyAny>],
-    names: &PandasClasses,
+    classes: &PandasClasses,
     accept: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
 ) -> Option<Vec<Option<T>>> {
     array
         .iter()
         .map(|object| {
-            if names.is_null(object) {
+            if classes.is_null(object) {
                 Some(None)
             } else {
                 accept(object).map(Some)

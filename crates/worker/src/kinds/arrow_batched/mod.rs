@@ -3,13 +3,11 @@
 //! The batches' way through the task is in `arrow_batched.py`; here are its three steps that are
 //! done once per row: values to objects, calls, results to values.
 
-use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, LargeBinaryBuilder, LargeStringBuilder, PrimitiveBuilder,
-    StringBuilder,
-};
+use arrow_array::builder::{BooleanBuilder, GenericByteBuilder, PrimitiveBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    ArrowPrimitiveType, BinaryType, ByteArrayType, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, LargeBinaryType, LargeUtf8Type, Utf8Type,
 };
 use arrow_array::{Array, ArrayRef, make_array, new_empty_array};
 use arrow_data::ArrayData;
@@ -241,26 +239,10 @@ pub(crate) fn array_of<'py>(
             .then(|| builder.finish())
             .map(to_ref)
         }
-        DataType::Utf8 => texts(values, StringBuilder::new(), |builder, text| {
-            builder.append_option(text);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
-        DataType::LargeUtf8 => texts(values, LargeStringBuilder::new(), |builder, text| {
-            builder.append_option(text);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
-        DataType::Binary => binaries(values, BinaryBuilder::new(), |builder, bytes| {
-            builder.append_option(bytes);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
-        DataType::LargeBinary => binaries(values, LargeBinaryBuilder::new(), |builder, bytes| {
-            builder.append_option(bytes);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
+        DataType::Utf8 => bytes::<Utf8Type>(values, text),
+        DataType::LargeUtf8 => bytes::<LargeUtf8Type>(values, text),
+        DataType::Binary => bytes::<BinaryType>(values, binary),
+        DataType::LargeBinary => bytes::<LargeBinaryType>(values, binary),
         _ => None,
     }
 }
@@ -308,36 +290,33 @@ where
     each(values, convert, |value| builder.append_option(value)).then(|| to_ref(builder.finish()))
 }
 
-fn texts<'py, B>(
+/// A column of text or bytes; `None` at the first value that `of` refuses, and where there is too much of them.
+fn bytes<'py, T: ByteArrayType>(
     mut values: impl Iterator<Item = Bound<'py, PyAny>>,
-    mut builder: B,
-    mut append: impl FnMut(&mut B, Option<&str>) -> usize,
-) -> Option<B> {
+    of: impl for<'a> Fn(&'a Bound<'py, PyAny>) -> Option<&'a T::Native>,
+) -> Option<ArrayRef> {
+    let mut builder = GenericByteBuilder::<T>::new();
     let fits = values.all(|value| {
         if value.is_none() {
-            append(&mut builder, None);
+            builder.append_null();
             return true;
         }
-        let text = value.cast_exact::<PyString>().ok();
-        // Lone surrogates have no UTF-8.
-        let text = text.and_then(|text| text.to_str().ok());
-        text.is_some_and(|text| append(&mut builder, Some(text)) <= MAX_BYTES)
+        of(&value).is_some_and(|value| {
+            builder.append_value(value);
+            builder.values_slice().len() <= MAX_BYTES
+        })
     });
-    fits.then_some(builder)
+    fits.then(|| to_ref(builder.finish()))
 }
 
-fn binaries<'py, B>(
-    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
-    mut builder: B,
-    mut append: impl FnMut(&mut B, Option<&[u8]>) -> usize,
-) -> Option<B> {
-    let fits = values.all(|value| {
-        if value.is_none() {
-            append(&mut builder, None);
-            return true;
-        }
-        let bytes = value.cast_exact::<PyBytes>().ok();
-        bytes.is_some_and(|bytes| append(&mut builder, Some(bytes.as_bytes())) <= MAX_BYTES)
-    });
-    fits.then_some(builder)
+fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    // Lone surrogates have no UTF-8.
+    value.cast_exact::<PyString>().ok()?.to_str().ok()
+}
+
+fn binary<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    value
+        .cast_exact::<PyBytes>()
+        .ok()
+        .map(PyBytesMethods::as_bytes)
 }

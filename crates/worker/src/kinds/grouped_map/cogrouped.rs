@@ -38,16 +38,12 @@ impl CogroupedMap {
     #[new]
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(py: Python<'_>, task: CogroupedMapTask, proven: SelfTest) -> PyResult<Self> {
-        let CogroupedMapTask {
-            function,
-            left,
-            right,
-        } = task;
+        let stock = task.left.stock.extract(py)?;
         Ok(Self {
-            conversions: Conversions::new(py, left.stock.extract(py)?, &proven)?.into(),
-            function,
-            left: left.into(),
-            right: right.into(),
+            conversions: Conversions::new(py, stock, &proven)?.into(),
+            function: task.function,
+            left: task.left.into(),
+            right: task.right.into(),
         })
     }
 

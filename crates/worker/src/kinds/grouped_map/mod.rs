@@ -32,11 +32,43 @@ use crate::words::Word;
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 pub(crate) struct GroupedMap {
+    parts: Parts,
+    framing: Framing,
+}
+
+/// What tasks of one function for the groups of one frame consist of.
+#[derive(Debug)]
+struct Parts {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
-    framing: Framing,
     conversions: Arc<Conversions>,
+}
+
+impl Parts {
+    fn new(py: Python<'_>, task: GroupedMapTask, proven: &SelfTest) -> PyResult<Self> {
+        Ok(Self {
+            conversions: Conversions::new(py, task.stock.extract(py)?, proven)?.into(),
+            function: task.function.clone_ref(py),
+            columns: task.into(),
+        })
+    }
+
+    fn frames(&self) -> GroupFrames {
+        GroupFrames::new(&self.conversions, &self.columns)
+    }
+}
+
+/// Calls a function with the key, if there is one, and what it gets of a group.
+fn call<'py>(
+    function: &Bound<'py, PyAny>,
+    key: Option<Bound<'py, PyTuple>>,
+    argument: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match key {
+        Some(key) => function.call1((key, argument)),
+        None => function.call1((argument,)),
+    }
 }
 
 #[pymethods]
@@ -50,9 +82,7 @@ impl GroupedMap {
         proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            conversions: Conversions::new(py, task.stock.extract(py)?, &proven)?.into(),
-            function: task.function.clone_ref(py),
-            columns: task.into(),
+            parts: Parts::new(py, task, &proven)?,
             framing: framing.0,
         })
     }
@@ -64,17 +94,22 @@ impl GroupedMap {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = self.conversions.reader(self.framing);
+        let Parts {
+            function,
+            columns,
+            conversions,
+        } = &self.parts;
+        let reader = conversions.reader(self.framing);
         let kind = FramesOfGroups {
             py,
-            function: self.function.bind(py),
-            with_key: self.columns.with_key,
-            frames: GroupFrames::new(&self.conversions, &self.columns),
-            results: Results::new(py, &self.conversions)?,
+            function: function.bind(py),
+            with_key: columns.with_key,
+            frames: self.parts.frames(),
+            results: Results::new(py, conversions)?,
         };
-        let output = Structs(self.conversions.output().borrowing());
-        Section::new(infile, outfile, reader, self.conversions.stock.object(py))?.run(
-            &self.columns.keys,
+        let output = Structs(conversions.output().borrowing());
+        Section::new(infile, outfile, reader, conversions.stock.object(py))?.run(
+            &columns.keys,
             kind,
             output,
         )
@@ -89,11 +124,15 @@ impl GroupedMap {
         messages: Vec<Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let messages: Vec<&[u8]> = messages.iter().map(PyBytesMethods::as_bytes).collect();
-        let reader = self.conversions.reader(Framing::BatchPerGroup);
+        let Parts {
+            columns,
+            conversions,
+            ..
+        } = &self.parts;
+        let reader = conversions.reader(Framing::BatchPerGroup);
         let group = Group::decode(schema, &messages, reader).map_err(|error| wire_error(&error))?;
-        Ok(GroupFrames::new(&self.conversions, &self.columns)
-            .frame(py, &group, self.columns.with_key)?
-            .frame)
+        let made = self.parts.frames().frame(py, &group, columns.with_key)?;
+        Ok(made.frame)
     }
 
     /// The record batch that a result becomes. For the self-test.
@@ -102,12 +141,10 @@ impl GroupedMap {
         py: Python<'py>,
         result: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut output = self.conversions.output();
-        let rows = Results::new(py, &self.conversions)?.take_apart(
-            result,
-            &mut output,
-            Converter::UNSEEN,
-        )?;
+        let conversions = &self.parts.conversions;
+        let mut output = conversions.output();
+        let rows =
+            Results::new(py, conversions)?.take_apart(result, &mut output, Converter::UNSEEN)?;
         output.end_group(rows);
         let batch = output.take().map_err(|error| internal(&error))?;
         output.to_pyarrow(py, &batch)
@@ -134,10 +171,7 @@ impl<'py> Kind<'py> for FramesOfGroups<'_, 'py> {
     }
 
     fn call(&self, (frame, key): Self::Arguments) -> PyResult<Self::Returned> {
-        match key {
-            Some(key) => self.function.call1((key, frame)),
-            None => self.function.call1((frame,)),
-        }
+        call(self.function, key, frame)
     }
 
     fn take(

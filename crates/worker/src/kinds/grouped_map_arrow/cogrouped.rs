@@ -14,6 +14,7 @@ use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
 use crate::facades::arrow::ArrowStock;
 use crate::facades::grouped_map::CogroupedMapTask;
+use crate::kinds::grouped_map_arrow::stock;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -34,19 +35,11 @@ pub(crate) struct CogroupedMapArrow {
 impl CogroupedMapArrow {
     #[new]
     fn new(py: Python<'_>, task: CogroupedMapTask) -> PyResult<Self> {
-        let CogroupedMapTask {
-            function,
-            left,
-            right,
-        } = task;
-        let stock: ArrowStock = left.stock.extract(py)?;
-        // Raises now, while stock can still take the task.
-        TableOutput::new(py, &stock)?;
         Ok(Self {
-            function,
-            left: left.into(),
-            right: right.into(),
-            stock: Arc::new(stock),
+            stock: stock(py, &task.left)?,
+            function: task.function,
+            left: task.left.into(),
+            right: task.right.into(),
         })
     }
 

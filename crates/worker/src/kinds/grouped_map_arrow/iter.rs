@@ -2,18 +2,16 @@
 //!
 //! As [`crate::kinds::grouped_map_arrow`], with the batches of a group as they come.
 
-use std::sync::Arc;
-
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
 use crate::facades::arrow::ArrowStock;
 use crate::facades::grouped_map::GroupedMapTask;
+use crate::kinds::grouped_map_arrow::Parts;
 use crate::task::converter::{Converter, Converters};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
@@ -23,25 +21,13 @@ use crate::task::table_output::TableOutput;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub(crate) struct GroupedMapArrowIter {
-    /// The user's function as PySpark has wrapped it.
-    function: Py<PyAny>,
-    columns: KeyColumns,
-    stock: Arc<ArrowStock>,
-}
+pub(crate) struct GroupedMapArrowIter(Parts);
 
 #[pymethods]
 impl GroupedMapArrowIter {
     #[new]
     fn new(py: Python<'_>, task: GroupedMapTask) -> PyResult<Self> {
-        let stock: ArrowStock = task.stock.extract(py)?;
-        // Raises now, while stock can still take the task.
-        TableOutput::new(py, &stock)?;
-        Ok(Self {
-            function: task.function.clone_ref(py),
-            columns: task.into(),
-            stock: Arc::new(stock),
-        })
+        Parts::new(py, task).map(Self)
     }
 
     /// Runs the task: reads every group, calls the function, writes what it gives.
@@ -52,19 +38,24 @@ impl GroupedMapArrowIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything()).in_struct();
-        let section = Section::new(infile, outfile, reader, self.stock.object(py))?;
+        let Parts {
+            function,
+            columns,
+            stock,
+        } = &self.0;
+        let section = Section::new(infile, outfile, reader, stock.object(py))?;
         let maker = BatchMaker {
-            tables: GroupTables::new(&self.stock, &self.columns),
+            tables: self.0.tables(),
             converters: section.converters.clone(),
         };
         let kind = BatchStreams {
             py,
-            function: self.function.bind(py),
-            stock: &self.stock,
-            with_key: self.columns.with_key,
+            function: function.bind(py),
+            stock,
+            with_key: columns.with_key,
             maker: Bound::new(py, maker)?,
         };
-        section.run_streams(&self.columns.keys, kind, TableOutput::new(py, &self.stock)?)
+        section.run_streams(&columns.keys, kind, TableOutput::new(py, stock)?)
     }
 }
 

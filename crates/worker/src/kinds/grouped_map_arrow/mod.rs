@@ -28,25 +28,47 @@ use crate::words::Word;
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
 pub(crate) struct GroupedMapArrow {
+    parts: Parts,
+    framing: Framing,
+}
+
+/// What tasks of one function for the groups of one table consist of.
+#[derive(Debug)]
+struct Parts {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
-    framing: Framing,
     stock: Arc<ArrowStock>,
+}
+
+impl Parts {
+    fn new(py: Python<'_>, task: GroupedMapTask) -> PyResult<Self> {
+        Ok(Self {
+            stock: stock(py, &task)?,
+            function: task.function.clone_ref(py),
+            columns: task.into(),
+        })
+    }
+
+    fn tables(&self) -> GroupTables {
+        GroupTables::new(&self.stock, &self.columns)
+    }
+}
+
+/// The conversions of a task. Fails while stock can still take the task.
+fn stock(py: Python<'_>, task: &GroupedMapTask) -> PyResult<Arc<ArrowStock>> {
+    let stock: ArrowStock = task.stock.extract(py)?;
+    TableOutput::new(py, &stock)?;
+    Ok(Arc::new(stock))
 }
 
 #[pymethods]
 impl GroupedMapArrow {
     #[new]
     fn new(py: Python<'_>, task: GroupedMapTask, framing: Word<Framing>) -> PyResult<Self> {
-        let stock: ArrowStock = task.stock.extract(py)?;
-        // Raises now, while stock can still take the task.
-        TableOutput::new(py, &stock)?;
         Ok(Self {
-            function: task.function.clone_ref(py),
-            columns: task.into(),
+            parts: Parts::new(py, task)?,
             framing: framing.0,
-            stock: Arc::new(stock),
         })
     }
 
@@ -58,19 +80,20 @@ impl GroupedMapArrow {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything()).in_struct();
+        let Parts {
+            function,
+            columns,
+            stock,
+        } = &self.parts;
         let kind = TablesOfGroups {
             py,
-            function: self.function.bind(py),
-            stock: &self.stock,
-            with_key: self.columns.with_key,
-            tables: GroupTables::new(&self.stock, &self.columns),
+            function: function.bind(py),
+            stock,
+            with_key: columns.with_key,
+            tables: self.parts.tables(),
         };
-        let output = TableOutput::new(py, &self.stock)?;
-        Section::new(infile, outfile, reader, self.stock.object(py))?.run(
-            &self.columns.keys,
-            kind,
-            output,
-        )
+        let output = TableOutput::new(py, stock)?;
+        Section::new(infile, outfile, reader, stock.object(py))?.run(&columns.keys, kind, output)
     }
 }
 

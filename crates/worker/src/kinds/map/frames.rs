@@ -90,7 +90,7 @@ impl MapFrames {
             Some((_, None)) => Older::Unproven,
             Some((stock, Some(Word(unit)))) => {
                 let mut conversions = Conversions::new(py, stock, &proven)?;
-                conversions.traits.timestamp_unit = unit;
+                conversions.observed.timestamp_unit = unit;
                 Older::Known(Arc::new(conversions))
             }
         };
@@ -222,7 +222,7 @@ impl Way {
         let Some(column) = zoned(py, &self.conversions, kind, column)? else {
             return Ok(None);
         };
-        let Some(dtype) = column.dtype(&self.conversions.traits) else {
+        let Some(dtype) = column.dtype(&self.conversions.observed) else {
             return Ok(None);
         };
         if self.is_older {
@@ -245,8 +245,8 @@ impl Way {
     ) -> PyResult<Option<StockColumn<'py>>> {
         let builder = Builder {
             py,
-            decimal: self.conversions.names.decimal.bind(py),
-            traits: &self.conversions.traits,
+            decimal: self.conversions.classes.decimal.bind(py),
+            observed: &self.conversions.observed,
             rows: column.rows(),
         };
         let Some(parts) = builder.masked(column)? else {
@@ -271,16 +271,16 @@ impl Way {
         column: &Column<'_>,
         dtype: Dtype,
     ) -> Option<Dtype> {
-        let traits = &self.conversions.traits;
+        let observed = &self.conversions.observed;
         match kind {
             InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
                 // Whatever the unit, it goes through nanoseconds.
-                let mut nanoseconds = traits.clone();
+                let mut nanoseconds = observed.clone();
                 nanoseconds.timestamp_unit = Unit::Nano;
                 column.dtype(&nanoseconds).and(Some(dtype))
             }
             // In nanoseconds it is the same.
-            InputKind::TimestampNtz => Some(Dtype::Datetime(traits.timestamp_unit)),
+            InputKind::TimestampNtz => Some(Dtype::Datetime(observed.timestamp_unit)),
             InputKind::Null => None,
             _ => Some(dtype),
         }

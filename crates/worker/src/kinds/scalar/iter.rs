@@ -67,7 +67,7 @@ impl ScalarPandasIter {
             return Ok(None);
         };
         let mut output = conversions.output();
-        if !output.append(0, &values, &conversions.names)? {
+        if !output.append(0, &values, &conversions.classes)? {
             return Ok(None);
         }
         output.end_group(rows);

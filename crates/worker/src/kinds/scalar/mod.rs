@@ -173,7 +173,7 @@ impl<'py> SeriesOfBatches<'_, 'py> {
             let Some(values) = values else {
                 return Ok(None);
             };
-            if !output.append(index, &values, &conversions.names)? {
+            if !output.append(index, &values, &conversions.classes)? {
                 return Ok(None);
             }
         }
