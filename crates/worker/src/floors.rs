@@ -1,4 +1,4 @@
-//! The floors of this crate, held: `kinds` → `task` → `convert`, and nothing runs back up.
+//! The floors of this crate, held: `kinds` → `task` → `convert` → `facades`, and nothing runs back up.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,32 @@ use std::path::{Path, PathBuf};
 /// What the files of a folder may not name.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
+        "facades",
+        &["kinds", "task", "convert", "spark", "connection", "zygote"],
+    ),
+    (
         "convert",
-        &["kinds", "task", "spark", "connection", "zygote"],
+        &[
+            "kinds",
+            "task",
+            "spark",
+            "connection",
+            "zygote",
+            "facades::verify",
+        ],
     ),
     ("task", &["kinds", "spark", "zygote"]),
     (
         "kinds",
         // What surrounds the beats of a kind is the driver's.
-        &["spark", "zygote", "task::verifier", "task::group_label"],
+        &[
+            "spark",
+            "zygote",
+            "task::verifier",
+            "task::group_label",
+            "facades::verify",
+            "facades::notes",
+        ],
     ),
 ];
 

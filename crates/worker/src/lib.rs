@@ -1,18 +1,19 @@
 //! Everything of bowstring that needs CPython: the zygote, the workers that are forked from it, and what they do.
 //!
-//! Direction of knowledge: [`kinds`] → [`task`] → [`convert`] → [`bowstring_ipc`]. Only [`spark`] knows Spark's
-//! versions, and [`zygote`] and [`connection`] know nothing of pandas.
+//! Direction of knowledge: [`kinds`] → [`task`] → [`convert`] → [`facades`] and [`bowstring_ipc`]. Only [`spark`] knows
+//! Spark's versions, and [`zygote`] and [`connection`] know nothing of pandas.
 
 pub mod connection;
-pub mod convert;
+mod convert;
 mod errors;
+mod facades;
 #[cfg(test)]
 mod floors;
-pub mod kinds;
+mod kinds;
 mod native_module;
 mod package;
-pub mod spark;
-pub mod task;
+mod spark;
+mod task;
 mod words;
 pub mod zygote;
 

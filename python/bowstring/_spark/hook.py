@@ -29,7 +29,7 @@ from .kinds import (
 )
 from .lines import Found, Line
 from .patches import converters, streams
-from .proof.record import SelfTest
+from .proof.record import SelfTest, to_text
 from .surface import SELF_TEST
 from .surface.known import Surface
 from .task_parts import Answer, Kind, SingleUdf, TaskParts
@@ -84,6 +84,12 @@ def install(found: Found, proven: SelfTest | None) -> SelfTest:
     _Hook(line, proven, surface).install()
     INSTALLED = native, line, proven
     return proven
+
+
+def findings() -> str:
+    """What the self-test has found, as text."""
+    assert INSTALLED is not None
+    return to_text(INSTALLED[2])
 
 
 def self_test() -> Any:

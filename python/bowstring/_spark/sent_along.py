@@ -60,6 +60,11 @@ def watch(worker: Any) -> None:
     watching = True
 
 
+def is_watching() -> bool:
+    """Whether `watch` has found its place."""
+    return watching
+
+
 def imported(name: str) -> None:
     """A module has been imported in advance."""
     _brought[name] = frozenset(sys.modules)

@@ -5,6 +5,7 @@ The self-test of the seam compares what this makes with what stock makes, for th
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -233,7 +234,7 @@ class Frames:
         """The first values of blocks [(maker, values)] of one column, as `Series.iloc[0]` gives them."""
         return tuple([_first(maker, values) for maker, values in columns])
 
-    def match(self, columns: Any) -> list[int] | None:
+    def positions(self, columns: Any) -> list[int] | None:
         """Positions of the declared fields among the labels of a result, or None: ask stock."""
         if self._ambiguous:
             return None
@@ -398,24 +399,24 @@ def _casts_text() -> bool:
     return bool(pa.array(text, type=pa.string()).type == pa.string())
 
 
-def classes() -> dict[str, Any]:
+class Classes:
     """What the native half compares result columns with."""
-    arrays = pd.arrays
-    casts = _casts_text()
-    masked = [arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray]
-    return {
-        "data_frame": pd.DataFrame,
-        "na": pd.NA,
-        "nat": pd.NaT,
-        "datetime_array": DatetimeArray,
-        "timedelta_array": TimedeltaArray,
+
+    def __init__(self) -> None:
+        arrays = pd.arrays
+        casts = _casts_text()
+        self.data_frame = pd.DataFrame
+        self.na = pd.NA
+        self.nat = pd.NaT
+        self.decimal = Decimal
+        self.datetime_array = DatetimeArray
+        self.timedelta_array = TimedeltaArray
         # PARITY: what pyarrow does not cast, Spark lines refuse or send as it is.
-        "arrow_string_array": ArrowStringArray if casts else _Nowhere,
-        "arrow_extension_array": arrays.ArrowExtensionArray if casts else _Nowhere,
-        "string_array": arrays.StringArray,
-        "categorical": pd.Categorical,
-        "masked_arrays": masked,
-    }
+        self.arrow_string_array = ArrowStringArray if casts else _Nowhere
+        self.arrow_extension_array = arrays.ArrowExtensionArray if casts else _Nowhere
+        self.string_array = arrays.StringArray
+        self.categorical = pd.Categorical
+        self.masked_arrays = [arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray]
 
 
 def block_values(series: Any) -> tuple[Any, str]:

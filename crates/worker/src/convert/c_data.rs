@@ -25,7 +25,7 @@ use crate::errors;
 /// # Errors
 ///
 /// Fails only if pyarrow is not there.
-pub fn record_batch_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+pub(crate) fn record_batch_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     CLASS.import(py, "pyarrow", "RecordBatch")
 }
@@ -35,7 +35,7 @@ pub fn record_batch_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 /// # Errors
 ///
 /// Fails only if pyarrow is not there.
-pub fn table_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+pub(crate) fn table_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     CLASS.import(py, "pyarrow", "Table")
 }
@@ -46,7 +46,7 @@ pub fn table_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 /// # Errors
 ///
 /// Fails if pyarrow refuses them.
-pub fn to_pyarrow<'py>(
+pub(crate) fn to_pyarrow<'py>(
     columns: &StructArray,
     schema: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -64,7 +64,7 @@ pub fn to_pyarrow<'py>(
 /// # Errors
 ///
 /// Fails if pyarrow refuses them.
-pub fn to_large_string<'py, O: OffsetSizeTrait>(
+pub(crate) fn to_large_string<'py, O: OffsetSizeTrait>(
     py: Python<'py>,
     text: &GenericBinaryArray<O>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -108,7 +108,7 @@ pub fn to_large_string<'py, O: OffsetSizeTrait>(
 /// # Errors
 ///
 /// It is no array.
-pub fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
+pub(crate) fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
     let data = unchecked_bytes_of_text(array)?;
     // The buffers may come from anywhere.
     Ok(data
@@ -121,7 +121,7 @@ pub fn bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
 /// # Errors
 ///
 /// It is no array.
-pub fn unchecked_bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayData>> {
+pub(crate) fn unchecked_bytes_of_text(array: &Bound<'_, PyAny>) -> PyResult<Option<ArrayData>> {
     let py = array.py();
     let id: i32 = (array.getattr(intern!(py, "type"))?)
         .getattr(intern!(py, "id"))?
@@ -153,7 +153,7 @@ fn text_ids(py: Python<'_>) -> PyResult<&[i32; 2]> {
 /// # Errors
 ///
 /// Fails if arrow-rs refuses it.
-pub fn nested_as(array: &Bound<'_, PyAny>, data_type: &DataType) -> PyResult<ArrayRef> {
+pub(crate) fn nested_as(array: &Bound<'_, PyAny>, data_type: &DataType) -> PyResult<ArrayRef> {
     let mut exported = FFI_ArrowArray::empty();
     let address = &raw mut exported as usize;
     array.call_method1(intern!(array.py(), "_export_to_c"), (address,))?;
@@ -171,7 +171,7 @@ pub fn nested_as(array: &Bound<'_, PyAny>, data_type: &DataType) -> PyResult<Arr
 /// # Errors
 ///
 /// It is no array.
-pub fn flat_array(
+pub(crate) fn flat_array(
     array: &Bound<'_, PyAny>,
     wanted: impl FnOnce(&DataType) -> bool,
 ) -> PyResult<Option<ArrayData>> {
@@ -186,7 +186,7 @@ pub fn flat_array(
 
 /// A `pyarrow.Schema`, and how arrays of its types are laid out.
 #[derive(Debug)]
-pub struct Layout<'py> {
+pub(crate) struct Layout<'py> {
     schema: Bound<'py, PyAny>,
     /// They may be null, and have text as bytes, which is all that is known of it.
     fields: Fields,
@@ -198,7 +198,7 @@ impl<'py> Layout<'py> {
     /// # Errors
     ///
     /// Fails if it has a type that arrow-rs does not know.
-    pub fn of(schema: &Bound<'py, PyAny>) -> PyResult<Self> {
+    pub(crate) fn of(schema: &Bound<'py, PyAny>) -> PyResult<Self> {
         let fields = Schema::from_pyarrow_bound(schema)?.fields;
         Ok(Self {
             schema: schema.clone(),
@@ -207,17 +207,17 @@ impl<'py> Layout<'py> {
     }
 
     /// That of a `pyarrow.Schema` which is known to have these [fields](Self::fields).
-    pub fn known(schema: Bound<'py, PyAny>, fields: Fields) -> Self {
+    pub(crate) fn known(schema: Bound<'py, PyAny>, fields: Fields) -> Self {
         Self { schema, fields }
     }
 
     /// How the columns are held.
-    pub fn fields(&self) -> &Fields {
+    pub(crate) fn fields(&self) -> &Fields {
         &self.fields
     }
 
     /// The `pyarrow.Schema`.
-    pub fn schema(&self) -> &Bound<'py, PyAny> {
+    pub(crate) fn schema(&self) -> &Bound<'py, PyAny> {
         &self.schema
     }
 
@@ -226,7 +226,7 @@ impl<'py> Layout<'py> {
     /// # Errors
     ///
     /// Fails if it is something else.
-    pub fn columns(&self, batch: &Bound<'py, PyAny>) -> PyResult<StructArray> {
+    pub(crate) fn columns(&self, batch: &Bound<'py, PyAny>) -> PyResult<StructArray> {
         self.columns_if_it_fits(batch)?.ok_or_else(|| {
             PyTypeError::new_err("bowstring: a record batch has another schema, this is a bug")
         })
@@ -237,7 +237,10 @@ impl<'py> Layout<'py> {
     /// # Errors
     ///
     /// Fails if arrow-rs refuses them.
-    pub fn columns_if_it_fits(&self, batch: &Bound<'py, PyAny>) -> PyResult<Option<StructArray>> {
+    pub(crate) fn columns_if_it_fits(
+        &self,
+        batch: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<StructArray>> {
         let py = batch.py();
         let same = batch.get_type().is(record_batch_class(py)?)
             && batch
@@ -264,7 +267,7 @@ impl<'py> Layout<'py> {
 /// Whether arrays of this field's type are sent by pyarrow's writer as they are: no dictionaries beside them, no views,
 /// no extension types.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Spark sends no other types")]
-pub fn sends_as_it_is(field: &Field) -> bool {
+pub(crate) fn sends_as_it_is(field: &Field) -> bool {
     let plain = match field.data_type() {
         DataType::List(child) | DataType::LargeList(child) | DataType::Map(child, _) => {
             sends_as_it_is(child)

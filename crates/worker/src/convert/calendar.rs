@@ -1,12 +1,12 @@
 //! Days since 1970-01-01 ⇄ dates of the proleptic Gregorian calendar.
 
 /// First and last day that `datetime.date` can hold: 0001-01-01 and 9999-12-31.
-pub const PYTHON_DATES: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+pub(crate) const PYTHON_DATES: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 
 /// Year, month and day of a day in [`PYTHON_DATES`]; `None` outside.
 ///
 /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-pub fn civil_from_days(days: i32) -> Option<(i32, u8, u8)> {
+pub(crate) fn civil_from_days(days: i32) -> Option<(i32, u8, u8)> {
     if !PYTHON_DATES.contains(&days) {
         return None;
     }
@@ -30,7 +30,7 @@ pub fn civil_from_days(days: i32) -> Option<(i32, u8, u8)> {
 /// The day of a date; the inverse of [`civil_from_days`].
 ///
 /// Source: as above, `days_from_civil`.
-pub fn days_from_civil(year: i32, month: u8, day: u8) -> i32 {
+pub(crate) fn days_from_civil(year: i32, month: u8, day: u8) -> i32 {
     let (month, day) = (i32::from(month), i32::from(day));
     let year = year - i32::from(month <= 2);
     let era = year.div_euclid(400);
@@ -43,20 +43,20 @@ pub fn days_from_civil(year: i32, month: u8, day: u8) -> i32 {
 
 /// A time of day as `datetime.time` holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeOfDay {
+pub(crate) struct TimeOfDay {
     /// 0 to 23.
-    pub hour: u8,
+    pub(crate) hour: u8,
     /// 0 to 59.
-    pub minute: u8,
+    pub(crate) minute: u8,
     /// 0 to 59.
-    pub second: u8,
+    pub(crate) second: u8,
     /// 0 to 999,999.
-    pub micros: u32,
+    pub(crate) micros: u32,
 }
 
 impl TimeOfDay {
     /// So many nanoseconds after midnight. `None` if they are not whole microseconds of a day.
-    pub fn new(nanos: i64) -> Option<Self> {
+    pub(crate) fn new(nanos: i64) -> Option<Self> {
         let micros = (nanos % 1_000 == 0).then_some(nanos / 1_000)?;
         let seconds = micros / 1_000_000;
         let hour = u8::try_from(seconds / 3_600).ok()?;
@@ -69,7 +69,7 @@ impl TimeOfDay {
     }
 
     /// Nanoseconds after midnight; the inverse of [`Self::new`].
-    pub fn nanos(self) -> i64 {
+    pub(crate) fn nanos(self) -> i64 {
         let minutes = i64::from(self.hour) * 60 + i64::from(self.minute);
         let seconds = minutes * 60 + i64::from(self.second);
         (seconds * 1_000_000 + i64::from(self.micros)) * 1_000
@@ -77,7 +77,7 @@ impl TimeOfDay {
 }
 
 /// Whether a zone is named by its offset, as in `+05:30`.
-pub fn is_offset(zone: &str) -> bool {
+pub(crate) fn is_offset(zone: &str) -> bool {
     zone.starts_with(['+', '-'])
 }
 
@@ -85,7 +85,7 @@ pub fn is_offset(zone: &str) -> bool {
 /// every other zone.
 ///
 /// `UTC` and `±HH:MM` are what pytz, zoneinfo and Arrow's own database agree on for all instants.
-pub fn fixed_offset(zone: &str) -> Option<i64> {
+pub(crate) fn fixed_offset(zone: &str) -> Option<i64> {
     if matches!(zone, "UTC" | "Etc/UTC") {
         return Some(0);
     }

@@ -2,71 +2,47 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyType};
+use pyo3::types::PyFloat;
 
-/// Python objects that result columns are compared with.
-#[derive(Debug)]
-pub struct PandasClasses {
-    /// `pandas.NA`
-    pub na: Py<PyAny>,
-    /// `pandas.NaT`
-    pub nat: Py<PyAny>,
-    /// `decimal.Decimal`
-    pub decimal: Py<PyType>,
-    /// `pandas.arrays.DatetimeArray`
-    pub datetime_array: Py<PyType>,
-    /// `pandas.arrays.TimedeltaArray`
-    pub timedelta_array: Py<PyType>,
-    /// `pandas.arrays.ArrowStringArray`
-    pub arrow_string_array: Py<PyType>,
-    /// `pandas.arrays.ArrowExtensionArray`
-    pub arrow_extension_array: Py<PyType>,
-    /// `pandas.arrays.StringArray`
-    pub string_array: Py<PyType>,
-    /// `pandas.Categorical`
-    pub categorical: Py<PyType>,
-    /// `pandas.arrays.IntegerArray`, `FloatingArray` and `BooleanArray`
-    pub masked_arrays: Vec<Py<PyType>>,
-}
+use crate::facades::frames::PandasClasses;
 
 impl PandasClasses {
     /// Null by stock's mask, for the objects whose nullness needs no call.
-    pub fn is_null(&self, object: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is_null(&self, object: &Bound<'_, PyAny>) -> bool {
         object.is_none() || object.is(&self.na) || object.is(&self.nat) || is_nan(object)
     }
 
     /// Exactly a `decimal.Decimal`.
-    pub fn is_decimal(&self, object: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is_decimal(&self, object: &Bound<'_, PyAny>) -> bool {
         object.get_type().is(&self.decimal)
     }
 
     /// Exactly an `ArrowStringArray`.
-    pub fn is_arrow_strings(&self, values: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is_arrow_strings(&self, values: &Bound<'_, PyAny>) -> bool {
         values.get_type().is(&self.arrow_string_array)
     }
 
     /// Exactly an `ArrowExtensionArray`, of a dtype like `int64[pyarrow]`.
-    pub fn is_arrow_backed(&self, values: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is_arrow_backed(&self, values: &Bound<'_, PyAny>) -> bool {
         values.get_type().is(&self.arrow_extension_array)
     }
 
     /// Exactly a `Categorical`.
-    pub fn is_categorical(&self, values: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is_categorical(&self, values: &Bound<'_, PyAny>) -> bool {
         values.get_type().is(&self.categorical)
     }
 
     /// Exactly an array of `Int8` to `UInt64`, `Float32`, `Float64` or `boolean`.
-    pub fn is_masked(&self, values: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn is_masked(&self, values: &Bound<'_, PyAny>) -> bool {
         let class = values.get_type();
         self.masked_arrays.iter().any(|masked| class.is(masked))
     }
 
     /// The array of objects inside a `StringArray`; anything else as it is.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn unwrap_strings<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn unwrap_strings<'py>(
+        &self,
+        values: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if values.get_type().is(&self.string_array) {
             values.getattr(intern!(values.py(), "_ndarray"))
         } else {
@@ -75,21 +51,16 @@ impl PandasClasses {
     }
 
     /// A `DatetimeArray` with a time zone.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn is_aware(&self, values: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn is_aware(&self, values: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(values.get_type().is(&self.datetime_array)
             && !values.getattr(intern!(values.py(), "tz"))?.is_none())
     }
 
     /// The NumPy array inside a `DatetimeArray` or `TimedeltaArray`; anything else as it is.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn unwrap_temporal<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn unwrap_temporal<'py>(
+        &self,
+        values: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let class = values.get_type();
         if class.is(&self.datetime_array) || class.is(&self.timedelta_array) {
             values.getattr(intern!(values.py(), "_ndarray"))

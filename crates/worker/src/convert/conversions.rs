@@ -1,13 +1,16 @@
 //! What the native path of a pandas UDF needs to know of its task and of the installed libraries.
 
+use std::collections::HashSet;
+
 use arrow_array::{ArrayRef, new_empty_array};
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::{DataType, Fields, Schema};
+use bowstring_ipc::UnknownWord;
 use bowstring_ipc::framing::{Framing, GroupReader, Join, Projection};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::is_offset;
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
@@ -15,76 +18,51 @@ use crate::convert::output::values::Rules;
 use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Observed, Unit};
 use crate::convert::zone::Zone;
 use crate::errors::internal;
-use crate::package;
-use crate::words::Word;
+use crate::facades::conversion::Stock;
+use crate::facades::frames::{Frames, FramesModule, PandasClasses};
+use crate::facades::record::SelfTest;
 
 /// One task's conversions, both native and stock.
 #[derive(Debug)]
-pub struct Conversions {
-    /// The stock conversions (`stock/conversion.py`).
-    pub stock: Py<PyAny>,
+pub(crate) struct Conversions {
+    /// The stock conversions.
+    pub(crate) stock: Stock,
     /// What the self-test has observed.
-    pub traits: Observed,
+    pub(crate) observed: Observed,
     /// `spark.sql.session.timeZone`.
-    pub session_zone: Option<String>,
+    pub(crate) session_zone: Option<String>,
     /// Its offsets.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
     /// Fields of the declared result, as stock's Arrow types.
-    pub fields: Fields,
-    /// Whether columns are matched by name.
-    pub by_name: bool,
-    /// `pandas.DataFrame`.
-    pub data_frame: Py<PyAny>,
+    pub(crate) fields: Fields,
     /// Objects that result columns are compared with.
-    pub names: PandasClasses,
-    /// `frames.py`'s `Frames`.
-    pub frames_class: Py<PyAny>,
-    /// `frames.py`'s `block_values`.
-    pub block_values: Py<PyAny>,
-    unproven_output: Vec<String>,
+    pub(crate) classes: PandasClasses,
+    unproven_output: HashSet<String>,
     opaque_fields: Vec<usize>,
     rules: Rules,
 }
 
 impl Conversions {
-    /// Reads them from a `Stock` of `stock/conversion.py` and a `SelfTest` of `record.py`.
+    /// Those of a task with these stock conversions.
     ///
     /// # Errors
     ///
-    /// Fails if one of them is not what its file says.
-    pub fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = stock.py();
-        let unit = |name: &str| {
-            let Word(unit) = proven.getattr(name)?.extract::<Word<Unit>>()?;
-            PyResult::Ok(unit)
-        };
-        let unproven = |name: &str| -> PyResult<Vec<String>> {
-            proven
-                .getattr(name)?
-                .try_iter()?
-                .map(|item| item?.extract())
-                .collect()
-        };
-        let frames = package::import(py, "_worker.frames")?;
-        let classes = frames.getattr("classes")?.call0()?;
-        let class = |name: &str| classes.get_item(name);
-        let session_zone: Option<String> = stock.getattr("timezone")?.extract()?;
-        let unproven_output = unproven("unproven_output")?;
-        let zone = session_zone
-            .as_deref()
-            .map_or(Zone::Stock, |name| Zone::new(name, stock));
+    /// What stock raises for a declared type.
+    pub(crate) fn new(py: Python<'_>, stock: Stock, proven: &SelfTest) -> PyResult<Self> {
+        let unproven_output = proven.unproven_output.clone();
+        let zone = (stock.timezone.as_deref())
+            .map_or(Zone::Stock, |name| Zone::new(name, stock.object(py)));
         let kind = match zone {
-            Zone::Fixed(_) if session_zone.as_deref().is_some_and(is_offset) => {
+            Zone::Fixed(_) if stock.timezone.as_deref().is_some_and(is_offset) => {
                 Some(OFFSET_TIMESTAMP)
             }
             Zone::Fixed(_) | Zone::Stock => None,
             Zone::Named(_) => Some(NAMED_TIMESTAMP),
         };
-        let proven_output =
-            kind.is_none_or(|kind| !unproven_output.iter().any(|name| name == kind));
+        let proven_output = kind.is_none_or(|kind| !unproven_output.contains(kind));
         Ok(Self {
             rules: Rules {
-                safe: stock.getattr("safecheck")?.extract()?,
+                safe: stock.safecheck,
                 zone: if proven_output {
                     zone.clone()
                 } else {
@@ -92,57 +70,38 @@ impl Conversions {
                 },
             },
             zone,
-            session_zone,
-            traits: Observed {
-                arrow_strings: proven.getattr("arrow_strings")?.extract()?,
-                timestamp_unit: unit("timestamp_unit")?,
-                interval_unit: unit("interval_unit")?,
-                nested_integer_objects: proven.getattr("nested_integer_objects")?.extract()?,
-                unproven: unproven("unproven_input")?.into_iter().collect(),
+            session_zone: stock.timezone.clone(),
+            observed: Observed {
+                arrow_strings: proven.arrow_strings,
+                timestamp_unit: unit(&proven.timestamp_unit)?,
+                interval_unit: unit(&proven.interval_unit)?,
+                nested_integer_objects: proven.nested_integer_objects,
+                unproven: proven.unproven_input.clone(),
             },
             unproven_output,
-            opaque_fields: stock.call_method0("opaque_fields")?.extract()?,
-            fields: Schema::from_pyarrow_bound(&stock.call_method0("fields")?)?.fields,
-            by_name: stock.getattr("by_name")?.extract()?,
-            stock: stock.clone().unbind(),
-            names: PandasClasses {
-                na: class("na")?.unbind(),
-                nat: class("nat")?.unbind(),
-                decimal: py
-                    .import("decimal")?
-                    .getattr("Decimal")?
-                    .cast_into()?
-                    .unbind(),
-                datetime_array: class("datetime_array")?.cast_into()?.unbind(),
-                timedelta_array: class("timedelta_array")?.cast_into()?.unbind(),
-                arrow_string_array: class("arrow_string_array")?.cast_into()?.unbind(),
-                arrow_extension_array: class("arrow_extension_array")?.cast_into()?.unbind(),
-                string_array: class("string_array")?.cast_into()?.unbind(),
-                categorical: class("categorical")?.cast_into()?.unbind(),
-                masked_arrays: class("masked_arrays")?.extract()?,
-            },
-            data_frame: class("data_frame")?.unbind(),
-            frames_class: frames.getattr("Frames")?.unbind(),
-            block_values: frames.getattr("block_values")?.unbind(),
+            opaque_fields: stock.opaque_fields(py)?,
+            fields: Schema::from_pyarrow_bound(&stock.fields(py)?)?.fields,
+            classes: FramesModule::of(py)?.classes(py)?,
+            stock,
         })
     }
 
     /// The kind of each input column, `None` for those that only stock may convert.
-    pub fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
-        kinds(&self.traits, self.session_zone.as_deref(), schema)
+    pub(crate) fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
+        kinds(&self.observed, self.session_zone.as_deref(), schema)
     }
 
     /// A reader that decodes the columns with a native path, and leaves the others encoded.
-    pub fn reader(&self, framing: Framing) -> GroupReader {
+    pub(crate) fn reader(&self, framing: Framing) -> GroupReader {
         GroupReader::new(framing, self.projection())
             .text_as_bytes()
             .joining(Join::Always)
     }
 
     fn projection(&self) -> Box<Projection> {
-        let (traits, zone) = (self.traits.clone(), self.session_zone.clone());
+        let (observed, zone) = (self.observed.clone(), self.session_zone.clone());
         Box::new(move |schema| {
-            let kinds = kinds(&traits, zone.as_deref(), schema);
+            let kinds = kinds(&observed, zone.as_deref(), schema);
             let native = kinds
                 .into_iter()
                 .enumerate()
@@ -152,7 +111,7 @@ impl Conversions {
     }
 
     /// An empty output for results of this task.
-    pub fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         Output::new(
             self.fields.clone(),
             self.rules.clone(),
@@ -162,51 +121,42 @@ impl Conversions {
     }
 
     /// The array of a type that is not stock's alone, made of one result column; `None` if only stock may convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn array(
+    pub(crate) fn array(
         &self,
         data_type: &DataType,
         values: &Bound<'_, PyAny>,
     ) -> PyResult<Option<ArrayRef>> {
         let mut builder = FieldBuilder::new(data_type);
-        if self
-            .unproven_output
-            .iter()
-            .any(|name| name == builder.name())
-        {
+        if self.unproven_output.contains(builder.name()) {
             return Ok(None);
         }
         // As in stock, where pyarrow makes an array of NumPy's memory.
         if let Some(numbers) = number_piece(values, data_type)? {
             return Ok(Some(numbers));
         }
-        if !builder.append(values, &self.names, &self.rules)? {
+        if !builder.append(values, &self.classes, &self.rules)? {
             return Ok(None);
         }
         let array = builder.finish().map_err(|error| internal(&error))?;
         Ok(Some(array.unwrap_or_else(|| new_empty_array(data_type))))
     }
 
-    /// A `Frames` for input columns with these labels.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pandas does.
-    pub fn frames<'py>(&self, py: Python<'py>, labels: &[String]) -> PyResult<Bound<'py, PyAny>> {
+    /// What builds frames of input columns with these labels.
+    pub(crate) fn frames(&self, py: Python<'_>, labels: &[String]) -> PyResult<Frames> {
         let fields: Vec<&String> = self.fields.iter().map(|field| field.name()).collect();
-        self.frames_class
-            .bind(py)
-            .call1((labels, fields, self.by_name))
+        FramesModule::of(py)?.frames(py, labels, fields, self.stock.by_name)
     }
 }
 
-fn kinds(traits: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
+fn unit(word: &str) -> PyResult<Unit> {
+    word.parse()
+        .map_err(|error: UnknownWord| PyValueError::new_err(error.to_string()))
+}
+
+fn kinds(observed: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
     schema
         .fields()
         .iter()
-        .map(|field| InputKind::of(field, zone, traits))
+        .map(|field| InputKind::of(field, zone, observed))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! How large a batch of results becomes.
 
 /// Rows after which a batch is written: the default of `spark.sql.execution.arrow.maxRecordsPerBatch`.
-pub const MAX_ROWS: usize = 10_000;
+pub(crate) const MAX_ROWS: usize = 10_000;
 
 /// Bytes after which a batch is written.
-pub const MAX_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;

@@ -5,13 +5,13 @@
 //! the range for which equality is known, is left to the caller, who asks the stock converter. This room knows Arrow
 //! and pandas, but neither sockets nor Spark's versions.
 
-pub mod c_data;
-pub mod calendar;
-pub mod classes;
-pub mod conversions;
-pub mod input;
-pub mod lent;
-pub mod limits;
-pub mod output;
-pub mod types;
-pub mod zone;
+pub(crate) mod c_data;
+pub(crate) mod calendar;
+pub(crate) mod classes;
+pub(crate) mod conversions;
+pub(crate) mod input;
+pub(crate) mod lent;
+pub(crate) mod limits;
+pub(crate) mod output;
+pub(crate) mod types;
+pub(crate) mod zone;

@@ -10,7 +10,7 @@ use crate::convert::calendar::{fixed_offset, is_offset};
 
 /// Unit of a pandas datetime or timedelta column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// `datetime64[us]`, `timedelta64[us]`.
     Micro,
     /// `datetime64[ns]`, `timedelta64[ns]`.
@@ -32,29 +32,29 @@ impl FromStr for Unit {
 
 /// What the installed Spark, pandas and pyarrow do where they differ, as the self-test observed it.
 #[derive(Clone, Debug)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// Strings are `StringDtype(storage="pyarrow", na_value=nan)` columns, not objects. pandas 3.
-    pub arrow_strings: bool,
+    pub(crate) arrow_strings: bool,
     /// Unit in which `TimestampType` arrives: µs in Spark 3.5, ns later.
-    pub timestamp_unit: Unit,
+    pub(crate) timestamp_unit: Unit,
     /// Unit in which a day-time interval arrives: ns with pandas 2, µs with pandas 3.
-    pub interval_unit: Unit,
+    pub(crate) interval_unit: Unit,
     /// Integers with nulls are Python objects inside arrays, structs and maps, and the batches of
     /// a group are joined before they are converted: Spark 4.2 on. Otherwise they are float64.
-    pub nested_integer_objects: bool,
+    pub(crate) nested_integer_objects: bool,
     /// Names of the kinds ([`InputKind::name`]) whose self-test failed.
-    pub unproven: HashSet<String>,
+    pub(crate) unproven: HashSet<String>,
 }
 
 /// Name of timestamps in a zone of the form `±HH:MM`, which some versions of pyarrow refuse.
-pub const OFFSET_TIMESTAMP: &str = "timestamp_offset";
+pub(crate) const OFFSET_TIMESTAMP: &str = "timestamp_offset";
 
 /// Name of timestamps in a zone with rules, whose offsets are observed.
-pub const NAMED_TIMESTAMP: &str = "timestamp_named";
+pub(crate) const NAMED_TIMESTAMP: &str = "timestamp_named";
 
 /// A column type with a native path from Arrow to pandas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputKind {
+pub(crate) enum InputKind {
     /// `bool`; object of `True`/`False`/`None` if there is a null.
     Boolean,
     /// `int8`; float64 if there is a null. Likewise the next three.
@@ -120,7 +120,11 @@ impl InputKind {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn of(field: &Field, session_zone: Option<&str>, traits: &Observed) -> Option<Self> {
+    pub(crate) fn of(
+        field: &Field,
+        session_zone: Option<&str>,
+        observed: &Observed,
+    ) -> Option<Self> {
         let kind = match field.data_type() {
             DataType::Boolean => Self::Boolean,
             DataType::Int8 => Self::Byte,
@@ -140,7 +144,7 @@ impl InputKind {
                 if session_zone == Some(zone) =>
             {
                 // "+00:00" is as unknown as the others to a library that knows only names.
-                if is_offset(zone) && traits.unproven.contains(OFFSET_TIMESTAMP) {
+                if is_offset(zone) && observed.unproven.contains(OFFSET_TIMESTAMP) {
                     return None;
                 }
                 fixed_offset(zone).map_or(Self::NamedTimestamp, Self::Timestamp)
@@ -148,21 +152,21 @@ impl InputKind {
             DataType::Duration(TimeUnit::Microsecond) => Self::Interval,
             DataType::Decimal128(_, scale) if *scale >= 0 => Self::Decimal(*scale),
             DataType::Null => Self::Null,
-            DataType::List(_) if is_native(field.data_type(), traits) => Self::Array,
-            DataType::Struct(_) if is_native(field.data_type(), traits) => Self::Struct,
-            DataType::Map(..) if is_native(field.data_type(), traits) => Self::Map,
+            DataType::List(_) if is_native(field.data_type(), observed) => Self::Array,
+            DataType::Struct(_) if is_native(field.data_type(), observed) => Self::Struct,
+            DataType::Map(..) if is_native(field.data_type(), observed) => Self::Map,
             _ => return None,
         };
-        (!traits.unproven.contains(kind.name())).then_some(kind)
+        (!observed.unproven.contains(kind.name())).then_some(kind)
     }
 
     /// Whether the values are arrays, structs or maps.
-    pub fn is_nested(self) -> bool {
+    pub(crate) fn is_nested(self) -> bool {
         matches!(self, Self::Array | Self::Struct | Self::Map)
     }
 
     /// Spark's name of the type, as the self-test and the log use it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
             Self::Byte => "byte",
@@ -191,7 +195,7 @@ impl InputKind {
 
 /// The dtype of a built column, which decides the block that it lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dtype {
+pub(crate) enum Dtype {
     /// `bool`
     Bool,
     /// `int8`
@@ -221,11 +225,11 @@ pub enum Dtype {
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub fn is_native(data_type: &DataType, traits: &Observed) -> bool {
+pub(crate) fn is_native(data_type: &DataType, observed: &Observed) -> bool {
     let part = |field: &Field| {
         // Metadata marks variants and geometries, which are objects of PySpark's own.
         field.metadata().is_empty()
-            && (leaf(field, traits).is_some() || is_native(field.data_type(), traits))
+            && (leaf(field, observed).is_some() || is_native(field.data_type(), observed))
     };
     match data_type {
         // `numpy.array` of several arrays may have two dimensions.
@@ -244,7 +248,7 @@ pub fn is_native(data_type: &DataType, traits: &Observed) -> bool {
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(fields) => match fields.as_ref() {
                 [key, value] => {
-                    let key = leaf(key, traits).filter(|_| key.metadata().is_empty());
+                    let key = leaf(key, observed).filter(|_| key.metadata().is_empty());
                     key.is_some_and(|kind| kind != InputKind::Null) && part(value)
                 }
                 _ => false,
@@ -256,9 +260,9 @@ pub fn is_native(data_type: &DataType, traits: &Observed) -> bool {
 }
 
 /// The kind of a part that is not nested itself.
-pub(crate) fn leaf(field: &Field, traits: &Observed) -> Option<InputKind> {
+pub(crate) fn leaf(field: &Field, observed: &Observed) -> Option<InputKind> {
     // Timestamps and intervals in a nested type have rules of their own.
-    InputKind::of(field, None, traits).filter(|kind| {
+    InputKind::of(field, None, observed).filter(|kind| {
         matches!(
             kind,
             InputKind::Boolean

@@ -3,16 +3,16 @@
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use numpy::{PyArray1, PyArrayMethods};
+use numpy::PyArrayMethods;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::fixed_offset;
-use crate::package;
+use crate::facades::zones::{Table, Zones};
 
 /// Time zone of a session, which results without one are in.
 #[derive(Clone, Debug)]
-pub enum Zone {
+pub(crate) enum Zone {
     /// Always so many microseconds east of UTC.
     Fixed(i64),
     /// A zone with rules.
@@ -23,7 +23,7 @@ pub enum Zone {
 
 impl Zone {
     /// The zone called `name`. `stock` is a `Stock` of `stock/conversion.py` for that zone.
-    pub fn new(name: &str, stock: &Bound<'_, PyAny>) -> Self {
+    pub(crate) fn new(name: &str, stock: &Bound<'_, PyAny>) -> Self {
         match fixed_offset(name) {
             Some(offset) => Self::Fixed(offset),
             None => Self::Named(Arc::new(NamedZone {
@@ -36,9 +36,12 @@ impl Zone {
     }
 }
 
+/// What asks the Python half for a table.
+type Ask = for<'py> fn(&Zones, &Bound<'py, PyAny>) -> PyResult<Option<Table<'py>>>;
+
 /// A zone whose offsets are looked up when the first column needs them; see `zones.py`.
 #[derive(Debug)]
-pub struct NamedZone {
+pub(crate) struct NamedZone {
     name: String,
     stock: Py<PyAny>,
     input: OnceLock<Option<Arc<ZoneTable>>>,
@@ -47,49 +50,36 @@ pub struct NamedZone {
 
 impl NamedZone {
     /// Offsets by instant. `None` if only stock may convert input columns.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn input(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
-        self.once(py, &self.input, "input_table")
+    pub(crate) fn input(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
+        self.once(py, &self.input, Zones::input_table)
     }
 
     /// Offsets by local time. `None` if only stock may convert result columns.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn output(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
-        self.once(py, &self.output, "output_table")
+    pub(crate) fn output(&self, py: Python<'_>) -> PyResult<Option<&Arc<ZoneTable>>> {
+        self.once(py, &self.output, Zones::output_table)
     }
 
     fn once<'a>(
         &self,
         py: Python<'_>,
         known: &'a OnceLock<Option<Arc<ZoneTable>>>,
-        table: &str,
+        ask: Ask,
     ) -> PyResult<Option<&'a Arc<ZoneTable>>> {
         if let Some(offsets) = known.get() {
             return Ok(offsets.as_ref());
         }
-        let offsets = self.look_up(py, table)?;
+        let offsets = self.look_up(py, ask)?;
         Ok(known.get_or_init(|| offsets).as_ref())
     }
 
-    fn look_up(&self, py: Python<'_>, table: &str) -> PyResult<Option<Arc<ZoneTable>>> {
-        let found =
-            package::import(py, "_spark.proof.zones")?.call_method1(table, (&self.stock,))?;
-        if found.is_none() {
+    fn look_up(&self, py: Python<'_>, ask: Ask) -> PyResult<Option<Arc<ZoneTable>>> {
+        let Some((starts, east, end)) = ask(Zones::of(py)?, self.stock.bind(py))? else {
             tracing::info!(
                 zone = self.name,
-                table,
                 "timestamps of this time zone go through PySpark's own conversions: its offsets are not proven"
             );
             return Ok(None);
-        }
-        let (starts, east, end): (Bound<'_, PyArray1<i64>>, Bound<'_, PyArray1<i64>>, i64) =
-            found.extract()?;
+        };
         ZoneTable::new(starts.to_vec()?, east.to_vec()?, end)
             .map(|offsets| Some(Arc::new(offsets)))
             .ok_or_else(|| PyTypeError::new_err("bowstring: zones.py made an unordered table"))
@@ -101,7 +91,7 @@ const GAP: i64 = i64::MIN;
 
 /// Offsets of a zone, in microseconds east of UTC, over a limited range of time.
 #[derive(Debug)]
-pub struct ZoneTable {
+pub(crate) struct ZoneTable {
     /// Ascending, not empty.
     starts: Vec<i64>,
     /// The offset from each start on, or [`GAP`].
@@ -118,12 +108,12 @@ impl ZoneTable {
     }
 
     /// Whether the table reaches this time.
-    pub fn cover(&self, time: i64) -> bool {
+    pub(crate) fn cover(&self, time: i64) -> bool {
         time < self.end && self.starts.first().is_some_and(|first| *first <= time)
     }
 
     /// For many times in a row.
-    pub fn lookup(&self) -> Lookup<'_> {
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
         Lookup {
             table: self,
             last: Cell::new((0, 0, GAP)),
@@ -134,7 +124,7 @@ impl ZoneTable {
 /// Looks up offsets; remembers the last stretch of time, because the values of a column are often
 /// near each other.
 #[derive(Debug)]
-pub struct Lookup<'a> {
+pub(crate) struct Lookup<'a> {
     table: &'a ZoneTable,
     /// From, until, offset.
     last: Cell<(i64, i64, i64)>,
@@ -142,7 +132,7 @@ pub struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// The offset at `time`; `None` in a gap and outside the table.
-    pub fn offset(&self, time: i64) -> Option<i64> {
+    pub(crate) fn offset(&self, time: i64) -> Option<i64> {
         let (from, until, offset) = self.last.get();
         let offset = if from <= time && time < until {
             offset

@@ -1,10 +1,10 @@
 //! One folder per family of UDFs that has a native path.
 
-pub mod arrow_batched;
-pub mod grouped_agg;
-pub mod grouped_agg_arrow;
-pub mod grouped_map;
-pub mod grouped_map_arrow;
-pub mod map;
-pub mod scalar;
-pub mod table_function;
+pub(crate) mod arrow_batched;
+pub(crate) mod grouped_agg;
+pub(crate) mod grouped_agg_arrow;
+pub(crate) mod grouped_map;
+pub(crate) mod grouped_map_arrow;
+pub(crate) mod map;
+pub(crate) mod scalar;
+pub(crate) mod table_function;

@@ -3,17 +3,19 @@
 //! Most of this room is Python, because what is hooked is Python: `python/bowstring/_spark`. Here is what the
 //! zygote and the workers ask of it.
 
-pub mod sent_along;
-
 use std::io;
 
 use bowstring_link::Native;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyModule;
 
 use self::board::Notice;
-use crate::package;
+use crate::facades::hook::Hook;
+use crate::facades::lazy::Lazy;
+use crate::facades::lines::Lines;
+use crate::facades::record::Record;
+
+pub(crate) use crate::facades::sent_along;
 
 mod board;
 
@@ -23,11 +25,7 @@ const RECORD: &str = include_str!("../../../../python/bowstring/_spark/proof/rec
 
 /// Hooks the native path into `pyspark.worker` if what the self-test would find is on record, or if the user
 /// wants proof and so waits for it. Otherwise [`install_lazily`] has to be in place, and stays.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn install_if_proven(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn install_if_proven(py: Python<'_>) -> PyResult<()> {
     if recorded(py)?.is_some() || wants_proof() {
         install(py, recorded(py)?);
     } else {
@@ -41,22 +39,16 @@ pub fn install_if_proven(py: Python<'_>) -> PyResult<()> {
 
 /// The same whatever is on record, unless it was done before; then tells the workers that
 /// [`promise_findings`] was called for. Without `pandas` the first that needs it installs it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does, or the kernel.
-pub fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
+pub(crate) fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
     if !pandas {
         return Ok(board::write(&Notice::Unasked)?);
     }
     let notice = if install(py, recorded(py)?) {
-        let module = package::import(py, "_spark.hook")?;
-        if let Err(error) = module.call_method0("warm") {
+        let hook = Hook::of(py)?;
+        if let Err(error) = hook.warm(py) {
             tracing::debug!("each worker warms up for itself: {error}");
         }
-        let proven = module.getattr("INSTALLED")?;
-        let to_text = load_proven(py)?.getattr("to_text")?;
-        Notice::Findings(to_text.call1((proven.get_item(2)?,))?.extract()?)
+        Notice::Findings(hook.findings(py)?)
     } else {
         Notice::Refused
     };
@@ -68,7 +60,7 @@ pub fn install_and_publish(py: Python<'_>, pandas: bool) -> PyResult<()> {
 /// # Errors
 ///
 /// The kernel's, for want of memory or descriptors.
-pub fn promise_findings() -> io::Result<()> {
+pub(crate) fn promise_findings() -> io::Result<()> {
     board::put_up()
 }
 
@@ -103,19 +95,13 @@ fn recorded(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         if wants_proof() {
             return Ok(None);
         }
-        let Ok(proven) = load_proven(py) else {
+        let Ok(record) = Record::of(py) else {
             // Such as a pandas that is too old, of which the installation will tell.
             return Ok(None);
         };
-        let found = proven.call_method1("recorded", (RECORD,))?;
-        PyResult::Ok((!found.is_none()).then(|| found.unbind()))
+        PyResult::Ok(record.recorded(py, RECORD)?.map(Bound::unbind))
     })?;
     Ok(found.as_ref().map(|proven| proven.clone_ref(py)))
-}
-
-/// What has been found before, and in which form it is kept.
-fn load_proven(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    package::import(py, "_spark.proof.record")
 }
 
 /// Whether the user has asked for comparisons, and so for those of the self-test.
@@ -140,23 +126,19 @@ pub(crate) fn log_declined(py: Python<'_>, kind: &str, count: u64, error: Bound<
 }
 
 /// Whether the user wants native paths: `BOWSTRING_NATIVE` is not `off`.
-pub fn is_wanted() -> bool {
+pub(crate) fn is_wanted() -> bool {
     Native::from_environment().unwrap_or_default() != Native::Off
 }
 
 /// Puts [`install`] off until a task comes that has a native path, after `spared` others that have one. Cheap: it
 /// needs only `pyspark.worker`. Where native paths are not wanted, tasks are only noted.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn install_lazily(py: Python<'_>, spared: u32) -> PyResult<()> {
+pub(crate) fn install_lazily(py: Python<'_>, spared: u32) -> PyResult<()> {
     let hook = match (is_wanted(), spared) {
         (false, _) => None,
         (true, 0) => Some(wrap_pyfunction!(install_now, py)?),
         (true, _) => Some(wrap_pyfunction!(install_tested, py)?),
     };
-    lazy(py)?.call_method1("hook", (hook, spared)).map(drop)
+    Lazy::of(py)?.hook(py, hook, spared)
 }
 
 /// For a worker that has started over: what a task has brought along may say that it is a version that is on record.
@@ -174,13 +156,12 @@ fn install_now(py: Python<'_>) -> PyResult<bool> {
         match board::read() {
             Notice::NotYet => return Ok(false),
             Notice::Refused => {
-                lazy(py)?.call_method0("unhook")?;
+                Lazy::of(py)?.unhook(py)?;
                 return Ok(true);
             }
             Notice::Unasked => {}
             Notice::Findings(text) => {
-                let from_text = load_proven(py)?.getattr("from_text")?;
-                proven = Some(from_text.call1((text,))?.unbind());
+                proven = Some(Record::of(py)?.read(py, text)?.unbind());
             }
         }
     }
@@ -188,34 +169,16 @@ fn install_now(py: Python<'_>) -> PyResult<bool> {
     Ok(true)
 }
 
-/// Puts the hook off; remembers the original.
-fn lazy(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    package::import(py, "_spark.lazy")
-}
-
 fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
-    lazy(py)?.call_method0("unhook")?;
+    Lazy::of(py)?.unhook(py)?;
     // First, because nothing else may be imported for a PySpark that it does not know.
-    let found = package::import(py, "_spark.lines")?.call_method0("find")?;
-    let unknown: Vec<String> = found
-        .getattr("surface")?
-        .call_method0("sentences")?
-        .extract()?;
-    if !unknown.is_empty() {
-        tracing::warn!("{}", unknown.join("; "));
+    let found = Lines::of(py)?.find(py)?;
+    if !found.unknown.is_empty() {
+        tracing::warn!("{}", found.unknown.join("; "));
     }
     let on_record = proven.is_some();
-    let proven = package::import(py, "_spark.hook")?
-        .getattr("install")?
-        .call1((found, proven))?;
-    let unproven = |name: &str| -> PyResult<Vec<String>> {
-        proven
-            .getattr(name)?
-            .try_iter()?
-            .map(|item| item?.extract())
-            .collect()
-    };
-    let (input, output) = (unproven("unproven_input")?, unproven("unproven_output")?);
+    let found = Hook::of(py)?.install(py, &found, proven)?;
+    let (input, output) = (found.unproven_input, found.unproven_output);
     if !(input.is_empty() && output.is_empty()) {
         tracing::info!(
             ?input,

@@ -1,21 +1,23 @@
 //! What becomes of the scalars that functions of arrays return.
 
+use std::slice;
+
 use arrow_array::StructArray;
 use arrow_pyarrow::FromPyArrow;
 use arrow_schema::Schema;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 use crate::convert::c_data::{Layout, to_pyarrow};
 use crate::convert::output::array_scalars::{ArrayScalars, ScalarColumns};
 use crate::errors::internal;
+use crate::facades::arrow::ArrayStock;
 use crate::task::converter::Converter;
 use crate::task::section::{Reply, Rows};
 use crate::task::table_output::FlatOutput;
 
 /// What a UDF has returned for a group.
 #[derive(Debug)]
-pub struct Returned<'py> {
+pub(crate) struct Returned<'py> {
     results: Results<'py>,
     /// The same as plain scalars; `None` if only stock may say what becomes of them.
     plain: Option<Vec<Bound<'py, PyAny>>>,
@@ -23,7 +25,7 @@ pub struct Returned<'py> {
 
 /// Results of one function.
 #[derive(Debug)]
-pub enum Results<'py> {
+pub(crate) enum Results<'py> {
     /// One for a group.
     One(Bound<'py, PyAny>),
     /// One that stands for all rows.
@@ -36,9 +38,8 @@ pub enum Results<'py> {
 
 /// Looks at the results of one task.
 #[derive(Debug)]
-pub struct ArrayResults<'a, 'py> {
-    /// An `ArrayStock` of `stock/arrow.py`.
-    stock: &'a Bound<'py, PyAny>,
+pub(crate) struct ArrayResults<'a, 'py> {
+    stock: &'a ArrayStock,
     /// Stock makes an array of a result before it calls the next function.
     eager: bool,
     scalars: ArrayScalars<'py>,
@@ -52,12 +53,12 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(stock: &'a Bound<'py, PyAny>, windows: bool) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'py>, stock: &'a ArrayStock, windows: bool) -> PyResult<Self> {
         Ok(Self {
             stock,
-            eager: windows || stock.getattr("eager")?.extract()?,
-            scalars: ArrayScalars::new(stock.py())?,
-            native: columns(stock, &stock.getattr("plain")?)?.is_some(),
+            eager: windows || stock.eager,
+            scalars: ArrayScalars::new(py)?,
+            native: columns(py, stock)?.is_some(),
         })
     }
 
@@ -66,17 +67,22 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for it, if it does so before it calls the next function.
-    pub fn of(&self, results: Results<'py>, rows: usize) -> PyResult<Returned<'py>> {
+    pub(crate) fn of(
+        &self,
+        py: Python<'py>,
+        results: Results<'py>,
+        rows: usize,
+    ) -> PyResult<Returned<'py>> {
         let plain = match &results {
             _ if !self.native => None,
             Results::One(result) | Results::Repeated(result) => {
-                self.scalars.values(std::slice::from_ref(result))?
+                self.scalars.values(slice::from_ref(result))?
             }
             Results::Each(results) => self.scalars.values(results)?,
             Results::Made(_) => None,
         };
         let results = if plain.is_none() && self.eager {
-            Results::Made(array(self.stock, &results, rows)?)
+            Results::Made(array(py, self.stock, &results, rows)?)
         } else {
             results
         };
@@ -86,14 +92,13 @@ impl<'a, 'py> ArrayResults<'a, 'py> {
 
 /// Native results of many groups, and batches that stock has made, in the order in which they came.
 #[derive(Debug)]
-pub struct ArrayRows<'a, 'py> {
-    /// An `ArrayStock` of `stock/arrow.py`.
-    stock: &'a Bound<'py, PyAny>,
+pub(crate) struct ArrayRows<'a, 'py> {
+    stock: &'a ArrayStock,
     scalars: ArrayScalars<'py>,
     /// Native results; `None` if one is declared of a type without a native path.
     columns: Option<ScalarColumns>,
     plain: Layout<'py>,
-    output: FlatOutput<'a, 'py>,
+    output: FlatOutput<'py>,
 }
 
 impl<'a, 'py> ArrayRows<'a, 'py> {
@@ -102,14 +107,13 @@ impl<'a, 'py> ArrayRows<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        let schema = stock.getattr("plain")?;
+    pub(crate) fn new(py: Python<'py>, stock: &'a ArrayStock) -> PyResult<Self> {
         Ok(Self {
             stock,
-            scalars: ArrayScalars::new(stock.py())?,
-            columns: columns(stock, &schema)?,
-            plain: Layout::of(&schema)?,
-            output: FlatOutput::new(stock),
+            scalars: ArrayScalars::new(py)?,
+            columns: columns(py, stock)?,
+            plain: Layout::of(stock.plain.bind(py))?,
+            output: FlatOutput::new(stock.reader(py)?),
         })
     }
 
@@ -119,26 +123,33 @@ impl<'a, 'py> ArrayRows<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a result that is not as declared, and a difference that was found.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         returned: &[Returned<'py>],
         rows: usize,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let taken = match &mut self.columns {
             Some(columns) => append(&self.scalars, columns, returned, rows)?,
             None => false,
         };
         if taken {
-            convert.see_flat(
-                || self.alone(returned, rows),
-                || batch(self.stock, returned, rows),
-            )?;
+            convert.see_flat(|| self.alone(returned, rows), || self.batch(returned, rows))?;
         } else {
             self.flush()?;
-            self.output.append(&batch(self.stock, returned, rows)?)?;
+            self.output.append(&self.batch(returned, rows)?)?;
         }
         Ok(self.output.is_due() || self.columns.as_ref().is_some_and(ScalarColumns::is_due))
+    }
+
+    /// The batch that stock makes.
+    fn batch(&self, returned: &[Returned<'py>], rows: usize) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.plain.schema().py();
+        let arrays: Vec<_> = returned
+            .iter()
+            .map(|each| array(py, self.stock, &each.results, rows))
+            .collect::<PyResult<_>>()?;
+        self.stock.batch(py, arrays)
     }
 
     /// A batch of these native results and no others.
@@ -147,7 +158,7 @@ impl<'a, 'py> ArrayRows<'a, 'py> {
         returned: &[Returned<'py>],
         rows: usize,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(mut alone) = columns(self.stock, self.plain.schema())? else {
+        let Some(mut alone) = columns(self.plain.schema().py(), self.stock)? else {
             return Ok(None);
         };
         append(&self.scalars, &mut alone, returned, rows)?;
@@ -180,36 +191,23 @@ impl Rows for ArrayRows<'_, '_> {
 
 /// The array that stock makes of results for so many rows.
 fn array<'py>(
-    stock: &Bound<'py, PyAny>,
+    py: Python<'py>,
+    stock: &ArrayStock,
     results: &Results<'py>,
     rows: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     match results {
-        Results::One(result) => stock.call_method1("array", (PyList::new(stock.py(), [result])?,)),
-        Results::Repeated(result) => stock.call_method1("repeated", (result, rows)),
-        Results::Each(results) => stock.call_method1("array", (results,)),
+        Results::One(result) => stock.array(py, slice::from_ref(result)),
+        Results::Repeated(result) => stock.repeated(result, rows),
+        Results::Each(results) => stock.array(py, results),
         Results::Made(array) => Ok(array.clone()),
     }
 }
 
-/// The batch that stock makes.
-fn batch<'py>(
-    stock: &Bound<'py, PyAny>,
-    returned: &[Returned<'py>],
-    rows: usize,
-) -> PyResult<Bound<'py, PyAny>> {
-    let arrays: Vec<_> = returned
-        .iter()
-        .map(|each| array(stock, &each.results, rows))
-        .collect::<PyResult<_>>()?;
-    stock.call_method1("batch", (arrays,))
-}
-
 /// Native columns for a task's results, if all can be native.
-fn columns(stock: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<Option<ScalarColumns>> {
-    let unproven: Vec<String> = stock.getattr("unproven")?.extract()?;
-    let fields = Schema::from_pyarrow_bound(schema)?.fields;
-    Ok(ScalarColumns::new(&fields, &unproven))
+fn columns(py: Python<'_>, stock: &ArrayStock) -> PyResult<Option<ScalarColumns>> {
+    let fields = Schema::from_pyarrow_bound(stock.plain.bind(py))?.fields;
+    Ok(ScalarColumns::new(&fields, &stock.unproven))
 }
 
 fn append<'py>(
@@ -239,12 +237,8 @@ fn finished(columns: &mut ScalarColumns, plain: &Layout<'_>) -> PyResult<StructA
 }
 
 /// The batch that is made natively of the results of one function, each for a row; `None` if stock has to make it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
 #[pyfunction]
-pub fn array_of_scalars<'py>(
+pub(crate) fn array_of_scalars<'py>(
     schema: &Bound<'py, PyAny>,
     results: Vec<Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -2,47 +2,17 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
-/// One UDF of a task.
-#[derive(Debug)]
-pub struct ColumnUdf {
-    /// The user's function as PySpark has wrapped it.
-    pub function: Py<PyAny>,
-    /// Columns that it gets by position.
-    pub offsets: Vec<usize>,
-    /// Columns that it gets by name.
-    named: Vec<(Py<PyString>, usize)>,
-    /// The first two columns are the bounds of windows, one for each row.
-    pub bounded: bool,
-}
+use crate::facades::task_parts::ColumnUdf;
 
 impl ColumnUdf {
-    /// Those of a task that has `udfs`, which are `ColumnUdf`s of `task_parts.py`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it is not what its file says.
-    pub fn all(task: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
-        task.getattr("udfs")?.try_iter()?.map(Self::of).collect()
-    }
-
-    fn of(udf: PyResult<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let udf = udf?;
-        Ok(Self {
-            function: udf.getattr("function")?.unbind(),
-            offsets: udf.getattr("offsets")?.extract()?,
-            named: udf.getattr("named")?.extract()?,
-            bounded: udf.getattr("bounded")?.extract()?,
-        })
-    }
-
     /// The columns that it gets by position: a Series, or a tuple unless it is one.
     ///
     /// # Errors
     ///
     /// The data have fewer columns.
-    pub fn select<'py>(
+    pub(crate) fn select<'py>(
         &self,
         py: Python<'py>,
         series: &[Bound<'py, PyAny>],
@@ -58,7 +28,7 @@ impl ColumnUdf {
     /// # Errors
     ///
     /// What the function raises.
-    pub fn call<'py>(
+    pub(crate) fn call<'py>(
         &self,
         series: &[Bound<'py, PyAny>],
         py: Python<'py>,
@@ -71,7 +41,7 @@ impl ColumnUdf {
     /// # Errors
     ///
     /// What the function raises, and what `column` fails with.
-    pub fn call_with<'py>(
+    pub(crate) fn call_with<'py>(
         &self,
         py: Python<'py>,
         column: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>,
@@ -100,16 +70,12 @@ impl ColumnUdf {
     }
 
     /// The positions of the columns that it gets by name.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn named<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    pub(crate) fn named<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.named_columns(py, |offset| Ok(offset.into_pyobject(py)?.into_any()))
     }
 
     /// The first column that the function gets.
-    pub fn first(&self) -> Option<usize> {
+    pub(crate) fn first(&self) -> Option<usize> {
         let named = || self.named.first().map(|(_, offset)| *offset);
         self.offsets.first().copied().or_else(named)
     }

@@ -1,6 +1,9 @@
 //! The conversions that kinds ask for. Here, and not in a kind, it is known that the user may want them to be compared
 //! with stock's: `BOWSTRING_NATIVE=verify`.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -12,82 +15,53 @@ use crate::convert::input::series::GroupSeries;
 use crate::convert::input::table::{GroupTables, WholeGroups, table_of};
 use crate::convert::output::batch::Output;
 use crate::errors::internal;
-use crate::task::verifier::{Input, Verifier};
+use crate::facades::verify::{Input, Verifier};
+use crate::task::verifier;
 
 /// The conversions of one task.
-#[derive(Debug)]
-pub struct Converters<'py>(Option<Verifier<'py>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Converters(Option<Arc<Verifier>>);
 
 /// The conversions for one group, or one batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Converter<'a, 'py>(Option<&'a Verifier<'py>>);
+pub(crate) struct Converter<'a>(Option<&'a Verifier>);
 
 /// A frame that is shared with its columns only while they live.
 #[derive(Debug)]
-pub struct FrameOfColumns<'py> {
+pub(crate) struct FrameOfColumns<'py> {
     /// The frame.
-    pub frame: Bound<'py, PyAny>,
+    pub(crate) frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
-    pub key: Option<Bound<'py, PyTuple>>,
+    pub(crate) key: Option<Bound<'py, PyTuple>>,
     /// What has to live as long as stock keeps the columns.
-    pub columns: Bound<'py, PyAny>,
+    pub(crate) columns: Bound<'py, PyAny>,
 }
 
-/// The conversions of one task, for objects that Python code keeps and calls.
-#[derive(Debug)]
-pub struct KeptConverters(Option<Py<PyAny>>);
-
-impl<'py> Converters<'py> {
+impl Converters {
     /// For the task of this `Stock`.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn of(stock: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Verifier::start(stock).map(Self)
+    pub(crate) fn of(stock: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self(verifier::start(stock)?.map(Arc::new)))
     }
 
     /// Those for the next group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn next(&self) -> PyResult<Converter<'_, 'py>> {
-        Verifier::of_next(self.0.as_ref()).map(Converter)
-    }
-
-    /// The same for an object that Python code keeps.
-    pub fn kept(&self) -> KeptConverters {
-        KeptConverters(self.0.clone().map(Verifier::unbind))
+    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Converter<'_>> {
+        match &self.0 {
+            Some(verifier) if verifier.takes_next(py)? => Ok(Converter(Some(verifier))),
+            Some(_) | None => Ok(Converter::UNSEEN),
+        }
     }
 }
 
-impl KeptConverters {
-    /// Has `convert` convert the next batch.
-    ///
-    /// # Errors
-    ///
-    /// Those of `convert`.
-    pub fn next<'py, T>(
-        &self,
-        py: Python<'py>,
-        convert: impl FnOnce(Converter<'_, 'py>) -> PyResult<T>,
-    ) -> PyResult<T> {
-        let verifier = self.0.as_ref().map(|it| Verifier::bound(it, py));
-        convert(Verifier::of_next(verifier.as_ref()).map(Converter)?)
-    }
-}
-
-impl<'py> Converter<'_, 'py> {
+impl Converter<'_> {
     /// For what nobody looks at.
-    pub const UNSEEN: Self = Self(None);
+    pub(crate) const UNSEEN: Self = Self(None);
 
     /// As [`GroupFrames::frame`].
     ///
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn frame(
+    pub(crate) fn frame<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupFrames,
@@ -104,7 +78,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn frame_and_columns(
+    pub(crate) fn frame_and_columns<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupFrames,
@@ -120,7 +94,7 @@ impl<'py> Converter<'_, 'py> {
         })
     }
 
-    fn see_frame(
+    fn see_frame<'py>(
         self,
         py: Python<'py>,
         frames: &GroupFrames,
@@ -137,7 +111,8 @@ impl<'py> Converter<'_, 'py> {
             converted: (0..width)
                 .map(|index| series(index).map(|column| &column.series))
                 .collect(),
-            offsets: frames.key_columns(),
+            values: &frames.key_columns().values,
+            keys: &frames.key_columns().keys,
             frame: &made.frame,
             key: made.key.as_ref(),
         })
@@ -148,7 +123,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn batches(
+    pub(crate) fn batches<'py>(
         self,
         py: Python<'py>,
         tables: &mut GroupTables,
@@ -167,7 +142,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::batches`].
-    pub fn table(
+    pub(crate) fn table<'py>(
         self,
         py: Python<'py>,
         tables: &mut GroupTables,
@@ -182,7 +157,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn series(
+    pub(crate) fn series<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupSeries,
@@ -198,7 +173,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn native_series(
+    pub(crate) fn native_series<'py>(
         self,
         py: Python<'py>,
         frames: &mut GroupSeries,
@@ -211,7 +186,7 @@ impl<'py> Converter<'_, 'py> {
         Ok(series)
     }
 
-    fn see_series(
+    fn see_series<'py>(
         self,
         py: Python<'py>,
         frames: &GroupSeries,
@@ -233,7 +208,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As there, and a difference that was found.
-    pub fn whole_batches(
+    pub(crate) fn whole_batches<'py>(
         self,
         py: Python<'py>,
         groups: &WholeGroups,
@@ -254,7 +229,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// Those of `ours` and `stocks`, and a difference that was found.
-    pub(crate) fn see_batches(
+    pub(crate) fn see_batches<'py>(
         self,
         ours: impl FnOnce() -> PyResult<Bound<'py, PyList>>,
         stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
@@ -270,7 +245,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::see_batches`], but for what `stocks` fails with, which is a difference.
-    pub(crate) fn see_flat(
+    pub(crate) fn see_flat<'py>(
         self,
         ours: impl FnOnce() -> PyResult<Option<Bound<'py, PyAny>>>,
         stocks: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
@@ -289,7 +264,7 @@ impl<'py> Converter<'_, 'py> {
     /// # Errors
     ///
     /// As [`Self::see_batches`].
-    pub(crate) fn see_whole(
+    pub(crate) fn see_whole<'py>(
         self,
         ours: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
         stocks: impl FnOnce() -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)>,
@@ -301,9 +276,9 @@ impl<'py> Converter<'_, 'py> {
         verifier.whole(&convert, arguments, &ours()?)
     }
 
-    /// Has `append` append a result of so many rows to `output`. `false` if it says so, as stock makes a column of
-    /// another type than the declared one. What is to be compared goes to an output of its own first, `append` adds the
-    /// fields that were converted natively to its second argument, and `see` gets both.
+    /// Appends a result of so many rows to `output`, which gets its fields from `append`. `false` if stock makes a column of
+    /// another type than the declared one. What is to be compared goes to an output of its own first, which `see` gets with
+    /// the fields that were converted natively.
     ///
     /// # Errors
     ///
@@ -313,20 +288,56 @@ impl<'py> Converter<'_, 'py> {
         conversions: &Conversions,
         rows: usize,
         output: &mut Output,
-        append: impl FnOnce(&mut Output, Option<&mut Vec<usize>>) -> PyResult<bool>,
-        see: impl FnOnce(&Verifier<'py>, Vec<usize>, &Bound<'py, PyAny>) -> PyResult<()>,
+        append: impl Fn(&mut Output, usize) -> PyResult<Appended>,
+        see: impl FnOnce(&Verifier, &[usize], (&Output, &RecordBatch)) -> PyResult<()>,
     ) -> PyResult<bool> {
+        let append_all = |output: &mut Output, mut native: Option<&mut Vec<usize>>| {
+            for index in 0..conversions.fields.len() {
+                match (append(output, index)?, &mut native) {
+                    (Appended::Natively, Some(native)) => native.push(index),
+                    (Appended::Natively, None) | (Appended::ByStock, _) => {}
+                    (Appended::OfAnotherType, _) => return Ok(false),
+                }
+            }
+            PyResult::Ok(true)
+        };
         let Some(verifier) = self.0 else {
-            return append(output, None);
+            return append_all(output, None);
         };
         let (mut alone, mut native) = (conversions.output(), Vec::new());
-        if !append(&mut alone, Some(&mut native))? {
+        if !append_all(&mut alone, Some(&mut native))? {
             return Ok(false);
         }
         alone.end_group(rows);
         let batch = alone.take().map_err(|error| internal(&error))?;
-        see(verifier, native, &alone.to_pyarrow(verifier.py(), &batch)?)?;
+        see(verifier, &native, (&alone, &batch))?;
         output.append_batch(&batch)?;
         Ok(true)
+    }
+}
+
+/// What has become of a field of a result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Appended {
+    /// It was converted here.
+    Natively,
+    /// Stock has converted it.
+    ByStock,
+    /// Stock makes a column of another type than the declared one.
+    OfAnotherType,
+}
+
+impl Appended {
+    /// Appends the array that stock makes of a field.
+    pub(crate) fn stocks(
+        output: &mut Output,
+        index: usize,
+        array: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        Ok(if output.append_stock(index, array)? {
+            Self::ByStock
+        } else {
+            Self::OfAnotherType
+        })
     }
 }

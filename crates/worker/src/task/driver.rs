@@ -16,22 +16,18 @@ use crate::task::section::{Reply, Rows, serve_section, take_groups};
 
 /// A data section, and the conversions of its task.
 #[derive(Debug)]
-pub struct Section<'a, 'py> {
+pub(crate) struct Section<'a, 'py> {
     infile: &'a Bound<'py, InputFile>,
     outfile: &'a Bound<'py, OutputFile>,
     reader: GroupReader,
     rows_each: usize,
     /// For what the functions ask for themselves.
-    pub converters: Converters<'py>,
+    pub(crate) converters: Converters,
 }
 
 impl<'a, 'py> Section<'a, 'py> {
     /// The section behind `infile`, for the task of this `Stock`.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(
+    pub(crate) fn new(
         infile: &'a Bound<'py, InputFile>,
         outfile: &'a Bound<'py, OutputFile>,
         reader: GroupReader,
@@ -48,7 +44,7 @@ impl<'a, 'py> Section<'a, 'py> {
 
     /// Has batches of one row written: of an aggregate's batch the JVM takes the first row.
     #[must_use]
-    pub fn one_row_each(mut self, wanted: bool) -> Self {
+    pub(crate) fn one_row_each(mut self, wanted: bool) -> Self {
         self.rows_each = if wanted { 1 } else { usize::MAX };
         self
     }
@@ -58,13 +54,13 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// Those of the kind, of the socket, and of a stream that is out of step.
-    pub fn run<K>(self, keys: &[usize], mut kind: K, output: K::Output) -> PyResult<()>
+    pub(crate) fn run<K>(self, keys: &[usize], mut kind: K, output: K::Output) -> PyResult<()>
     where
         K: for<'g> Kind<'py, Input<'g> = &'g Group>,
     {
         let py = self.infile.py();
-        let group = |converters: &Converters<'py>, group: Group, output: &mut _, _: &mut _| {
-            let convert = converters.next()?;
+        let group = |converters: &Converters, group: Group, output: &mut _, _: &mut _| {
+            let convert = converters.next(py)?;
             let rows = group.rows;
             let arguments = kind.arguments(&group, convert);
             // The arguments have copies of all that they show, so a large group's memory is free for the call.
@@ -80,7 +76,7 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::run`].
-    pub fn run_cogroups<K>(
+    pub(crate) fn run_cogroups<K>(
         self,
         [left_keys, right_keys]: [&[usize]; 2],
         mut kind: K,
@@ -90,12 +86,12 @@ impl<'a, 'py> Section<'a, 'py> {
         K: for<'g> Kind<'py, Input<'g> = [&'g Group; 2]>,
     {
         let (py, waiting) = (self.infile.py(), Cell::new(None));
-        let group = |converters: &Converters<'py>, group: Group, output: &mut _, _: &mut _| {
+        let group = |converters: &Converters, group: Group, output: &mut _, _: &mut _| {
             let Some(left) = waiting.take() else {
                 waiting.set(Some(group));
                 return Ok(false);
             };
-            let convert = converters.next()?;
+            let convert = converters.next(py)?;
             let rows = [left.rows, group.rows];
             let arguments = kind.arguments([&left, &group], convert);
             let label = GroupLabel::of_sides((left, left_keys), (group, right_keys));
@@ -115,18 +111,19 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::run`].
-    pub fn run_unnamed<K, I>(self, mut kind: K, output: K::Output) -> PyResult<()>
+    pub(crate) fn run_unnamed<K, I>(self, mut kind: K, output: K::Output) -> PyResult<()>
     where
         K: for<'g> Kind<'py, Input<'g> = I>,
         I: Arrived,
     {
-        let group = |converters: &Converters<'py>, group: Group, output: &mut _, reply: &mut _| {
+        let py = self.infile.py();
+        let group = |converters: &Converters, group: Group, output: &mut _, reply: &mut _| {
             let reply: &mut Reply = reply;
             let input = I::of(group, &reply.incoming);
             if kind.skips(&input) {
                 return Ok(false);
             }
-            let convert = converters.next()?;
+            let convert = converters.next(py)?;
             let arguments = kind.arguments(input, convert)?;
             call_and_take(&mut kind, arguments, output, convert)
         };
@@ -138,12 +135,17 @@ impl<'a, 'py> Section<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::run`].
-    pub fn run_streams<K>(self, keys: &[usize], mut kind: K, output: K::Output) -> PyResult<()>
+    pub(crate) fn run_streams<K>(
+        self,
+        keys: &[usize],
+        mut kind: K,
+        output: K::Output,
+    ) -> PyResult<()>
     where
         K: StreamKind<'py>,
     {
         let py = self.infile.py();
-        let group = |converters: &Converters<'py>, first: Group, output: &mut _, reply: &mut _| {
+        let group = |converters: &Converters, first: Group, output: &mut _, reply: &mut _| {
             let reply: &mut Reply = reply;
             let rest = Bound::new(py, GroupBatches::after(&first, &reply.incoming))?;
             if kind.skips(&first, &rest)? {
@@ -163,7 +165,7 @@ impl<'a, 'py> Section<'a, 'py> {
     fn serve<O: Rows>(
         self,
         mut output: O,
-        mut group: impl FnMut(&Converters<'py>, Group, &mut O, &mut Reply) -> PyResult<bool>,
+        mut group: impl FnMut(&Converters, Group, &mut O, &mut Reply) -> PyResult<bool>,
         end: impl FnOnce() -> PyResult<()>,
     ) -> PyResult<()> {
         let (py, converters) = (self.infile.py(), self.converters);
@@ -185,7 +187,7 @@ fn call_and_take<'py, K: Kind<'py>>(
     kind: &mut K,
     arguments: K::Arguments,
     output: &mut K::Output,
-    convert: Converter<'_, 'py>,
+    convert: Converter<'_>,
 ) -> PyResult<bool> {
     let returned = kind.call(arguments)?;
     kind.take(returned, output, convert)
@@ -196,15 +198,15 @@ fn stream<'py, K: StreamKind<'py>>(
     kind: &mut K,
     arguments: K::Arguments,
     rest: &Bound<'py, GroupBatches>,
-    converters: &Converters<'py>,
+    converters: &Converters,
     output: &mut K::Output,
     reply: &mut Reply,
 ) -> PyResult<bool> {
-    let returned = kind.call(arguments)?;
+    let (py, returned) = (rest.py(), kind.call(arguments)?);
     for result in kind.results(&returned)? {
-        let convert = converters.next()?;
+        let convert = converters.next(py)?;
         if kind.take(result?, output, convert)? {
-            output.write(rest.py(), reply)?;
+            output.write(py, reply)?;
         }
     }
     kind.end(returned, rest)?;

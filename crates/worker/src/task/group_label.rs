@@ -8,7 +8,7 @@ use bowstring_ipc::group::{Columns, Group};
 use bowstring_link::ErrorNotes;
 use pyo3::prelude::*;
 
-use crate::package;
+use crate::facades::notes::Notes;
 
 /// A group up to this size is kept while the user's function runs; of a larger one only the key is,
 /// which has to be decoded and copied for it.
@@ -16,7 +16,7 @@ const KEPT_BYTES: usize = 64 << 10;
 
 /// Enough of a group to name it after its memory is gone.
 #[derive(Debug)]
-pub struct GroupLabel<'k> {
+pub(crate) struct GroupLabel<'k> {
     kept: Kept,
     /// Columns of its key.
     keys: &'k [usize],
@@ -34,7 +34,7 @@ enum Kept {
 
 impl<'k> GroupLabel<'k> {
     /// Takes what is needed of a group whose key are the columns `keys`, and drops the rest.
-    pub fn of(group: Group, keys: &'k [usize]) -> Self {
+    pub(crate) fn of(group: Group, keys: &'k [usize]) -> Self {
         Self {
             kept: Kept::of(group, keys),
             keys,
@@ -42,19 +42,25 @@ impl<'k> GroupLabel<'k> {
     }
 
     /// The same for a cogroup, of the side that has rows, and the columns of its key.
-    pub fn of_sides(left: (Group, &'k [usize]), right: (Group, &'k [usize])) -> Self {
+    pub(crate) fn of_sides(left: (Group, &'k [usize]), right: (Group, &'k [usize])) -> Self {
         let (group, keys) = if left.0.rows > 0 { left } else { right };
         Self::of(group, keys)
     }
 
     /// Adds the note with the number of rows, of each side where there are two. `error` is the same
     /// otherwise, and as it was if the note cannot be added.
-    pub fn annotate(&self, py: Python<'_>, rows: &[usize], error: PyErr) -> PyErr {
+    pub(crate) fn annotate(&self, py: Python<'_>, rows: &[usize], error: PyErr) -> PyErr {
         self.annotate_part(py, rows, true, error)
     }
 
     /// The same for a group of which it may not be known yet how many rows it has in `all`.
-    pub fn annotate_part(&self, py: Python<'_>, rows: &[usize], all: bool, error: PyErr) -> PyErr {
+    pub(crate) fn annotate_part(
+        &self,
+        py: Python<'_>,
+        rows: &[usize],
+        all: bool,
+        error: PyErr,
+    ) -> PyErr {
         let decoded;
         let row = match &self.kept {
             Kept::Group(group) => {
@@ -91,9 +97,7 @@ fn add(
     all: bool,
 ) -> PyResult<()> {
     let key = row.map(|row| row.to_pyarrow(py)).transpose()?;
-    package::import(py, "_worker.notes")?
-        .call_method1("add", (error.value(py), key, rows, all))
-        .map(drop)
+    Notes::of(py)?.add(py, error, key, rows, all)
 }
 
 /// Asked once a worker, so that user code cannot change it.

@@ -19,7 +19,7 @@ use crate::errors::wire_error;
 ///
 /// Who waits for what arrives holds the lock, without the interpreter. So nobody waits for the lock with it.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     thread: Arc<Mutex<Option<ReadAhead>>>,
     stopper: Stopper,
 }
@@ -30,7 +30,7 @@ impl Incoming {
     /// # Errors
     ///
     /// Fails if the operating system gives no thread.
-    pub fn start(input: Input, reader: GroupReader, limit: usize) -> io::Result<Self> {
+    pub(crate) fn start(input: Input, reader: GroupReader, limit: usize) -> io::Result<Self> {
         let thread = ReadAhead::start(input, reader, limit)?;
         Ok(Self {
             stopper: thread.stopper(),
@@ -44,7 +44,7 @@ impl Incoming {
     }
 
     /// What comes next. Blocks, for at most `patience` if there is one.
-    pub fn next(&self, py: Python<'_>, patience: Option<Duration>) -> Next {
+    pub(crate) fn next(&self, py: Python<'_>, patience: Option<Duration>) -> Next {
         if let Ok(mut thread) = self.thread.try_lock()
             && let Some(group) = thread.as_mut().and_then(ReadAhead::ready)
         {
@@ -59,12 +59,12 @@ impl Incoming {
 
     /// Gives the connection's input back after [`Next::End`]; nothing arrives afterwards, whoever asks. `None`
     /// if the thread panicked.
-    pub fn finish(&self, py: Python<'_>) -> Option<Input> {
+    pub(crate) fn finish(&self, py: Python<'_>) -> Option<Input> {
         py.detach(|| self.lock().take().and_then(ReadAhead::finish))
     }
 
     /// As [`ReadAhead::abandon`]; whoever waits for what arrives, or asks later, finds the end.
-    pub fn abandon(&self, py: Python<'_>) {
+    pub(crate) fn abandon(&self, py: Python<'_>) {
         self.stopper.stop();
         py.detach(|| drop(self.lock().take()));
     }
@@ -73,12 +73,12 @@ impl Incoming {
 /// A batch of a group, as an object that Python passes on.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupBatch(pub Group);
+pub(crate) struct GroupBatch(pub(crate) Group);
 
 /// The batches of one group, each when it is asked for.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupBatches {
+pub(crate) struct GroupBatches {
     first: Mutex<Option<Group>>,
     incoming: Incoming,
     rows: AtomicUsize,
@@ -87,14 +87,14 @@ pub struct GroupBatches {
 
 impl GroupBatches {
     /// Those of the group that starts with `first`.
-    pub fn new(first: Group, incoming: &Incoming) -> Self {
+    pub(crate) fn new(first: Group, incoming: &Incoming) -> Self {
         let mut parts = Self::after(&first, incoming);
         parts.first = Mutex::new((!first.encoded.is_empty()).then_some(first));
         parts
     }
 
     /// Those that follow `first`.
-    pub fn after(first: &Group, incoming: &Incoming) -> Self {
+    pub(crate) fn after(first: &Group, incoming: &Incoming) -> Self {
         Self {
             rows: first.rows.into(),
             over: first.ends.into(),
@@ -108,7 +108,7 @@ impl GroupBatches {
     /// # Errors
     ///
     /// The stream is out of step, or another thread is waiting for the next batch.
-    pub fn next(&self, py: Python<'_>) -> PyResult<Option<Group>> {
+    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Option<Group>> {
         // Held to the end, for the next one may be of another group.
         let mut first = match self.first.try_lock() {
             Ok(first) => first,
@@ -135,18 +135,18 @@ impl GroupBatches {
     }
 
     /// Whether all batches have arrived.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
     /// Rows of the batches that have arrived.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows.load(Ordering::Relaxed)
     }
 }
 
 /// What a kind may take of what arrives, and keep.
-pub trait Arrived {
+pub(crate) trait Arrived {
     /// Of the group, or of the first batch of one.
     fn of(first: Group, incoming: &Incoming) -> Self;
 }

@@ -10,7 +10,7 @@ use crate::task::incoming::GroupBatches;
 use crate::task::section::Rows;
 
 /// A kind of UDF whose functions are called once for each group.
-pub trait Kind<'py> {
+pub(crate) trait Kind<'py> {
     /// What there is for one call: a group, lent or to keep, or both sides of a key.
     type Input<'g>;
     /// What the functions are called with.
@@ -33,7 +33,7 @@ pub trait Kind<'py> {
     fn arguments(
         &mut self,
         input: Self::Input<'_>,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<Self::Arguments>;
 
     /// Calls the functions.
@@ -52,12 +52,12 @@ pub trait Kind<'py> {
         &mut self,
         returned: Self::Returned,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool>;
 }
 
 /// A kind of UDF whose function gets the batches of a group, and gives results, one after the other.
-pub trait StreamKind<'py> {
+pub(crate) trait StreamKind<'py> {
     /// What the function is called with.
     type Arguments;
     /// What it has returned, and whatever has to come to an end with it.
@@ -108,7 +108,7 @@ pub trait StreamKind<'py> {
         &mut self,
         result: Bound<'py, PyAny>,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool>;
 
     /// After the last result: whatever stock does with batches that the function has not asked for.

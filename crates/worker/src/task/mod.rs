@@ -1,14 +1,14 @@
 //! What a native task does beside its kind: the loop over groups, verification, errors and what they say of a group.
 
-pub mod array_results;
-pub mod column_udf;
-pub mod converter;
-pub mod driver;
-pub mod group_label;
-pub mod incoming;
-pub mod kind;
-pub mod results;
-pub mod section;
-pub mod series_results;
-pub mod table_output;
-pub mod verifier;
+pub(crate) mod array_results;
+pub(crate) mod column_udf;
+pub(crate) mod converter;
+pub(crate) mod driver;
+pub(crate) mod group_label;
+pub(crate) mod incoming;
+pub(crate) mod kind;
+pub(crate) mod results;
+pub(crate) mod section;
+pub(crate) mod series_results;
+pub(crate) mod table_output;
+pub(crate) mod verifier;

@@ -7,20 +7,17 @@ use pyo3::types::PyType;
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::values::elements;
-use crate::task::converter::Converter;
+use crate::facades::frames::Frames;
+use crate::facades::verify;
+use crate::task::converter::{Appended, Converter};
 use crate::task::section::Structs;
-use crate::task::verifier;
 
 /// Takes the results of one task apart.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct Results<'a, 'py> {
+pub(crate) struct Results<'a, 'py> {
     py: Python<'py>,
     conversions: &'a Conversions,
-    /// `frames.py`'s `Frames`, for its knowledge of the result's labels.
-    frames: Bound<'py, PyAny>,
+    /// For its knowledge of the result's labels.
+    frames: Frames,
     /// The last result's labels, and where the fields are among them.
     matched: Option<(Labels<'py>, Vec<usize>)>,
     /// The first result had another schema than stock usually makes, so stock refuses every later
@@ -30,11 +27,7 @@ pub struct Results<'a, 'py> {
 
 impl<'a, 'py> Results<'a, 'py> {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pandas does.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'py>, conversions: &'a Conversions) -> PyResult<Self> {
         let labels: Vec<String> = conversions
             .fields
             .iter()
@@ -55,11 +48,11 @@ impl<'a, 'py> Results<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::take_apart`].
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let rows = self.take_apart(result, &mut output.0, convert)?;
         Ok(output.0.end_group(rows))
@@ -70,36 +63,37 @@ impl<'a, 'py> Results<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a result that is not as declared, and a difference that was found.
-    pub fn take_apart(
+    pub(crate) fn take_apart(
         &mut self,
         result: &Bound<'py, PyAny>,
         output: &mut Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<usize> {
-        if self.odd_schema || !result.get_type().is(&self.conversions.data_frame) {
+        if self.odd_schema || !result.get_type().is(&self.conversions.classes.data_frame) {
             return self.take_whole(result, output);
         }
         let Some(positions) = self.positions(result)? else {
             return self.take_whole(result, output);
         };
-        let parts = self
-            .frames
-            .call_method1(intern!(self.py, "take_apart"), (result, &positions))?;
-        if parts.is_none() {
+        let Some((rows, arrays)) = self.frames.take_apart(result, &positions)? else {
             return self.take_whole(result, output);
-        }
-        let (rows, arrays): (usize, Vec<Bound<'py, PyAny>>) = parts.extract()?;
+        };
         let taken = convert.append(
             self.conversions,
             rows,
             output,
-            |output, native| self.append(result, &arrays, &positions, output, native),
-            |verifier, native, batch| {
-                verifier.output(&verifier::Output {
+            |output, index| match (arrays.get(index), positions.get(index)) {
+                (Some(array), Some(position)) => {
+                    self.append(result, (array, *position), output, index)
+                }
+                _ => Ok(Appended::OfAnotherType),
+            },
+            |verifier, native, (alone, batch)| {
+                verifier.output(&verify::Output {
                     result,
                     positions: &positions,
-                    native: &native,
-                    batch,
+                    native,
+                    batch: &alone.to_pyarrow(self.py, batch)?,
                 })
             },
         )?;
@@ -109,43 +103,25 @@ impl<'a, 'py> Results<'a, 'py> {
         Ok(rows)
     }
 
-    /// Appends the columns of a result, natively where that can be; `native` gets those fields.
-    /// `false` if stock makes a column of another type than the declared one.
+    /// Appends the column at `position` of a result as a field; `array` is what it holds.
     fn append(
         &self,
         result: &Bound<'py, PyAny>,
-        arrays: &[Bound<'py, PyAny>],
-        positions: &[usize],
+        (array, position): (&Bound<'py, PyAny>, usize),
         output: &mut Output,
-        mut native: Option<&mut Vec<usize>>,
-    ) -> PyResult<bool> {
-        for (index, (array, position)) in arrays.iter().zip(positions).enumerate() {
-            if output.append(index, array, &self.conversions.names)? {
-                if let Some(native) = &mut native {
-                    native.push(index);
-                }
-            } else {
-                let array = self
-                    .stock()
-                    .call_method1("field", (result, position, index))?;
-                if !output.append_stock(index, &array)? {
-                    return Ok(false);
-                }
-            }
+        index: usize,
+    ) -> PyResult<Appended> {
+        if output.append(index, array, &self.conversions.classes)? {
+            return Ok(Appended::Natively);
         }
-        Ok(true)
-    }
-
-    fn stock(&self) -> &'a Bound<'py, PyAny> {
-        self.conversions.stock.bind(self.py)
+        let array = (self.conversions.stock).field(result, position, index)?;
+        Appended::stocks(output, index, &array)
     }
 
     /// Has stock check and convert a whole result.
     fn take_whole(&mut self, result: &Bound<'py, PyAny>, output: &mut Output) -> PyResult<usize> {
-        let whole = self
-            .stock()
-            .call_method1("whole", (result, output.started()))?;
-        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        let stock = &self.conversions.stock;
+        let (column, odd_schema) = stock.whole(result, output.started())?;
         self.odd_schema = odd_schema;
         output.take_over(&column, odd_schema)
     }
@@ -159,8 +135,7 @@ impl<'a, 'py> Results<'a, 'py> {
         {
             return Ok(Some(positions.clone()));
         }
-        let positions: Option<Vec<usize>> =
-            self.frames.call_method1("match", (&columns,))?.extract()?;
+        let positions = self.frames.positions(&columns)?;
         if let Some(positions) = &positions {
             self.matched = Some((labels, positions.clone()));
         }

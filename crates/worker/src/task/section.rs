@@ -23,7 +23,7 @@ use crate::task::incoming::Incoming;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What waits to be written, as results come.
-pub trait Rows {
+pub(crate) trait Rows {
     /// Whether anything waits to be written.
     fn waits(&self) -> bool;
 
@@ -37,7 +37,7 @@ pub trait Rows {
 
 /// Rows of which each is sent as a struct.
 #[derive(Debug)]
-pub struct Structs(pub Output);
+pub(crate) struct Structs(pub(crate) Output);
 
 impl Rows for Structs {
     fn waits(&self) -> bool {
@@ -51,7 +51,7 @@ impl Rows for Structs {
 
 /// Rows that are sent with a column for each field.
 #[derive(Debug)]
-pub struct Flat(pub Output);
+pub(crate) struct Flat(pub(crate) Output);
 
 impl Rows for Flat {
     fn waits(&self) -> bool {
@@ -65,9 +65,9 @@ impl Rows for Flat {
 
 /// The answer of a task; its thread is started with the first batch.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// What is answered, for functions that ask for more themselves.
-    pub incoming: Incoming,
+    pub(crate) incoming: Incoming,
     socket: File,
     writer: Option<WriteBehind>,
     rows_each: usize,
@@ -79,7 +79,12 @@ impl Reply {
     /// # Errors
     ///
     /// Fails if the socket does, most often because the JVM has closed it.
-    pub fn write(&mut self, py: Python<'_>, schema: SchemaRef, batch: RecordBatch) -> PyResult<()> {
+    pub(crate) fn write(
+        &mut self,
+        py: Python<'_>,
+        schema: SchemaRef,
+        batch: RecordBatch,
+    ) -> PyResult<()> {
         self.send(py, schema, batch, false)
     }
 
@@ -114,7 +119,7 @@ impl Reply {
     /// # Errors
     ///
     /// As [`Self::write`].
-    pub fn write_structs(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
+    pub(crate) fn write_structs(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
         if !output.has_groups() {
             return Ok(());
         }
@@ -128,7 +133,7 @@ impl Reply {
     /// # Errors
     ///
     /// As [`Self::write`].
-    pub fn write_columns(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
+    pub(crate) fn write_columns(&mut self, py: Python<'_>, output: &mut Output) -> PyResult<()> {
         if !output.has_groups() {
             return Ok(());
         }
@@ -143,7 +148,7 @@ impl Reply {
 /// # Errors
 ///
 /// Those of `take_all`, of the socket, and of a stream that is out of step.
-pub fn serve_section(
+pub(crate) fn serve_section(
     py: Python<'_>,
     infile: &InputFile,
     outfile: &OutputFile,
@@ -188,7 +193,7 @@ pub fn serve_section(
 /// # Errors
 ///
 /// Those of `take` and `end`, of the socket, and of a stream that is out of step.
-pub fn take_groups<O: Rows>(
+pub(crate) fn take_groups<O: Rows>(
     py: Python<'_>,
     reply: &mut Reply,
     output: &mut O,

@@ -7,16 +7,12 @@ use pyo3::types::{PyList, PyModule};
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
 use crate::convert::output::scalars::Scalars;
-use crate::package;
-use crate::task::converter::Converter;
+use crate::facades::conversion::ConversionModule;
+use crate::task::converter::{Appended, Converter};
 use crate::task::section::Flat;
 
 /// What a UDF has returned for a group.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub enum Returned<'py> {
+pub(crate) enum Returned<'py> {
     /// One result for a group.
     One(Bound<'py, PyAny>),
     /// One result that stands for so many rows.
@@ -28,11 +24,7 @@ pub enum Returned<'py> {
 }
 
 /// Takes the results of one task.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct SeriesResults<'a, 'py> {
+pub(crate) struct SeriesResults<'a, 'py> {
     py: Python<'py>,
     conversions: &'a Conversions,
     /// Stock makes a Series of a result before it calls the next function.
@@ -45,11 +37,11 @@ pub struct SeriesResults<'a, 'py> {
 
 impl<'a, 'py> SeriesResults<'a, 'py> {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(py: Python<'py>, conversions: &'a Conversions, eager: bool) -> PyResult<Self> {
+    pub(crate) fn new(
+        py: Python<'py>,
+        conversions: &'a Conversions,
+        eager: bool,
+    ) -> PyResult<Self> {
         Ok(Self {
             py,
             conversions,
@@ -65,7 +57,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     /// # Errors
     ///
     /// What pandas raises for it.
-    pub fn early(&self, returned: Returned<'py>) -> PyResult<Returned<'py>> {
+    pub(crate) fn early(&self, returned: Returned<'py>) -> PyResult<Returned<'py>> {
         let plain = match &returned {
             _ if !self.eager => true,
             Returned::One(result) | Returned::Repeated(result, _) => {
@@ -99,11 +91,11 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for a result that is not as declared, and a difference that was found.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         results: &[Returned<'py>],
         output: &mut Flat,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let rows = self.append_rows(results, &mut output.0, convert)?;
         Ok(output.0.end_group(rows))
@@ -113,7 +105,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
         &mut self,
         results: &[Returned<'py>],
         output: &mut Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<usize> {
         let rows = results.first().map_or(Ok(0), Returned::rows)?;
         let mut even = rows > 0;
@@ -127,14 +119,14 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
             self.conversions,
             rows,
             output,
-            |output, native| self.append(results, output, native),
-            |verifier, native, batch| {
+            |output, index| self.append(results, output, index),
+            |verifier, native, (alone, batch)| {
                 let series = native
                     .iter()
                     .filter_map(|index| results.get(*index))
                     .map(|result| self.series(result))
                     .collect::<PyResult<_>>()?;
-                verifier.fields(native, series, batch)
+                verifier.fields(native, series, &alone.to_pyarrow(self.py, batch)?)
             },
         )?;
         if !taken {
@@ -143,31 +135,23 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
         Ok(rows)
     }
 
-    /// Appends the results for a group, natively where that can be; `native` gets those fields.
-    /// `false` if stock makes a column of another type than the declared one.
+    /// Appends the result of one function for a group as a field.
     fn append(
         &self,
         results: &[Returned<'py>],
         output: &mut Output,
-        mut native: Option<&mut Vec<usize>>,
-    ) -> PyResult<bool> {
-        for (index, result) in results.iter().enumerate() {
-            if self.take_scalars(index, result, output)? {
-                if let Some(native) = &mut native {
-                    native.push(index);
-                }
-            } else {
-                let series = self.series(result)?;
-                let array = self
-                    .stock()
-                    .call_method1("result_column", (series, index))
-                    .map_err(|error| self.first_error(results, output, error))?;
-                if !output.append_stock(index, &array)? {
-                    return Ok(false);
-                }
-            }
+        index: usize,
+    ) -> PyResult<Appended> {
+        let Some(result) = results.get(index) else {
+            return Ok(Appended::OfAnotherType);
+        };
+        if self.take_scalars(index, result, output)? {
+            return Ok(Appended::Natively);
         }
-        Ok(true)
+        let array = (self.conversions.stock)
+            .result_column(self.series(result)?, index)
+            .map_err(|error| self.first_error(results, output, error))?;
+        Appended::stocks(output, index, &array)
     }
 
     fn take_scalars(
@@ -194,10 +178,9 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
     /// What stock raises for all results together, of which one is refused: an array of several chunks only after the
     /// last field, and that one may be refused before.
     fn first_error(&self, results: &[Returned<'py>], output: &Output, error: PyErr) -> PyErr {
-        let refuses_chunks = (package::import(self.py, "_spark.stock.conversion"))
-            .and_then(|stock| stock.call_method1("refuses_chunks", (error.value(self.py),)))
-            .is_ok_and(|reply| reply.is_truthy().unwrap_or(false));
-        if !refuses_chunks || !error.is_instance_of::<PyTypeError>(self.py) {
+        let refuses_chunks =
+            ConversionModule::of(self.py).and_then(|stock| stock.refuses_chunks(self.py, &error));
+        if !refuses_chunks.unwrap_or(false) || !error.is_instance_of::<PyTypeError>(self.py) {
             return error;
         }
         self.whole(results, output).err().unwrap_or(error)
@@ -205,23 +188,21 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
 
     /// Has stock convert all results of a group together.
     fn take_whole(&mut self, results: &[Returned<'py>], output: &mut Output) -> PyResult<usize> {
-        let whole = self.whole(results, output)?;
-        let (column, odd_schema): (Bound<'py, PyAny>, bool) = whole.extract()?;
+        let (column, odd_schema) = self.whole(results, output)?;
         self.odd_schema = odd_schema;
         output.take_over(&column, odd_schema)
     }
 
-    fn whole(&self, results: &[Returned<'py>], output: &Output) -> PyResult<Bound<'py, PyAny>> {
+    fn whole(
+        &self,
+        results: &[Returned<'py>],
+        output: &Output,
+    ) -> PyResult<(Bound<'py, PyAny>, bool)> {
         let series: Vec<_> = results
             .iter()
             .map(|result| self.series(result))
             .collect::<PyResult<_>>()?;
-        self.stock()
-            .call_method1("whole_columns", (series, output.started()))
-    }
-
-    fn stock(&self) -> &'a Bound<'py, PyAny> {
-        self.conversions.stock.bind(self.py)
+        (self.conversions.stock).whole_columns(self.py, series, output.started())
     }
 }
 

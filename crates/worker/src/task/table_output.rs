@@ -14,14 +14,15 @@ use pyo3::types::PyList;
 use crate::convert::c_data::{Layout, record_batch_class, table_class, to_pyarrow};
 use crate::convert::output::pieces::Pieces;
 use crate::errors::internal;
+use crate::facades::arrow::{ArrowStock, Reader};
 use crate::task::converter::Converter;
 use crate::task::section::{Reply, Rows};
 
 /// What is sent, and how results get there.
 #[derive(Debug)]
-pub struct TableOutput<'a, 'py> {
-    /// The conversions of the Spark line (`stock/arrow.py`).
-    stock: &'a Bound<'py, PyAny>,
+pub(crate) struct TableOutput<'a, 'py> {
+    /// The conversions of the Spark line.
+    stock: &'a ArrowStock,
     /// What a result has that stock sends as it is, but for metadata of the schema as a whole.
     plain: Layout<'py>,
     /// Decided by the first batch.
@@ -55,9 +56,9 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'py>, stock: &'a ArrowStock) -> PyResult<Self> {
         Ok(Self {
-            plain: Layout::of(&stock.getattr("plain")?)?,
+            plain: Layout::of(stock.plain.bind(py))?,
             stock,
             wire: None,
             pieces: Pieces::default(),
@@ -69,10 +70,10 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// What stock raises for one that is not as declared, and a difference that was found.
-    pub fn table(
+    pub(crate) fn table(
         &mut self,
         result: &Bound<'py, PyAny>,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let py = result.py();
         if result.get_type().is(table_class(py)?) && self.takes(result)? {
@@ -81,13 +82,10 @@ impl<'a, 'py> TableOutput<'a, 'py> {
             for batch in batches {
                 self.append_plain(&batch)?;
             }
-            convert.see_batches(
-                || self.sent_as(batches),
-                || self.stock.call_method1("convert", (result,)),
-            )?;
+            convert.see_batches(|| self.sent_as(batches), || self.stock.convert(result))?;
             return Ok(self.is_due());
         }
-        let batches = self.stock.call_method1(intern!(py, "convert"), (result,))?;
+        let batches = self.stock.convert(result)?;
         for batch in batches.try_iter()? {
             self.append_wrapped(&batch?)?;
         }
@@ -99,10 +97,10 @@ impl<'a, 'py> TableOutput<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::table`].
-    pub fn batch(
+    pub(crate) fn batch(
         &mut self,
         batch: &Bound<'py, PyAny>,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let py = batch.py();
         if batch.get_type().is(record_batch_class(py)?) && self.takes(batch)? {
@@ -110,12 +108,12 @@ impl<'a, 'py> TableOutput<'a, 'py> {
             convert.see_batches(
                 || self.sent_as(&PyList::new(py, [batch])?),
                 || {
-                    let stocks = self.stock.call_method1("convert_batch", (batch,))?;
+                    let stocks = self.stock.convert_batch(batch)?;
                     Ok(PyList::new(py, [stocks])?.into_any())
                 },
             )?;
         } else {
-            let batch = self.stock.call_method1("convert_batch", (batch,))?;
+            let batch = self.stock.convert_batch(batch)?;
             self.append_wrapped(&batch)?;
         }
         Ok(self.is_due())
@@ -156,7 +154,7 @@ impl<'a, 'py> TableOutput<'a, 'py> {
 
     fn append_plain(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
         if self.wire.is_none() {
-            let schema = self.stock.call_method0("wrapped")?;
+            let schema = self.stock.wrapped(batch.py())?;
             self.wire = Some(Wire::of(&schema, true)?);
         }
         let columns = self.plain.columns(batch)?;
@@ -169,14 +167,13 @@ impl<'a, 'py> TableOutput<'a, 'py> {
         let wire = match &mut self.wire {
             Some(wire) => wire,
             none => {
-                let usual = self.stock.call_method0("wrapped")?;
+                let usual = self.stock.wrapped(batch.py())?;
                 let is_plain = schema.call_method1("equals", (usual, true))?.is_truthy()?;
                 none.insert(Wire::of(&schema, is_plain)?)
             }
         };
         // PARITY: the first batch decides on the schema, and pyarrow's writer refuses others.
-        self.stock
-            .call_method1("agree", (batch, wire.layout.schema()))?;
+        self.stock.agree(batch, wire.layout.schema())?;
         let columns = wire.layout.columns(batch)?;
         match columns
             .columns()
@@ -225,17 +222,16 @@ impl Rows for TableOutput<'_, '_> {
 
 /// Batches that stock has made, to be sent as they are or several as one.
 #[derive(Debug)]
-pub struct FlatOutput<'a, 'py> {
-    /// For its method `agree` (`stock/arrow.py`).
-    stock: &'a Bound<'py, PyAny>,
+pub(crate) struct FlatOutput<'py> {
+    stock: Reader,
     /// The schema of the answer, decided by the first batch.
     wire: Option<(Layout<'py>, SchemaRef)>,
     pieces: Pieces,
 }
 
-impl<'a, 'py> FlatOutput<'a, 'py> {
+impl<'py> FlatOutput<'py> {
     /// Before the first batch.
-    pub fn new(stock: &'a Bound<'py, PyAny>) -> Self {
+    pub(crate) fn new(stock: Reader) -> Self {
         Self {
             stock,
             wire: None,
@@ -248,9 +244,9 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// What stock's writer raises for a batch of another schema than the first one's.
-    pub fn append(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
+    pub(crate) fn append(&mut self, batch: &Bound<'py, PyAny>) -> PyResult<()> {
         let (layout, _) = if let Some(wire) = &self.wire {
-            self.stock.call_method1("agree", (batch, wire.0.schema()))?;
+            self.stock.agree(batch, wire.0.schema())?;
             wire
         } else {
             let schema = batch.getattr("schema")?;
@@ -268,7 +264,11 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// Fails if they cannot be copied, which is a bug.
-    pub fn append_native(&mut self, columns: &StructArray, plain: &Layout<'py>) -> PyResult<()> {
+    pub(crate) fn append_native(
+        &mut self,
+        columns: &StructArray,
+        plain: &Layout<'py>,
+    ) -> PyResult<()> {
         if self.wire.is_none() {
             let fields = Schema::from_pyarrow_bound(plain.schema())?.into();
             self.wire = Some((Layout::of(plain.schema())?, fields));
@@ -279,12 +279,12 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     }
 
     /// Whether there is enough for a batch.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.pieces.is_due()
     }
 
     /// Whether anything waits to be written.
-    pub fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.pieces.waits()
     }
 
@@ -293,7 +293,7 @@ impl<'a, 'py> FlatOutput<'a, 'py> {
     /// # Errors
     ///
     /// Those of the socket.
-    pub fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
+    pub(crate) fn write(&mut self, py: Python<'_>, reply: &mut Reply) -> PyResult<()> {
         let Some((_, schema)) = &self.wire else {
             return Ok(());
         };

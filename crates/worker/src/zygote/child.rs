@@ -1,26 +1,24 @@
 //! The life of a worker after the fork.
 
 use std::convert::Infallible;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use bowstring_link::{ASSIGN, Launch, Packet, RESUME, WarmUp, packet};
 use pyo3::exceptions::PySystemExit;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::connection::{self, Connection};
-use crate::package;
+use crate::facades::child::Child;
 use crate::spark::sent_along;
 use crate::zygote::imports;
 use crate::zygote::program;
 use crate::zygote::start_over::StartOver;
 
-/// The functions of `child.py`, loaded before the fork.
-static HABITS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+/// Loaded before the fork.
+static HABITS: PyOnceLock<&Child> = PyOnceLock::new();
 
 /// Loads what the children will need, so that each finds it ready.
 ///
@@ -37,7 +35,7 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
 ///
 /// As [`prepare`].
 pub(crate) fn flush(py: Python<'_>) -> PyResult<()> {
-    habits(py)?.call_method0("flush").map(drop)
+    habits(py)?.flush(py)
 }
 
 /// Becomes a worker: waits for a connection, serves it, and ends the process.
@@ -67,7 +65,7 @@ fn die(py: Python<'_>, life: PyResult<Infallible>) -> ! {
     if !error.is_instance_of::<PySystemExit>(py) {
         error.print(py);
     }
-    let leave = habits(py).and_then(|habits| habits.call_method1("leave", (1,)));
+    let leave = habits(py).and_then(|habits| habits.leave(py, 1));
     drop(leave);
     // Only if even `os._exit` was out of reach.
     std::process::abort()
@@ -81,13 +79,13 @@ fn live_through(
 ) -> PyResult<Infallible> {
     let habits = habits(py)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?).map_err(io::Error::from)?;
-    habits.call_method1("settle", (launch.restore.clone(),))?;
+    habits.settle(py, launch.restore.clone())?;
     imports::release_garbage(py)?;
     let assignment = py.detach(|| packet::receive(handover.as_fd()))?;
     drop(handover);
     let Some(connection) = assignment.map(accept).transpose()? else {
         // The supervisor is gone or has one worker too many.
-        habits.call_method1("leave", (0,))?;
+        habits.leave(py, 0)?;
         return Err(PySystemExit::new_err(0));
     };
     let mut connection = Connection::new(connection, Vec::new())?;
@@ -111,8 +109,7 @@ fn live_through_again(py: Python<'_>, launch: &Launch, handover: OwnedFd) -> PyR
         // self-test must not be the first to try.
         crate::spark::install_lazily(py, 1)?;
     }
-    let restore: [(OsString, Option<OsString>); 0] = [];
-    habits(py)?.call_method1("settle", (restore.to_vec(),))?;
+    habits(py)?.settle(py, Vec::new())?;
     let connection = resume(packet::receive(handover.as_fd())?)?;
     drop(handover);
     work(py, launch, connection, None)
@@ -139,9 +136,9 @@ fn work(
     answered: Option<OwnedFd>,
 ) -> PyResult<Infallible> {
     let habits = habits(py)?;
-    let guard = habits.call_method0("begin")?;
+    let guard = habits.begin(py)?;
     let code = connection::serve(py, connection, launch.worker_module(), answered);
-    habits.call_method1("end", (guard, code))?;
+    habits.end(guard, code)?;
     Err(PySystemExit::new_err(code))
 }
 
@@ -158,11 +155,11 @@ fn accept(packet: Packet) -> io::Result<OwnedFd> {
     Ok(connection)
 }
 
-fn habits(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    let module = HABITS.get_or_try_init(py, || {
-        let module = package::import(py, "_process.child")?;
-        module.call_method1("name_panics", (py.get_type::<PanicException>(),))?;
-        PyResult::Ok(module.unbind())
+fn habits(py: Python<'_>) -> PyResult<&'static Child> {
+    let habits = HABITS.get_or_try_init(py, || {
+        let habits = Child::of(py)?;
+        habits.name_panics(py)?;
+        PyResult::Ok(habits)
     })?;
-    Ok(module.bind(py).clone())
+    Ok(*habits)
 }

@@ -7,7 +7,7 @@ use bowstring_link::{Launch, WarmUp, settings};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::package;
+use crate::facades::zip_imports::ZipImports;
 
 /// Everything that a pandas UDF of any supported Spark imports. Some of it exists in some only.
 const DEFAULT: [&str; 9] = [
@@ -88,9 +88,7 @@ pub(crate) fn fill_allocator(py: Python<'_>) -> PyResult<()> {
 ///
 /// When this interpreter's `zipimport` is not as expected.
 pub(crate) fn remember_archives(py: Python<'_>) -> PyResult<()> {
-    package::import(py, "_process.zip_imports")?
-        .call_method0("install")
-        .map(drop)
+    ZipImports::of(py)?.install(py)
 }
 
 /// Whether [`hold_garbage`] has stopped the collector: a start-up file of the user may have done so before.

@@ -22,7 +22,7 @@ const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
 
 /// One column of a group: an array per batch.
 #[derive(Debug)]
-pub struct Column<'a> {
+pub(crate) struct Column<'a> {
     pub(crate) kind: InputKind,
     pub(crate) arrays: Vec<Cow<'a, ArrayRef>>,
     nulls: usize,
@@ -32,7 +32,7 @@ pub struct Column<'a> {
 
 impl<'a> Column<'a> {
     /// Column `index` of every batch.
-    pub fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
+    pub(crate) fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
         let arrays: Vec<_> = batches
             .iter()
             .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
@@ -55,7 +55,7 @@ impl<'a> Column<'a> {
 
     /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
     #[must_use]
-    pub fn in_zone(self, offsets: &Arc<ZoneTable>) -> Self {
+    pub(crate) fn in_zone(self, offsets: &Arc<ZoneTable>) -> Self {
         Self {
             offsets: Some(Arc::clone(offsets)),
             ..self
@@ -63,7 +63,7 @@ impl<'a> Column<'a> {
     }
 
     /// An array that is all of a column.
-    pub fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+    pub(crate) fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
         Column {
             kind,
             nulls: array.null_count(),
@@ -81,7 +81,7 @@ impl<'a> Column<'a> {
     }
 
     /// The first row alone.
-    pub fn first(&self) -> Column<'static> {
+    pub(crate) fn first(&self) -> Column<'static> {
         let first = self
             .arrays
             .iter()
@@ -97,12 +97,12 @@ impl<'a> Column<'a> {
     }
 
     /// Number of rows.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.arrays.iter().map(|array| array.len()).sum()
     }
 
     /// Whether pandas 3 sees this column as a read-only view of an Arrow buffer in stock.
-    pub fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
+    pub(crate) fn is_zero_copy_in_stock(&self, dtype: Dtype) -> bool {
         match dtype {
             Dtype::Int8
             | Dtype::Int16
@@ -117,7 +117,7 @@ impl<'a> Column<'a> {
 
     /// The dtype that stock gives this column, or `None` if a value lies outside the range for
     /// which the native path is known to be equal, or text is not UTF-8.
-    pub fn dtype(&self, traits: &Observed) -> Option<Dtype> {
+    pub(crate) fn dtype(&self, observed: &Observed) -> Option<Dtype> {
         let nullable =
             |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
         match self.kind {
@@ -128,7 +128,7 @@ impl<'a> Column<'a> {
             InputKind::Long => nullable(Dtype::Int64, Dtype::Float64),
             InputKind::Float => Some(Dtype::Float32),
             InputKind::Double => Some(Dtype::Float64),
-            InputKind::String | InputKind::LargeString if traits.arrow_strings => {
+            InputKind::String | InputKind::LargeString if observed.arrow_strings => {
                 Some(Dtype::String)
             }
             InputKind::String | InputKind::LargeString => self.is_text().then_some(Dtype::Object),
@@ -137,8 +137,11 @@ impl<'a> Column<'a> {
             | InputKind::Decimal(_)
             | InputKind::Null => Some(Dtype::Object),
             InputKind::Array | InputKind::Struct | InputKind::Map => {
-                let joined = self.arrays.len() == 1 || traits.nested_integer_objects;
-                let fits = self.arrays.iter().all(|array| nested::fits(array, traits));
+                let joined = self.arrays.len() == 1 || observed.nested_integer_objects;
+                let fits = self
+                    .arrays
+                    .iter()
+                    .all(|array| nested::fits(array, observed));
                 (joined && fits).then_some(Dtype::Object)
             }
             InputKind::Date => self
@@ -148,7 +151,7 @@ impl<'a> Column<'a> {
                 .all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
                 .then_some(Dtype::Object),
             InputKind::Timestamp(offset) => {
-                let unit = traits.timestamp_unit;
+                let unit = observed.timestamp_unit;
                 let fits = self.all::<TimestampMicrosecondType>(|value| {
                     local_time(value, offset, unit).is_some()
                 });
@@ -158,7 +161,7 @@ impl<'a> Column<'a> {
                 // What they cover has nanoseconds in 64 bits.
                 let offsets = self.offsets.as_ref()?;
                 let fits = self.all::<TimestampMicrosecondType>(|value| offsets.cover(value));
-                fits.then_some(Dtype::Datetime(traits.timestamp_unit))
+                fits.then_some(Dtype::Datetime(observed.timestamp_unit))
             }
             InputKind::TimestampNtz => {
                 let fits =
@@ -168,7 +171,7 @@ impl<'a> Column<'a> {
             InputKind::Interval => {
                 let fits =
                     self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some());
-                fits.then_some(Dtype::Timedelta(traits.interval_unit))
+                fits.then_some(Dtype::Timedelta(observed.interval_unit))
             }
         }
     }

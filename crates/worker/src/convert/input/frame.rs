@@ -5,26 +5,26 @@ use std::sync::Arc;
 
 use bowstring_ipc::group::{Group, InputSchema};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::convert::conversions::Conversions;
 use crate::convert::input::blocks::{BlockSource, StockColumn, blocks, dtype_maker, slot};
 use crate::convert::input::column::Column;
-use crate::convert::input::group_columns::{GroupColumns, NativeColumns};
+use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
+use crate::facades::frames::{Frames, FramesModule};
 
 /// Builds the frames of one task's groups.
 #[derive(Debug)]
-pub struct GroupFrames {
+pub(crate) struct GroupFrames {
     conversions: Arc<Conversions>,
     offsets: KeyColumns,
     columns: GroupColumns,
-    /// `frames.py`'s `Frames`, made for the first group's column names.
-    frames: Option<Py<PyAny>>,
+    /// Made for the first group's column names.
+    frames: Option<Frames>,
     plans: Plans,
     /// The columns of a frame that stock has made: while they live, its blocks are shared, and
     /// pandas copies them on writing if it is told to. Stock keeps them as long.
@@ -93,11 +93,11 @@ impl Plans {
 
 /// What was made of a group.
 #[derive(Debug)]
-pub struct FrameOfGroup<'py> {
+pub(crate) struct FrameOfGroup<'py> {
     /// The frame.
-    pub frame: Bound<'py, PyAny>,
+    pub(crate) frame: Bound<'py, PyAny>,
     /// The key, if it is wanted.
-    pub key: Option<Bound<'py, PyTuple>>,
+    pub(crate) key: Option<Bound<'py, PyTuple>>,
     /// By position in the group, the columns that stock has converted, or nothing if there are none; `None` if stock
     /// has made the frame as well.
     pub(crate) stock: Option<Vec<Option<StockColumn<'py>>>>,
@@ -105,7 +105,7 @@ pub struct FrameOfGroup<'py> {
 
 impl GroupFrames {
     /// Before the first group.
-    pub fn new(conversions: &Arc<Conversions>, offsets: &KeyColumns) -> Self {
+    pub(crate) fn new(conversions: &Arc<Conversions>, offsets: &KeyColumns) -> Self {
         Self {
             conversions: Arc::clone(conversions),
             offsets: offsets.clone(),
@@ -121,18 +121,14 @@ impl GroupFrames {
 
     /// For columns of these names that are native, all of them, of groups that nobody reads. The frames are shared with
     /// nothing, as stock keeps no columns of theirs.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pandas does.
-    pub fn labelled(
+    pub(crate) fn labelled(
         conversions: &Arc<Conversions>,
         offsets: &KeyColumns,
         labels: &[String],
         py: Python<'_>,
     ) -> PyResult<Self> {
         Ok(Self {
-            frames: Some(conversions.frames(py, labels)?.unbind()),
+            frames: Some(conversions.frames(py, labels)?),
             columns_of_frame: Some(py.None()),
             ..Self::new(conversions, offsets)
         })
@@ -140,10 +136,6 @@ impl GroupFrames {
 
     /// The frame of columns that are native or `ready`, see [`Self::labelled`], or `None` if the user has changed an
     /// option of pandas that matters.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python does.
     pub(crate) fn of_columns<'py>(
         &mut self,
         py: Python<'py>,
@@ -156,14 +148,14 @@ impl GroupFrames {
 
     /// For conversions that copy timestamps.
     #[must_use]
-    pub fn with_own_timestamps(mut self) -> Self {
+    pub(crate) fn with_own_timestamps(mut self) -> Self {
         self.own_timestamps = true;
         self
     }
 
     /// For kinds whose batches stock converts as they come.
     #[must_use]
-    pub fn uncombined(mut self) -> Self {
+    pub(crate) fn uncombined(mut self) -> Self {
         self.combines = false;
         self
     }
@@ -173,7 +165,7 @@ impl GroupFrames {
     /// # Errors
     ///
     /// What stock raises for a column that it cannot convert.
-    pub fn frame<'py>(
+    pub(crate) fn frame<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -226,9 +218,7 @@ impl GroupFrames {
         for (index, column) in stock.iter().enumerate() {
             columns.set_item(index, column.as_ref().map(|column| &column.series))?;
         }
-        let frame = self
-            .stock(py)
-            .call_method1("frame", (&columns, self.offsets.values.clone()))?;
+        let frame = (self.conversions.stock).frame(&columns, &self.offsets.values)?;
         self.shared = Some(columns.unbind());
         Ok(FrameOfGroup {
             frame,
@@ -244,7 +234,7 @@ impl GroupFrames {
     /// # Errors
     ///
     /// As [`Self::frame`].
-    pub fn frame_and_columns<'py>(
+    pub(crate) fn frame_and_columns<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -253,7 +243,7 @@ impl GroupFrames {
         if self.frames.is_none() {
             self.start(py, &group.schema)?;
         }
-        self.columns_of_frame = Some(self.frames(py)?.call_method0("columns")?.unbind());
+        self.columns_of_frame = Some(self.frames()?.columns(py)?.unbind());
         let made = self.frame(py, group, wants_key);
         let (stocks, ours) = (self.shared.take(), self.columns_of_frame.take());
         let made = made?;
@@ -266,17 +256,13 @@ impl GroupFrames {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.columns.ask_stock(py, "table", group)
+    pub(crate) fn table<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
+        self.conversions.stock.table(py, messages(py, group)?)
     }
 
     /// Which columns are the key and which the frame.
-    pub fn key_columns(&self) -> &KeyColumns {
+    pub(crate) fn key_columns(&self) -> &KeyColumns {
         &self.offsets
-    }
-
-    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.conversions.stock.bind(py)
     }
 
     /// Looks at the schema, once a task.
@@ -286,15 +272,12 @@ impl GroupFrames {
         for offset in &self.offsets.values {
             labels.push(self.columns.label(schema, *offset)?);
         }
-        self.frames = Some(self.conversions.frames(py, &labels)?.unbind());
+        self.frames = Some(self.conversions.frames(py, &labels)?);
         Ok(())
     }
 
-    fn frames<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        self.frames
-            .as_ref()
-            .map(|frames| frames.bind(py))
-            .ok_or_else(no_group_yet)
+    fn frames(&self) -> PyResult<&Frames> {
+        self.frames.as_ref().ok_or_else(no_group_yet)
     }
 
     /// Has stock convert every column without a native one, in order, so that the first error is
@@ -305,19 +288,14 @@ impl GroupFrames {
         group: &Group,
         native: &NativeColumns<'_>,
     ) -> PyResult<Vec<Option<StockColumn<'py>>>> {
-        let table = self.columns.ask_stock(py, "table", group)?;
+        let table = self.table(py, group)?;
         let mut columns = Vec::with_capacity(native.len());
         for (index, native) in native.iter().enumerate() {
             columns.push(if native.is_some() {
                 None
             } else {
-                let series = self.stock(py).call_method1("column", (&table, index))?;
-                let (values, dtype) = self
-                    .conversions
-                    .block_values
-                    .bind(py)
-                    .call1((&series,))?
-                    .extract()?;
+                let series = self.conversions.stock.column(&table, index)?;
+                let (values, dtype) = FramesModule::of(py)?.block_values(&series)?;
                 Some(StockColumn {
                     series,
                     values,
@@ -353,21 +331,15 @@ impl GroupFrames {
             arrays.push(Self::block(&builder, slot, &offsets, native, stock)?);
         }
         let arrays = PyList::new(py, arrays)?;
-        let frames = self.frames(py)?;
-        let layout = plan.layout.bind(py);
-        let name = intern!(py, "frame");
-        let frame = match &self.columns_of_frame {
-            Some(columns) => frames.call_method1(name, (layout, arrays, rows, columns))?,
-            None => frames.call_method1(name, (layout, arrays, rows))?,
-        };
-        Ok((!frame.is_none()).then_some(frame))
+        let columns = self.columns_of_frame.as_ref();
+        (self.frames()?).frame(plan.layout.bind(py), &arrays, rows, columns)
     }
 
     fn builder<'py>(&self, py: Python<'py>, rows: usize) -> Builder<'_, 'py> {
         Builder {
             py,
-            decimal: self.conversions.names.decimal.bind(py),
-            traits: &self.conversions.traits,
+            decimal: self.conversions.classes.decimal.bind(py),
+            observed: &self.conversions.observed,
             rows,
         }
     }
@@ -398,7 +370,7 @@ impl GroupFrames {
 
     /// Whether pandas leaves columns in blocks of their own: pandas 3.
     fn one_per_column(&self) -> bool {
-        self.conversions.traits.arrow_strings
+        self.conversions.observed.arrow_strings
     }
 
     fn plan(&mut self, py: Python<'_>, slots: &[BlockSource]) -> PyResult<Arc<Plan>> {
@@ -412,7 +384,7 @@ impl GroupFrames {
                 .map(|(slot, columns)| (slot.maker(), columns.clone()))
                 .collect();
             Ok(Plan {
-                layout: frames.call_method1(py, "layout", (described,))?,
+                layout: frames.layout(py, described)?.unbind(),
                 blocks: blocks.into_iter().map(|(_, columns)| columns).collect(),
             })
         })
@@ -523,10 +495,7 @@ impl GroupFrames {
             PyTuple::empty(py)
         } else {
             let blocks = PyList::new(py, blocks)?;
-            let made = self
-                .frames(py)?
-                .call_method1(intern!(py, "key"), (blocks,))?;
-            made.cast_into::<PyTuple>()?
+            self.frames()?.key(&blocks)?
         };
         if made.len() == keys.len() {
             return Ok(made);

@@ -16,13 +16,14 @@ use crate::convert::lent::lend;
 use crate::convert::types::{Dtype, InputKind};
 use crate::convert::zone::Zone;
 use crate::errors;
+use crate::facades::conversion::Messages;
 
 /// The native columns of a group by position in the schema; `None` for those left to stock.
-pub type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
+pub(crate) type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
 
 /// What is known of the columns of one task's groups.
 #[derive(Debug)]
-pub struct GroupColumns {
+pub(crate) struct GroupColumns {
     conversions: Arc<Conversions>,
     kinds: Vec<Option<InputKind>>,
     /// Position among the decoded columns, by position in the schema.
@@ -31,7 +32,7 @@ pub struct GroupColumns {
 
 impl GroupColumns {
     /// Before the first group.
-    pub fn new(conversions: &Arc<Conversions>) -> Self {
+    pub(crate) fn new(conversions: &Arc<Conversions>) -> Self {
         Self {
             conversions: Arc::clone(conversions),
             kinds: Vec::new(),
@@ -40,11 +41,7 @@ impl GroupColumns {
     }
 
     /// Looks at the schema, once a task.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
+    pub(crate) fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
         self.kinds = self.conversions.kinds(&schema.schema);
         let projection = schema.projection.iter().enumerate();
         self.decoded = projection
@@ -54,7 +51,7 @@ impl GroupColumns {
             matches!(kind, Some(InputKind::String | InputKind::LargeString))
         };
         if self.kinds.iter().any(is_text) {
-            self.stock(py).call_method0("meet_text")?;
+            self.conversions.stock.meet_text(py)?;
         }
         Ok(())
     }
@@ -64,7 +61,7 @@ impl GroupColumns {
     /// # Errors
     ///
     /// There is no such column.
-    pub fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
+    pub(crate) fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
         let field = schema.schema.fields().get(offset).ok_or_else(|| {
             let width = self.kinds.len();
             PyRuntimeError::new_err(format!(
@@ -79,7 +76,7 @@ impl GroupColumns {
     /// # Errors
     ///
     /// The group is malformed, or Python itself fails.
-    pub fn native<'g>(
+    pub(crate) fn native<'g>(
         &self,
         py: Python<'_>,
         group: &'g Group,
@@ -116,42 +113,20 @@ impl GroupColumns {
         let Some(column) = zoned(py, &self.conversions, kind, column)? else {
             return Ok(None);
         };
-        let dtype = column.dtype(&self.conversions.traits);
+        let dtype = column.dtype(&self.conversions.observed);
         Ok(dtype.map(|dtype| (column, dtype)))
-    }
-
-    /// Calls a method of `Stock` that takes a group's messages.
-    ///
-    /// # Errors
-    ///
-    /// What stock raises.
-    pub fn ask_stock<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        group: &Group,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.stock(py).call_method1(method, messages(py, group)?)
-    }
-
-    fn stock<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.conversions.stock.bind(py)
     }
 
     /// The error for a group that nobody may follow: stock's, where its reader notices something.
     /// Where it does not, it would go on to read outside of its buffers, so the error is ours.
     fn malformed(&self, py: Python<'_>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
-        self.ask_stock(py, "batches", group)?;
+        self.conversions.stock.batches(py, messages(py, group)?)?;
         Ok(errors::malformed(fault))
     }
 }
 
 /// The column with the offsets of the session's zone, if it needs them; `None` if they are not known.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn zoned<'a>(
+pub(crate) fn zoned<'a>(
     py: Python<'_>,
     conversions: &Conversions,
     kind: InputKind,
@@ -172,10 +147,7 @@ const LENT: usize = 64 << 10;
 /// # Errors
 ///
 /// Fails if Python has no memory.
-pub fn messages<'py>(
-    py: Python<'py>,
-    group: &Group,
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+pub(crate) fn messages<'py>(py: Python<'py>, group: &Group) -> PyResult<Messages<'py>> {
     let schema = PyBytes::new(py, &group.schema.message);
     let list = PyList::empty(py);
     let again = group

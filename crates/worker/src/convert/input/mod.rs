@@ -1,14 +1,14 @@
 //! Arrow → pandas: columns, and the frames, Series and tables that are made of them.
 
-pub mod blocks;
-pub mod column;
-pub mod frame;
-pub mod group_columns;
-pub mod key_columns;
-pub mod nested;
-pub mod numpy;
-pub mod objects;
-pub mod series;
-pub mod struct_frames;
-pub mod table;
-pub mod task_columns;
+pub(crate) mod blocks;
+pub(crate) mod column;
+pub(crate) mod frame;
+pub(crate) mod group_columns;
+pub(crate) mod key_columns;
+pub(crate) mod nested;
+pub(crate) mod numpy;
+pub(crate) mod objects;
+pub(crate) mod series;
+pub(crate) mod struct_frames;
+pub(crate) mod table;
+pub(crate) mod task_columns;

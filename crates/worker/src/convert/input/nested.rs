@@ -29,20 +29,23 @@ use crate::convert::types::{Dtype, InputKind, Observed, is_converted, leaf};
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
-pub fn fits(array: &ArrayRef, traits: &Observed) -> bool {
+pub(crate) fn fits(array: &ArrayRef, observed: &Observed) -> bool {
     match array.data_type() {
         DataType::List(_) => array
             .as_list_opt::<i32>()
-            .is_some_and(|list| fits(&elements(list).0, traits)),
+            .is_some_and(|list| fits(&elements(list).0, observed)),
         DataType::Struct(_) => array
             .as_struct_opt()
-            .is_some_and(|rows| rows.columns().iter().all(|column| fits(column, traits))),
+            .is_some_and(|rows| rows.columns().iter().all(|column| fits(column, observed))),
         DataType::Map(..) => array.as_map_opt().is_some_and(|map| {
             let (keys, values, _) = entries(map);
-            keys.null_count() == 0 && fits(&keys, traits) && fits(&values, traits)
+            keys.null_count() == 0 && fits(&keys, observed) && fits(&values, observed)
         }),
-        data_type => leaf(&Field::new("", data_type.clone(), true), traits)
-            .is_some_and(|kind| Column::of(kind, Arc::clone(array)).dtype(traits).is_some()),
+        data_type => leaf(&Field::new("", data_type.clone(), true), observed).is_some_and(|kind| {
+            Column::of(kind, Arc::clone(array))
+                .dtype(observed)
+                .is_some()
+        }),
     }
 }
 
@@ -77,10 +80,6 @@ fn rebase(offsets: &OffsetBuffer<i32>) -> (usize, Vec<usize>) {
 
 impl<'py> Builder<'_, 'py> {
     /// Objects for the rows of a nested column, batches in order; `None` for nulls.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
     pub(crate) fn nested(&self, batches: &[&dyn Array]) -> PyResult<Vec<Py<PyAny>>> {
         // PARITY: Spark 4.2 and later join the batches first; earlier ones have one batch, or the
         // column was left to stock.
@@ -105,7 +104,7 @@ impl<'py> Builder<'_, 'py> {
     fn leaves(&self, array: &ArrayRef) -> PyResult<Vec<Py<PyAny>>> {
         let kind = self.leaf(array)?;
         // PARITY: an integer column with nulls is float64 in Spark 3.5 to 4.1.
-        let as_float = array.null_count() > 0 && !self.traits.nested_integer_objects;
+        let as_float = array.null_count() > 0 && !self.observed.nested_integer_objects;
         match kind {
             InputKind::Byte if as_float => self.values::<Int8Type, _>(array, f64::from),
             InputKind::Short if as_float => self.values::<Int16Type, _>(array, f64::from),
@@ -162,7 +161,7 @@ impl<'py> Builder<'_, 'py> {
 
     fn leaf(&self, array: &ArrayRef) -> PyResult<InputKind> {
         let field = Field::new("", array.data_type().clone(), true);
-        leaf(&field, self.traits).ok_or_else(|| {
+        leaf(&field, self.observed).ok_or_else(|| {
             PyRuntimeError::new_err(format!(
                 "bowstring: {} has no native path",
                 array.data_type()
@@ -207,9 +206,9 @@ impl<'py> Builder<'_, 'py> {
             return array.get_item(0);
         }
         let column = Column::of(self.leaf(elements)?, Arc::clone(elements));
-        let dtype = match column.dtype(self.traits) {
+        let dtype = match column.dtype(self.observed) {
             Some(Dtype::String) | None => Dtype::Object,
-            Some(Dtype::Float64) if column.is_integer() && self.traits.nested_integer_objects => {
+            Some(Dtype::Float64) if column.is_integer() && self.observed.nested_integer_objects => {
                 Dtype::Object
             }
             Some(dtype) => dtype,

@@ -32,19 +32,15 @@ const VIEWED_BYTES: usize = 64 << 10;
 const HUGE: usize = 4 << 20;
 
 /// Builds blocks.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct Builder<'a, 'py> {
+pub(crate) struct Builder<'a, 'py> {
     /// The token of the attached interpreter.
-    pub py: Python<'py>,
+    pub(crate) py: Python<'py>,
     /// `decimal.Decimal`.
-    pub decimal: &'a Bound<'py, PyAny>,
+    pub(crate) decimal: &'a Bound<'py, PyAny>,
     /// What the self-test has observed.
-    pub traits: &'a Observed,
+    pub(crate) observed: &'a Observed,
     /// Rows of the group.
-    pub rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// What a block is made of, and whether it can be written to.
@@ -61,7 +57,7 @@ impl<'py> Builder<'_, 'py> {
     /// # Errors
     ///
     /// Fails if Python has no memory.
-    pub fn block(
+    pub(crate) fn block(
         &self,
         dtype: Dtype,
         columns: &[Option<&Column<'_>>],
@@ -145,7 +141,11 @@ impl<'py> Builder<'_, 'py> {
     /// # Errors
     ///
     /// Fails if pyarrow does.
-    pub fn view(&self, dtype: Dtype, column: &Column<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(crate) fn view(
+        &self,
+        dtype: Dtype,
+        column: &Column<'_>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let [array] = column.arrays.as_slice() else {
             return Ok(None);
         };
@@ -177,7 +177,7 @@ impl<'py> Builder<'_, 'py> {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn masked(
+    pub(crate) fn masked(
         &self,
         column: &Column<'_>,
     ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
@@ -340,7 +340,11 @@ impl<'py> Builder<'_, 'py> {
     /// # Errors
     ///
     /// Fails if pyarrow refuses the array.
-    pub fn string_array(&self, column: &Column<'_>, shared: bool) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn string_array(
+        &self,
+        column: &Column<'_>,
+        shared: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if column.kind == InputKind::LargeString {
             self.large_strings(&column.in_bytes::<i64>(), shared)
         } else {

@@ -46,7 +46,7 @@ impl<K: Eq + Hash + Copy> Shared<K> {
 }
 
 /// `True`, `False` and `None`.
-pub fn fill_booleans(py: Python<'_>, arrays: &[&BooleanArray], target: &mut [Py<PyAny>]) {
+pub(crate) fn fill_booleans(py: Python<'_>, arrays: &[&BooleanArray], target: &mut [Py<PyAny>]) {
     let (yes, no) = (true.into_pyobject(py), false.into_pyobject(py));
     let (Ok(yes), Ok(no)) = (yes, no);
     let values = arrays.iter().flat_map(|array| array.iter());
@@ -60,11 +60,7 @@ pub fn fill_booleans(py: Python<'_>, arrays: &[&BooleanArray], target: &mut [Py<
 }
 
 /// `int` objects: integers with nulls inside arrays, structs and maps.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn fill_integers<T>(
+pub(crate) fn fill_integers<T>(
     py: Python<'_>,
     arrays: &[&PrimitiveArray<T>],
     target: &mut [Py<PyAny>],
@@ -84,11 +80,7 @@ where
 }
 
 /// `str` or `bytes` objects.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn fill_bytes<O: OffsetSizeTrait>(
+pub(crate) fn fill_bytes<O: OffsetSizeTrait>(
     py: Python<'_>,
     arrays: &[GenericBinaryArray<O>],
     target: &mut [Py<PyAny>],
@@ -106,20 +98,12 @@ pub fn fill_bytes<O: OffsetSizeTrait>(
 }
 
 /// A `str` of UTF-8 text, which the caller has looked at.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn string(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
+pub(crate) fn string(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
     Ok(PyString::from_bytes(py, value)?.into_any().unbind())
 }
 
 /// A `bytes`.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn bytes(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
+pub(crate) fn bytes(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
     if value.len() < memory::LARGE {
         return Ok(PyBytes::new(py, value).into_any().unbind());
     }
@@ -131,11 +115,7 @@ pub fn bytes(py: Python<'_>, value: &[u8]) -> PyResult<Py<PyAny>> {
 }
 
 /// `datetime.date` objects. The caller has checked the range.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn fill_dates(
+pub(crate) fn fill_dates(
     py: Python<'_>,
     arrays: &[&PrimitiveArray<Date32Type>],
     target: &mut [Py<PyAny>],
@@ -154,11 +134,7 @@ pub fn fill_dates(
 }
 
 /// `datetime.time` objects. The caller has checked the range.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn fill_times(
+pub(crate) fn fill_times(
     py: Python<'_>,
     arrays: &[&PrimitiveArray<Time64NanosecondType>],
     target: &mut [Py<PyAny>],
@@ -178,11 +154,7 @@ pub fn fill_times(
 }
 
 /// `decimal.Decimal` objects with the exponent `-scale`; equal values are distinct objects.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn fill_decimals(
+pub(crate) fn fill_decimals(
     py: Python<'_>,
     decimal: &Bound<'_, PyAny>,
     arrays: &[&PrimitiveArray<Decimal128Type>],

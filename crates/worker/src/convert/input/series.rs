@@ -7,7 +7,7 @@ use bowstring_ipc::framing::Join;
 use bowstring_ipc::group::{Group, InputSchema};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyModule};
+use pyo3::types::{PyBytes, PyList};
 
 use crate::convert::conversions::Conversions;
 use crate::convert::input::blocks::dtype_maker;
@@ -15,15 +15,13 @@ use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::Dtype;
-use crate::package;
+use crate::facades::frames::FramesModule;
 
 /// Builds the Series of one task's groups.
 #[derive(Debug)]
-pub struct GroupSeries {
+pub(crate) struct GroupSeries {
     conversions: Arc<Conversions>,
     columns: GroupColumns,
-    /// `frames.py`
-    module: Py<PyModule>,
     /// The names of the columns; `None` before the first group.
     labels: Option<Vec<String>>,
     /// The last native columns with their makers, and what `frames.py` has made of that.
@@ -31,39 +29,27 @@ pub struct GroupSeries {
     layout: Option<Py<PyAny>>,
     /// Whether stock gives a column in memory that cannot be written to, and whether of several batches.
     read_only: HashMap<(usize, bool), bool>,
-    /// Stock joins the Series of a group's batches.
-    joins_series: bool,
     /// Whether the Series of `makers` are the last group's.
     built: bool,
 }
 
 impl GroupSeries {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(py: Python<'_>, conversions: &Arc<Conversions>) -> PyResult<Self> {
-        Ok(Self {
+    pub(crate) fn new(conversions: &Arc<Conversions>) -> Self {
+        Self {
             conversions: Arc::clone(conversions),
             columns: GroupColumns::new(conversions),
-            module: package::import(py, "_worker.frames")?.unbind(),
             labels: None,
             makers: Vec::new(),
             layout: None,
             read_only: HashMap::new(),
-            joins_series: conversions
-                .stock
-                .bind(py)
-                .getattr("joins_series")?
-                .extract()?,
             built: false,
-        })
+        }
     }
 
     /// Whether the batches of a group may be put together before they come here.
-    pub fn join(&self) -> Join {
-        if self.joins_series {
+    pub(crate) fn join(&self) -> Join {
+        if self.conversions.stock.joins_series {
             Join::Never
         } else {
             Join::Always
@@ -75,7 +61,7 @@ impl GroupSeries {
     /// # Errors
     ///
     /// What stock raises for a column that it cannot convert.
-    pub fn series<'py>(
+    pub(crate) fn series<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -87,7 +73,7 @@ impl GroupSeries {
         let native = self.columns.native(py, group, |_| false)?;
         let all: Vec<usize> = (0..native.len()).collect();
         // Of several Series pandas finds a common dtype; of no batch stock makes what it can.
-        if group.batches() == 0 || self.joins_series && group.batches() > 1 {
+        if group.batches() == 0 || self.conversions.stock.joins_series && group.batches() > 1 {
             return self.ask_stock(py, group, &all);
         }
         // Stock first, as it would raise before any function is called.
@@ -124,7 +110,7 @@ impl GroupSeries {
     /// # Errors
     ///
     /// The group is malformed.
-    pub fn native_series<'py>(
+    pub(crate) fn native_series<'py>(
         &mut self,
         py: Python<'py>,
         group: &Group,
@@ -141,7 +127,7 @@ impl GroupSeries {
     }
 
     /// Which columns of the last group are native; `None` if stock has made all of its Series.
-    pub fn native(&self) -> Option<impl Iterator<Item = usize>> {
+    pub(crate) fn native(&self) -> Option<impl Iterator<Item = usize>> {
         let columns = self.makers.iter().map(|(index, _)| *index);
         self.built.then_some(columns)
     }
@@ -163,12 +149,8 @@ impl GroupSeries {
         group: &Group,
         columns: &[usize],
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let (schema, messages) = messages(py, group)?;
-        self.conversions
-            .stock
-            .bind(py)
-            .call_method1("series", (schema, messages, columns))?
-            .extract()
+        let stock = &self.conversions.stock;
+        stock.series(py, messages(py, group)?, columns)
     }
 
     /// The Series of the native columns, or `None` if the user has changed an option that matters.
@@ -187,8 +169,8 @@ impl GroupSeries {
         let layout = self.layout(py, makers)?;
         let builder = Builder {
             py,
-            decimal: self.conversions.names.decimal.bind(py),
-            traits: &self.conversions.traits,
+            decimal: self.conversions.classes.decimal.bind(py),
+            observed: &self.conversions.observed,
             rows: group.rows,
         };
         let arrays = PyList::empty(py);
@@ -208,11 +190,7 @@ impl GroupSeries {
                 }
             })?;
         }
-        let made = self
-            .module
-            .bind(py)
-            .call_method1("series", (layout, arrays, group.rows))?;
-        let made: Option<Vec<_>> = made.extract()?;
+        let made = FramesModule::of(py)?.series(&layout, arrays, group.rows)?;
         self.built = made.is_some();
         Ok(made)
     }
@@ -234,9 +212,8 @@ impl GroupSeries {
         if !self.read_only.contains_key(&key) {
             let schema = PyBytes::new(py, &group.schema.message);
             let batches = if chunked { 2 } else { 1 };
-            let stock = self.conversions.stock.bind(py);
-            let read_only = stock.call_method1("is_read_only", (schema, index, batches))?;
-            self.read_only.insert(key, read_only.extract()?);
+            let read_only = (self.conversions.stock).is_read_only(schema, index, batches)?;
+            self.read_only.insert(key, read_only);
         }
         Ok(if self.read_only.get(&key) != Some(&true) {
             dtype_maker(dtype)
@@ -262,8 +239,7 @@ impl GroupSeries {
             .iter()
             .map(|(index, maker)| (*maker, label(index)))
             .collect();
-        let module = self.module.bind(py);
-        let layout = module.call_method1("series_layout", (described,))?;
+        let layout = FramesModule::of(py)?.series_layout(py, described)?;
         self.makers = makers;
         self.layout = Some(layout.clone().unbind());
         Ok(layout)

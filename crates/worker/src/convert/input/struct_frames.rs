@@ -13,11 +13,13 @@ use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::types::{Dtype, InputKind};
+use crate::facades::conversion::Stock;
+use crate::facades::record::SelfTest;
 
 /// Builds the frames of one task's struct columns.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct StructFrames {
+pub(crate) struct StructFrames {
     conversions: Arc<Conversions>,
     /// For the type of the last column.
     made: Mutex<Option<Made>>,
@@ -33,9 +35,10 @@ struct Made {
 #[pymethods]
 impl StructFrames {
     #[new]
-    fn new(stock: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
+    fn new(py: Python<'_>, stock: Stock, proven: SelfTest) -> PyResult<Self> {
         Ok(Self {
-            conversions: Arc::new(Conversions::new(stock, proven)?),
+            conversions: Arc::new(Conversions::new(py, stock, &proven)?),
             made: Mutex::new(None),
         })
     }
@@ -80,11 +83,7 @@ impl StructFrames {
             .try_iter()?
             .map(|field| field?.getattr("name")?.extract())
             .collect::<PyResult<Vec<String>>>()?;
-        let offsets = KeyColumns {
-            keys: Vec::new(),
-            values: (0..labels.len()).collect(),
-            with_key: false,
-        };
+        let offsets = KeyColumns::all(labels.len());
         Ok(Made {
             frames: GroupFrames::labelled(&self.conversions, &offsets, &labels, data_type.py())?,
             data_type: data_type.unbind(),
@@ -96,7 +95,7 @@ impl StructFrames {
         let kind_of = |data_type: &DataType| {
             let field = Field::new("", data_type.clone(), true);
             let zone = conversions.session_zone.as_deref();
-            InputKind::of(&field, zone, &conversions.traits)
+            InputKind::of(&field, zone, &conversions.observed)
         };
         let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
             return Ok(None);
@@ -108,7 +107,7 @@ impl StructFrames {
         let Some(column) = zoned(array.py(), conversions, kind, column)? else {
             return Ok(None);
         };
-        let dtype = column.dtype(&conversions.traits);
+        let dtype = column.dtype(&conversions.observed);
         Ok(dtype.map(|dtype| (column, dtype)))
     }
 }

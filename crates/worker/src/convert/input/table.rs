@@ -1,14 +1,12 @@
 //! Groups → tables of pyarrow that share the memory of what was read.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StructArray};
 use arrow_schema::{Fields, SchemaRef};
-use bowstring_ipc::Fault;
 use bowstring_ipc::framing::Projection;
 use bowstring_ipc::group::{Columns, Group};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -16,18 +14,18 @@ use pyo3::types::{PyBytes, PyList};
 use crate::convert::c_data::{table_class, to_pyarrow};
 use crate::convert::input::group_columns::messages;
 use crate::convert::input::key_columns::KeyColumns;
-use crate::errors::internal;
+use crate::errors::{internal, malformed};
+use crate::facades::arrow::{ArrowStock, Reader};
 
 /// Every column, so that it is checked and decoded off the main thread.
-pub fn everything() -> Box<Projection> {
+pub(crate) fn everything() -> Box<Projection> {
     Box::new(|schema| (0..schema.fields().len()).collect())
 }
 
 /// Makes the tables of one task's groups, or of one side of them.
 #[derive(Debug)]
-pub struct GroupTables {
-    /// The conversions of the Spark line (`stock/arrow.py`).
-    stock: Py<PyAny>,
+pub(crate) struct GroupTables {
+    stock: Arc<ArrowStock>,
     keys: Selection,
     values: Selection,
 }
@@ -54,20 +52,16 @@ impl Selection {
 
 impl GroupTables {
     /// Before the first group.
-    pub fn new(stock: &Bound<'_, PyAny>, offsets: &KeyColumns) -> Self {
+    pub(crate) fn new(stock: &Arc<ArrowStock>, offsets: &KeyColumns) -> Self {
         Self {
-            stock: stock.clone().unbind(),
+            stock: Arc::clone(stock),
             keys: Selection::new(&offsets.keys),
             values: Selection::new(&offsets.values),
         }
     }
 
     /// The table of a group's batches that the function gets: one chunk for each of them.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if pyarrow does.
-    pub fn table<'py>(&self, batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn table<'py>(&self, batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         join(batches, self.values.schema.as_ref())
     }
 
@@ -76,12 +70,13 @@ impl GroupTables {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn stocks<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        let offsets = Some(&*self.values.offsets);
-        join(
-            &ask_stock(self.stock.bind(py), "select", group, offsets)?,
-            None,
-        )
+    pub(crate) fn stocks<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let stocks = self.values.select(py, &self.stock, group)?;
+        join(&stocks, None)
     }
 
     /// The batches that the function gets.
@@ -89,8 +84,12 @@ impl GroupTables {
     /// # Errors
     ///
     /// What stock raises for a group that it cannot read.
-    pub fn batches<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.values.batches(self.stock.bind(py), group)
+    pub(crate) fn batches<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.values.batches(py, &self.stock, group)
     }
 
     /// The columns of the key, batch by batch.
@@ -98,8 +97,12 @@ impl GroupTables {
     /// # Errors
     ///
     /// As [`Self::batches`].
-    pub fn keys<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        self.keys.batches(self.stock.bind(py), group)
+    pub(crate) fn keys<'py>(
+        &mut self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.keys.batches(py, &self.stock, group)
     }
 }
 
@@ -123,35 +126,49 @@ impl Selection {
     /// A list of `pyarrow.RecordBatch`es.
     fn batches<'py>(
         &mut self,
-        stock: &Bound<'py, PyAny>,
+        py: Python<'py>,
+        stock: &ArrowStock,
         group: &Group,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = stock.py();
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
             Columns::Decoded(batches) if !self.offsets.is_empty() && !batches.is_empty() => batches,
-            Columns::Decoded(_) => return ask_stock(stock, "select", group, Some(&self.offsets)),
+            Columns::Decoded(_) => return self.select(py, stock, group),
             Columns::Stock(why) => {
                 tracing::debug!(?why, "PySpark reads every column of a group");
-                return ask_stock(stock, "select", group, Some(&self.offsets));
+                return self.select(py, stock, group);
             }
-            Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
+            Columns::Malformed(fault) => {
+                // Stock's error, where its reader notices something.
+                stock.read(py, messages(py, group)?)?;
+                return Err(malformed(fault));
+            }
         };
         let schema = if let Some(schema) = &self.schema {
             schema.bind(py).clone()
         } else {
             let message = PyBytes::new(py, &group.schema.message);
-            let schema = stock.call_method1("schema", (message, self.offsets.clone()))?;
+            let schema = stock.schema(message, &self.offsets)?;
             self.schema.insert(schema.unbind()).bind(py).clone()
         };
         let list = PyList::empty(py);
         for batch in decoded {
             let Some(columns) = self.columns(batch, group.schema.in_struct)? else {
-                return ask_stock(stock, "select", group, Some(&self.offsets));
+                return self.select(py, stock, group);
             };
             list.append(to_pyarrow(&columns, &schema)?)?;
         }
         Ok(list.into_any())
+    }
+
+    /// The same as stock makes it.
+    fn select<'py>(
+        &self,
+        py: Python<'py>,
+        stock: &ArrowStock,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        stock.select(py, messages(py, group)?, &self.offsets)
     }
 
     /// The selected columns, or `None` if stock has to flatten a struct.
@@ -190,17 +207,16 @@ impl Selection {
 
 /// Whole batches of one task's groups, with the schema that was sent.
 #[derive(Debug)]
-pub struct WholeGroups {
-    /// The reader of `stock/arrow.py`.
-    stock: Py<PyAny>,
+pub(crate) struct WholeGroups {
+    stock: Reader,
     schema: OnceLock<Py<PyAny>>,
 }
 
 impl WholeGroups {
     /// Before the first group.
-    pub fn new(stock: &Bound<'_, PyAny>) -> Self {
+    pub(crate) fn new(stock: Reader) -> Self {
         Self {
-            stock: stock.clone().unbind(),
+            stock,
             schema: OnceLock::new(),
         }
     }
@@ -210,21 +226,28 @@ impl WholeGroups {
     /// # Errors
     ///
     /// What stock raises for a group that it cannot read.
-    pub fn batches<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        let stock = self.stock.bind(py);
+    pub(crate) fn batches<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
             Columns::Decoded(batches) if !group.schema.projection.is_empty() => batches,
             Columns::Decoded(_) | Columns::Stock(_) => {
-                return ask_stock(stock, "read", group, None);
+                return self.stocks(py, group);
             }
-            Columns::Malformed(fault) => return Err(malformed(stock, group, fault)?),
+            Columns::Malformed(fault) => {
+                // Stock's error, where its reader notices something.
+                self.stocks(py, group)?;
+                return Err(malformed(fault));
+            }
         };
         let schema = if let Some(schema) = self.schema.get() {
             schema
         } else {
             let message = PyBytes::new(py, &group.schema.message);
-            let schema = stock.call_method1("whole_schema", (message,))?.unbind();
+            let schema = self.stock.whole_schema(message)?.unbind();
             self.schema.get_or_init(|| schema)
         };
         let list = PyList::empty(py);
@@ -242,8 +265,12 @@ impl WholeGroups {
     /// # Errors
     ///
     /// What stock raises.
-    pub fn stocks<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        ask_stock(self.stock.bind(py), "read", group, None)
+    pub(crate) fn stocks<'py>(
+        &self,
+        py: Python<'py>,
+        group: &Group,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.stock.read(py, messages(py, group)?)
     }
 }
 
@@ -252,31 +279,6 @@ impl WholeGroups {
 /// # Errors
 ///
 /// They have different schemas.
-pub fn table_of<'py>(batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn table_of<'py>(batches: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     join(batches, None)
-}
-
-/// Stock's error, where its reader notices something. Where it does not, it would go on to read
-/// outside of its buffers, so the error is ours.
-fn malformed(stock: &Bound<'_, PyAny>, group: &Group, fault: &Fault) -> PyResult<PyErr> {
-    ask_stock(stock, "read", group, None)?;
-    Ok(PyRuntimeError::new_err(format!(
-        "bowstring {}: {fault}",
-        env!("CARGO_PKG_VERSION")
-    )))
-}
-
-/// Calls a method of `stock/arrow.py` that takes a group's messages.
-fn ask_stock<'py>(
-    stock: &Bound<'py, PyAny>,
-    method: &str,
-    group: &Group,
-    offsets: Option<&[usize]>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = stock.py();
-    let (schema, messages) = messages(py, group)?;
-    match offsets {
-        Some(offsets) => stock.call_method1(method, (schema, messages, offsets.to_vec())),
-        None => stock.call_method1(method, (schema, messages)),
-    }
 }

@@ -15,12 +15,14 @@ use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::facades::conversion::Stock;
+use crate::facades::record::SelfTest;
 use crate::words::Word;
 
 /// The native conversions of one task's columns, one of stock's two ways.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Columns {
+pub(crate) struct Columns {
     conversions: Conversions,
     /// Stock goes through nanoseconds and Python's integers: Spark 4.2 on, for structs with a type
     /// that it cannot convert in the other way.
@@ -34,14 +36,16 @@ type Made<'py> = (&'static str, Vec<Bound<'py, PyAny>>);
 impl Columns {
     /// `unit`: that of timestamps, if it is not the one of grouped maps.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        stock: &Bound<'_, PyAny>,
-        proven: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        stock: Stock,
+        proven: SelfTest,
         unit: Option<Word<Unit>>,
     ) -> PyResult<Self> {
-        let mut conversions = Conversions::new(stock, proven)?;
+        let mut conversions = Conversions::new(py, stock, &proven)?;
         if let Some(Word(unit)) = unit {
-            conversions.traits.timestamp_unit = unit;
+            conversions.observed.timestamp_unit = unit;
         }
         Ok(Self {
             conversions,
@@ -58,7 +62,7 @@ impl Columns {
             InputKind::of(
                 &field,
                 conversions.session_zone.as_deref(),
-                &conversions.traits,
+                &conversions.observed,
             )
         };
         let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
@@ -100,22 +104,23 @@ impl Columns {
             return Ok(None);
         };
         // What has no nanoseconds is an error where stock goes through them.
-        let mut strict = conversions.traits.clone();
+        let mut strict = conversions.observed.clone();
         if self.legacy {
             strict.timestamp_unit = Unit::Nano;
         }
-        let (Some(dtype), Some(_)) = (column.dtype(&conversions.traits), column.dtype(&strict))
+        let (Some(dtype), Some(_)) = (column.dtype(&conversions.observed), column.dtype(&strict))
         else {
             return Ok(None);
         };
         let builder = Builder {
             py,
-            decimal: conversions.names.decimal.bind(py).as_any(),
-            traits: &conversions.traits,
+            decimal: conversions.classes.decimal.bind(py).as_any(),
+            observed: &conversions.observed,
             rows,
         };
-        let read_only =
-            conversions.traits.arrow_strings && !self.legacy && column.is_zero_copy_in_stock(dtype);
+        let read_only = conversions.observed.arrow_strings
+            && !self.legacy
+            && column.is_zero_copy_in_stock(dtype);
         let maker = if dtype == Dtype::Object {
             "objects"
         } else if read_only {

@@ -32,7 +32,7 @@ const ARROW_CLASSES: [&str; 9] = [
 
 /// Knows scalars by their class: Python's, NumPy's and pyarrow's.
 #[derive(Debug)]
-pub struct ArrayScalars<'py> {
+pub(crate) struct ArrayScalars<'py> {
     scalars: Scalars<'py>,
     arrow: Vec<Bound<'py, PyType>>,
 }
@@ -43,7 +43,7 @@ impl<'py> ArrayScalars<'py> {
     /// # Errors
     ///
     /// Fails only if NumPy or pyarrow does.
-    pub fn new(py: Python<'py>) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'py>) -> PyResult<Self> {
         let pyarrow = py.import("pyarrow")?;
         let class = |name: &&str| Ok::<_, PyErr>(pyarrow.getattr(*name)?.cast_into::<PyType>()?);
         Ok(Self {
@@ -54,11 +54,7 @@ impl<'py> ArrayScalars<'py> {
 
     /// What these results of one function are, as Python's or NumPy's scalars; `None` if only stock may say what becomes
     /// of them. They cannot change later.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn values(
+    pub(crate) fn values(
         &self,
         results: &[Bound<'py, PyAny>],
     ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
@@ -101,11 +97,7 @@ impl<'py> ArrayScalars<'py> {
     }
 
     /// Those [values](Self::values) for a builder.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn scalars<'a>(
+    pub(crate) fn scalars<'a>(
         &self,
         values: &'a [Bound<'py, PyAny>],
     ) -> PyResult<Option<Vec<Scalar<'a>>>> {
@@ -115,14 +107,14 @@ impl<'py> ArrayScalars<'py> {
 
 /// The columns of a task's results that wait to be written.
 #[derive(Debug)]
-pub struct ScalarColumns {
+pub(crate) struct ScalarColumns {
     builders: Vec<FieldBuilder>,
     rows: usize,
 }
 
 impl ScalarColumns {
     /// For results of these declared types; `None` if one of them has no native path, or is among `unproven`.
-    pub fn new(fields: &Fields, unproven: &[String]) -> Option<Self> {
+    pub(crate) fn new(fields: &Fields, unproven: &[String]) -> Option<Self> {
         let builder = |data_type| {
             let builder = FieldBuilder::new(data_type);
             (is_plain(&builder) && !unproven.iter().any(|name| name == builder.name()))
@@ -137,7 +129,7 @@ impl ScalarColumns {
 
     /// Appends `rows` rows: for each column its scalars, or one that stands for all rows. `false` if only stock may
     /// convert one of them; then nothing was appended.
-    pub fn append(&mut self, columns: &[Vec<Scalar<'_>>], rows: usize) -> bool {
+    pub(crate) fn append(&mut self, columns: &[Vec<Scalar<'_>>], rows: usize) -> bool {
         let times = |scalars: &[Scalar<'_>]| match scalars {
             [_] => Some(rows),
             several => (several.len() == rows).then_some(1),
@@ -159,12 +151,12 @@ impl ScalarColumns {
     }
 
     /// Rows that wait.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Whether there is enough for a batch.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         let bytes: usize = self.builders.iter().map(FieldBuilder::variable_bytes).sum();
         self.rows >= MAX_ROWS || bytes >= MAX_BYTES
     }
@@ -174,7 +166,7 @@ impl ScalarColumns {
     /// # Errors
     ///
     /// Fails if an array cannot be finished, which is a bug.
-    pub fn take(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+    pub(crate) fn take(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         self.rows = 0;
         let finished = self.builders.iter_mut().map(FieldBuilder::finish);
         Ok(finished

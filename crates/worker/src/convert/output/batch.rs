@@ -1,5 +1,6 @@
 //! Results of many groups, coalesced into record batches.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -16,13 +17,13 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::convert::c_data;
-use crate::convert::classes::PandasClasses;
 use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::scalars::Scalar;
 use crate::convert::output::text::{arrow_chunk, text_piece};
 use crate::convert::output::values::{Rules, room};
+use crate::facades::frames::PandasClasses;
 
 /// What memory is asked for.
 const COLUMN: &str = "a column of a result";
@@ -48,11 +49,11 @@ impl FieldOutput {
     fn append_piece(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<Option<usize>> {
         let room = room(self.builder.variable_bytes());
         if let FieldBuilder::String(_) | FieldBuilder::LargeString(_) = self.builder {
-            let Some(text) = text_piece(values, names, self.held.data_type(), room)? else {
+            let Some(text) = text_piece(values, classes, self.held.data_type(), room)? else {
                 return Ok(None);
             };
             let bytes = text.to_data().get_slice_memory_size().unwrap_or_default();
@@ -62,7 +63,7 @@ impl FieldOutput {
         let Some(declared) = &self.arrow_backed else {
             return Ok(None);
         };
-        let Some(array) = arrow_chunk(values, names)? else {
+        let Some(array) = arrow_chunk(values, classes)? else {
             return Ok(None);
         };
         let bytes = array.get_buffer_memory_size();
@@ -99,7 +100,7 @@ impl FieldOutput {
 }
 
 /// Text as bytes, in the same memory; anything else as it is.
-pub fn bytes_of(array: &ArrayRef) -> ArrayRef {
+pub(crate) fn bytes_of(array: &ArrayRef) -> ArrayRef {
     if let Some(text) = array.as_string_opt::<i32>() {
         Arc::new(BinaryArray::from(text.clone()))
     } else if let Some(text) = array.as_string_opt::<i64>() {
@@ -111,7 +112,7 @@ pub fn bytes_of(array: &ArrayRef) -> ArrayRef {
 
 /// The columns of the groups that are finished but not written yet.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     schema: SchemaRef,
     declared: Fields,
     fields: Vec<FieldOutput>,
@@ -130,12 +131,16 @@ pub struct Output {
 impl Output {
     /// For results of the struct type `fields`, native except for the types named in `unproven`
     /// and the fields at the positions `opaque`.
-    pub fn new(fields: Fields, rules: Rules, unproven: &[String], opaque: &[usize]) -> Self {
+    pub(crate) fn new(
+        fields: Fields,
+        rules: Rules,
+        unproven: &HashSet<String>,
+        opaque: &[usize],
+    ) -> Self {
         let outputs = fields.iter().enumerate().map(|(index, field)| {
             let relaxed = nullable(field);
             let builder = FieldBuilder::new(relaxed.data_type());
-            let proven =
-                !opaque.contains(&index) && !unproven.iter().any(|name| name == builder.name());
+            let proven = !opaque.contains(&index) && !unproven.contains(builder.name());
             let builder = if proven { builder } else { FieldBuilder::Stock };
             FieldOutput {
                 arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
@@ -167,36 +172,32 @@ impl Output {
 
     /// For kinds that write everything before the function is called again if it [borrows](Self::borrows).
     #[must_use]
-    pub fn borrowing(mut self) -> Self {
+    pub(crate) fn borrowing(mut self) -> Self {
         self.may_borrow = true;
         self
     }
 
     /// The declared schema: a struct column `_0`.
-    pub fn schema(&self) -> SchemaRef {
+    pub(crate) fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
     /// Whether any group has ended.
-    pub fn started(&self) -> bool {
+    pub(crate) fn started(&self) -> bool {
         self.started
     }
 
     /// Appends `values` to field `index`. `false` if only stock may convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         index: usize,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         let Some(field) = self.fields.get_mut(index) else {
             return Ok(false);
         };
-        if let Some(bytes) = field.append_piece(values, names)? {
+        if let Some(bytes) = field.append_piece(values, classes)? {
             self.piece_bytes += bytes;
             return Ok(true);
         }
@@ -210,11 +211,16 @@ impl Output {
         let Some(field) = self.fields.get_mut(index) else {
             return Ok(false);
         };
-        field.builder.append(values, names, &self.rules)
+        field.builder.append(values, classes, &self.rules)
     }
 
     /// Appends scalars to field `index`, see [`FieldBuilder::append_scalars`].
-    pub fn append_scalars(&mut self, index: usize, scalars: &[Scalar<'_>], times: usize) -> bool {
+    pub(crate) fn append_scalars(
+        &mut self,
+        index: usize,
+        scalars: &[Scalar<'_>],
+        times: usize,
+    ) -> bool {
         let field = self.fields.get_mut(index);
         field.is_some_and(|field| field.builder.append_scalars(scalars, times))
     }
@@ -225,7 +231,11 @@ impl Output {
     /// # Errors
     ///
     /// Fails if the array cannot be imported.
-    pub fn append_stock(&mut self, index: usize, array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    pub(crate) fn append_stock(
+        &mut self,
+        index: usize,
+        array: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
         let Some(field) = self.fields.get(index) else {
             return Ok(false);
         };
@@ -267,7 +277,11 @@ impl Output {
     /// # Errors
     ///
     /// It has another type than the first result, or cannot be imported.
-    pub fn take_over(&mut self, column: &Bound<'_, PyAny>, odd_schema: bool) -> PyResult<usize> {
+    pub(crate) fn take_over(
+        &mut self,
+        column: &Bound<'_, PyAny>,
+        odd_schema: bool,
+    ) -> PyResult<usize> {
         // PARITY: the first result decides on the schema of the answer, be it another than declared.
         if odd_schema && !self.started {
             self.adopt(column)?;
@@ -293,7 +307,7 @@ impl Output {
         };
         let opaque: Vec<usize> = (0..fields.len()).collect();
         let may_borrow = self.may_borrow;
-        *self = Self::new(fields.clone(), self.rules.clone(), &[], &opaque);
+        *self = Self::new(fields.clone(), self.rules.clone(), &HashSet::new(), &opaque);
         self.may_borrow = may_borrow;
         Ok(())
     }
@@ -303,7 +317,7 @@ impl Output {
     /// # Errors
     ///
     /// As [`Self::append_stock`].
-    pub fn append_batch(&mut self, batch: &RecordBatch) -> PyResult<()> {
+    pub(crate) fn append_batch(&mut self, batch: &RecordBatch) -> PyResult<()> {
         if let Some(column) = batch.column(0).as_struct_opt() {
             for (index, array) in column.columns().iter().enumerate() {
                 self.append_array(index, Arc::clone(array))?;
@@ -321,7 +335,7 @@ impl Output {
     }
 
     /// Counts the rows of a group whose fields are all appended. Returns whether a batch is due.
-    pub fn end_group(&mut self, rows: usize) -> bool {
+    pub(crate) fn end_group(&mut self, rows: usize) -> bool {
         self.rows += rows;
         self.groups += 1;
         self.started = true;
@@ -335,17 +349,17 @@ impl Output {
     }
 
     /// Whether what waits lies in memory that the user's function may write to: it has to be written before the next call.
-    pub fn borrows(&self) -> bool {
+    pub(crate) fn borrows(&self) -> bool {
         self.borrows
     }
 
     /// Whether groups wait to be written, be they without rows.
-    pub fn has_groups(&self) -> bool {
+    pub(crate) fn has_groups(&self) -> bool {
         self.groups > 0
     }
 
     /// The declared schema with a column for each field.
-    pub fn flat_schema(&self) -> SchemaRef {
+    pub(crate) fn flat_schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.declared.clone()))
     }
 
@@ -354,7 +368,7 @@ impl Output {
     /// # Errors
     ///
     /// As [`Self::take`].
-    pub fn take_flat(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn take_flat(&mut self) -> Result<RecordBatch, ArrowError> {
         Ok(RecordBatch::from(self.take()?.column(0).as_struct()))
     }
 
@@ -363,7 +377,7 @@ impl Output {
     /// # Errors
     ///
     /// Fails if the fields do not fit together, which is a bug.
-    pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut columns = Vec::with_capacity(self.fields.len());
         for field in &mut self.fields {
             field.finish_piece()?;
@@ -401,7 +415,7 @@ impl Output {
     /// # Errors
     ///
     /// Fails if pyarrow refuses it.
-    pub fn to_pyarrow<'py>(
+    pub(crate) fn to_pyarrow<'py>(
         &self,
         py: Python<'py>,
         batch: &RecordBatch,

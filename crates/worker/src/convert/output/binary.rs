@@ -2,12 +2,12 @@
 
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{can_grow, elements, exact_bytes, objects};
+use crate::facades::frames::PandasClasses;
 
 pub(crate) fn append_binary(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     append: impl FnMut(Option<&[u8]>),
     room: usize,
 ) -> bool {
@@ -15,7 +15,7 @@ pub(crate) fn append_binary(
         return false;
     };
     let exact = |object| exact_bytes(object);
-    let Some(values) = objects(&elements, names, exact) else {
+    let Some(values) = objects(&elements, classes, exact) else {
         return false;
     };
     let bytes = values.iter().flatten().map(|value| value.len()).sum();

@@ -3,13 +3,13 @@
 use arrow_array::builder::Decimal128Builder;
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::elements;
+use crate::facades::frames::PandasClasses;
 
 pub(crate) fn append_decimals(
     builder: &mut Decimal128Builder,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     precision: u8,
     scale: i8,
 ) -> PyResult<bool> {
@@ -18,11 +18,11 @@ pub(crate) fn append_decimals(
     };
     let mut decimals = Vec::with_capacity(elements.len());
     for object in &elements {
-        if names.is_null(object) {
+        if classes.is_null(object) {
             decimals.push(None);
             continue;
         }
-        let Some(value) = exact_decimal(object, names, precision, scale)? else {
+        let Some(value) = exact_decimal(object, classes, precision, scale)? else {
             return Ok(false);
         };
         decimals.push(Some(value));
@@ -36,11 +36,11 @@ pub(crate) fn append_decimals(
 /// The unscaled value of exactly a `decimal.Decimal`, if it fits without rounding.
 pub(crate) fn exact_decimal(
     object: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     precision: u8,
     scale: i8,
 ) -> PyResult<Option<i128>> {
-    if !names.is_decimal(object) {
+    if !classes.is_decimal(object) {
         return Ok(None);
     }
     Ok(parse_decimal(object.str()?.to_str()?, precision, scale))

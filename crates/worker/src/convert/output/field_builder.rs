@@ -14,7 +14,6 @@ use bowstring_memory as memory;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::binary::append_binary;
 use crate::convert::output::decimal::append_decimals;
 use crate::convert::output::nested::NestedBuilder;
@@ -23,13 +22,14 @@ use crate::convert::output::temporal::{append_all, append_dates, instants, inter
 use crate::convert::output::text::append_strings;
 use crate::convert::output::timestamps::{append_times, append_timestamps};
 use crate::convert::output::values::{Rules, narrow, room};
+use crate::facades::frames::PandasClasses;
 
 /// Bytes that a value needs on its way: as an object, as what it is taken for, and twice where a builder grows.
 const BYTES_OF_ROW: usize = 32;
 
 /// A growing Arrow array of a declared type.
 #[derive(Debug)]
-pub enum FieldBuilder {
+pub(crate) enum FieldBuilder {
     /// `boolean`
     Boolean(BooleanBuilder),
     /// `byte`
@@ -76,7 +76,7 @@ impl FieldBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn new(data_type: &DataType) -> Self {
+    pub(crate) fn new(data_type: &DataType) -> Self {
         match data_type {
             DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
             DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
@@ -112,7 +112,7 @@ impl FieldBuilder {
     }
 
     /// Spark's name of the type, as [`crate::convert::types::InputKind::name`] spells it.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Boolean(_) => "boolean",
             Self::Byte(_) => "byte",
@@ -136,7 +136,7 @@ impl FieldBuilder {
 
     /// Whether values of the type are neither text nor nested, so that arrays of exactly the type
     /// may stand beside those that are built.
-    pub fn is_flat(&self) -> bool {
+    pub(crate) fn is_flat(&self) -> bool {
         match self {
             Self::Boolean(_)
             | Self::Byte(_)
@@ -162,7 +162,7 @@ impl FieldBuilder {
     /// # Errors
     ///
     /// Fails if the parts of a nested type do not fit together, which is a bug.
-    pub fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
         if let Self::Nested(builder) = self {
             return builder.finish();
         }
@@ -200,7 +200,7 @@ impl FieldBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "every other type has a fixed width"
     )]
-    pub fn variable_bytes(&self) -> usize {
+    pub(crate) fn variable_bytes(&self) -> usize {
         match self {
             Self::String(builder) => builder.values_slice().len(),
             Self::LargeString(builder) => builder.values_slice().len(),
@@ -213,14 +213,10 @@ impl FieldBuilder {
 
     /// Appends a column: a 1-D NumPy array or a pandas extension array. `false` if only stock may
     /// convert it; then nothing was appended.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         values: &Bound<'_, PyAny>,
-        names: &PandasClasses,
+        classes: &PandasClasses,
         rules: &Rules,
     ) -> PyResult<bool> {
         let rows = match values.cast::<PyUntypedArray>() {
@@ -232,15 +228,15 @@ impl FieldBuilder {
             return Ok(false);
         }
         Ok(match self {
-            Self::Boolean(builder) => booleans(builder, values, names)?,
-            Self::Byte(builder) => integers(builder, values, names)?,
-            Self::Short(builder) => integers(builder, values, names)?,
-            Self::Int(builder) => integers(builder, values, names)?,
-            Self::Long(builder) => integers(builder, values, names)?,
+            Self::Boolean(builder) => booleans(builder, values, classes)?,
+            Self::Byte(builder) => integers(builder, values, classes)?,
+            Self::Short(builder) => integers(builder, values, classes)?,
+            Self::Int(builder) => integers(builder, values, classes)?,
+            Self::Long(builder) => integers(builder, values, classes)?,
             Self::Float(builder) => floats(
                 builder,
                 values,
-                names,
+                classes,
                 f32::MANTISSA_DIGITS,
                 narrow,
                 |value| value,
@@ -248,46 +244,46 @@ impl FieldBuilder {
             Self::Double(builder) => floats(
                 builder,
                 values,
-                names,
+                classes,
                 f64::MANTISSA_DIGITS,
                 |value| value,
                 f64::from,
             )?,
             Self::String(builder) => {
                 let room = room(builder.values_slice().len());
-                append_strings(values, names, |value| builder.append_option(value), room)?
+                append_strings(values, classes, |value| builder.append_option(value), room)?
             }
             Self::LargeString(builder) => append_strings(
                 values,
-                names,
+                classes,
                 |value| builder.append_option(value),
                 usize::MAX,
             )?,
             Self::Binary(builder) => {
                 let room = room(builder.values_slice().len());
-                append_binary(values, names, |value| builder.append_option(value), room)
+                append_binary(values, classes, |value| builder.append_option(value), room)
             }
             Self::LargeBinary(builder) => append_binary(
                 values,
-                names,
+                classes,
                 |value| builder.append_option(value),
                 usize::MAX,
             ),
-            Self::Date(builder) => append_dates(builder, values, names)?,
-            Self::Time(builder) => append_times(builder, values, names),
-            Self::Timestamp(builder) => append_timestamps(builder, values, names, rules)?,
-            Self::TimestampNtz(builder) => match instants(values, names, rules)? {
+            Self::Date(builder) => append_dates(builder, values, classes)?,
+            Self::Time(builder) => append_times(builder, values, classes),
+            Self::Timestamp(builder) => append_timestamps(builder, values, classes, rules)?,
+            Self::TimestampNtz(builder) => match instants(values, classes, rules)? {
                 Some((_, values)) => append_all(builder, values, Some),
                 None => false,
             },
-            Self::Interval(builder) => match intervals(values, names, rules)? {
+            Self::Interval(builder) => match intervals(values, classes, rules)? {
                 Some(values) => append_all(builder, values, Some),
                 None => false,
             },
             Self::Decimal(builder, precision, scale) => {
-                append_decimals(builder, values, names, *precision, *scale)?
+                append_decimals(builder, values, classes, *precision, *scale)?
             }
-            Self::Nested(builder) => builder.append(values, names)?,
+            Self::Nested(builder) => builder.append(values, classes)?,
             Self::Stock => false,
         })
     }

@@ -15,17 +15,17 @@ use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::decimal::exact_decimal;
 use crate::convert::output::numbers::append_integers;
 use crate::convert::output::temporal::exact_date;
 use crate::convert::output::values::{
     column, elements, exact_bool, exact_bytes, exact_double, exact_string, integral, narrow, room,
 };
+use crate::facades::frames::PandasClasses;
 
 /// A growing array of a type that is not nested.
 #[derive(Debug)]
-pub enum LeafBuilder {
+pub(crate) enum LeafBuilder {
     /// `boolean`
     Boolean(BooleanBuilder),
     /// `byte`
@@ -81,7 +81,7 @@ impl LeafBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn new(data_type: &DataType) -> Option<Self> {
+    pub(crate) fn new(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
             DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
@@ -105,13 +105,13 @@ impl LeafBuilder {
     }
 
     /// Appends a value; what stock calls null becomes null. `false` if only stock may convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn push(&mut self, value: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    pub(crate) fn push(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        classes: &PandasClasses,
+    ) -> PyResult<bool> {
         // PARITY: inside a nested value, NaN is null for every type.
-        if names.is_null(value) {
+        if classes.is_null(value) {
             self.push_null();
             return Ok(true);
         }
@@ -145,7 +145,7 @@ impl LeafBuilder {
             }
             Self::Date(builder) => take(exact_date(value), |days| builder.append_value(days)),
             Self::Decimal(builder, precision, scale) => {
-                let value = exact_decimal(value, names, *precision, *scale)?;
+                let value = exact_decimal(value, classes, *precision, *scale)?;
                 take(value, |value| builder.append_value(value))
             }
         })
@@ -153,18 +153,18 @@ impl LeafBuilder {
 
     /// Appends the elements of a one-dimensional NumPy array. `false` if only stock may convert
     /// them; some may be appended nevertheless.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the other types have no dtype of their own"
     )]
-    pub fn extend(&mut self, array: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    pub(crate) fn extend(
+        &mut self,
+        array: &Bound<'_, PyAny>,
+        classes: &PandasClasses,
+    ) -> PyResult<bool> {
         if let Some(objects) = elements(array) {
             for object in &objects {
-                if !self.push(object, names)? {
+                if !self.push(object, classes)? {
                     return Ok(false);
                 }
             }
@@ -204,12 +204,12 @@ impl LeafBuilder {
     }
 
     /// Appends a null.
-    pub fn push_null(&mut self) {
+    pub(crate) fn push_null(&mut self) {
         each!(self, builder => builder.append_null());
     }
 
     /// Number of values, nulls included.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         use arrow_array::builder::ArrayBuilder;
         each!(self, builder => builder.len())
     }
@@ -219,7 +219,7 @@ impl LeafBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "every other type has a fixed width"
     )]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let variable = match self {
             Self::String(builder) => builder.values_slice().len(),
             Self::LargeString(builder) => builder.values_slice().len(),
@@ -231,12 +231,12 @@ impl LeafBuilder {
     }
 
     /// Drops all values.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         drop(self.take(0));
     }
 
     /// Takes the first `length` values and drops the others.
-    pub fn take(&mut self, length: usize) -> ArrayRef {
+    pub(crate) fn take(&mut self, length: usize) -> ArrayRef {
         let array: ArrayRef = each!(self, builder => Arc::new(builder.finish()));
         if length < array.len() {
             array.slice(0, length)

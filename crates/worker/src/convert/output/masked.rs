@@ -10,8 +10,8 @@ use numpy::{Element, PyReadonlyArray1};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{column, exact_double, integral};
+use crate::facades::frames::PandasClasses;
 
 /// A masked array taken apart.
 pub(crate) struct Masked<'py> {
@@ -22,8 +22,11 @@ pub(crate) struct Masked<'py> {
 
 impl<'py> Masked<'py> {
     /// `None` if `values` is not a masked array.
-    pub(crate) fn of(values: &Bound<'py, PyAny>, names: &PandasClasses) -> PyResult<Option<Self>> {
-        if !names.is_masked(values) {
+    pub(crate) fn of(
+        values: &Bound<'py, PyAny>,
+        classes: &PandasClasses,
+    ) -> PyResult<Option<Self>> {
+        if !classes.is_masked(values) {
             return Ok(None);
         }
         let data = values.getattr(intern!(values.py(), "_data"))?;

@@ -1,18 +1,18 @@
 //! pandas → Arrow: what functions return, taken apart.
 
-pub mod array_scalars;
-pub mod batch;
+pub(crate) mod array_scalars;
+pub(crate) mod batch;
 mod binary;
 mod decimal;
-pub mod field_builder;
-pub mod leaf_builder;
+pub(crate) mod field_builder;
+pub(crate) mod leaf_builder;
 mod masked;
-pub mod nested;
-pub mod number_piece;
+pub(crate) mod nested;
+pub(crate) mod number_piece;
 mod numbers;
-pub mod pieces;
-pub mod scalars;
+pub(crate) mod pieces;
+pub(crate) mod scalars;
 mod temporal;
 mod text;
 mod timestamps;
-pub mod values;
+pub(crate) mod values;

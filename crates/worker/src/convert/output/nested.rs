@@ -14,13 +14,13 @@ use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::leaf_builder::LeafBuilder;
 use crate::convert::output::values::elements;
+use crate::facades::frames::PandasClasses;
 
 /// A growing array of a nested type.
 #[derive(Debug)]
-pub struct NestedBuilder {
+pub(crate) struct NestedBuilder {
     root: Node,
     /// What was finished early because the cells after it were refused.
     head: Option<ArrayRef>,
@@ -60,7 +60,7 @@ enum Node {
 
 impl NestedBuilder {
     /// A builder of `data_type`, or `None` if it has a part without a native path.
-    pub fn new(data_type: &DataType) -> Option<Self> {
+    pub(crate) fn new(data_type: &DataType) -> Option<Self> {
         Some(Self {
             root: Node::new(data_type)?,
             head: None,
@@ -69,7 +69,7 @@ impl NestedBuilder {
     }
 
     /// Spark's name of the type.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self.root {
             Node::Leaf(_) => "stock",
             Node::List { .. } => "array",
@@ -79,21 +79,21 @@ impl NestedBuilder {
     }
 
     /// Bytes held, apart from a few per row.
-    pub fn variable_bytes(&self) -> usize {
+    pub(crate) fn variable_bytes(&self) -> usize {
         self.root.bytes()
     }
 
     /// Appends a column. `false` if only stock may convert it; then nothing was appended.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn append(&mut self, values: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    pub(crate) fn append(
+        &mut self,
+        values: &Bound<'_, PyAny>,
+        classes: &PandasClasses,
+    ) -> PyResult<bool> {
         let Some(cells) = elements(values) else {
             return Ok(false);
         };
         for cell in &cells {
-            if !self.root.push(cell, names)? {
+            if !self.root.push(cell, classes)? {
                 self.refuse();
                 return Ok(false);
             }
@@ -107,7 +107,7 @@ impl NestedBuilder {
     /// # Errors
     ///
     /// Fails if the parts do not fit together, which is a bug.
-    pub fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
         let rest = if self.rows > 0 {
             Some(self.root.finish(self.rows)?)
         } else {
@@ -177,17 +177,17 @@ impl Node {
 
     /// Appends one value. `false` if only stock may convert it; what was appended is then not
     /// complete.
-    fn push(&mut self, value: &Bound<'_, PyAny>, names: &PandasClasses) -> PyResult<bool> {
+    fn push(&mut self, value: &Bound<'_, PyAny>, classes: &PandasClasses) -> PyResult<bool> {
         match self {
-            Self::Leaf(builder) => builder.push(value, names),
+            Self::Leaf(builder) => builder.push(value, classes),
             Self::List { rows, item, values } => {
                 if value.is_none() {
                     return Ok(rows.push_null());
                 }
                 if let Ok(list) = value.cast_exact::<PyList>() {
                     for part in list.iter() {
-                        if (!item.is_nullable() && names.is_null(&part))
-                            || !values.push(&part, names)?
+                        if (!item.is_nullable() && classes.is_null(&part))
+                            || !values.push(&part, classes)?
                         {
                             return Ok(false);
                         }
@@ -195,7 +195,7 @@ impl Node {
                     return Ok(rows.push(values.len()));
                 }
                 Ok(is_flat_array(value)
-                    && values.extend(value, item.is_nullable(), names)?
+                    && values.extend(value, item.is_nullable(), classes)?
                     && rows.push(values.len()))
             }
             Self::Struct {
@@ -212,8 +212,8 @@ impl Node {
                 };
                 for (field, column) in fields.iter().zip(columns) {
                     let taken = match dict.get_item(field.name())? {
-                        Some(part) if field.is_nullable() || !names.is_null(&part) => {
-                            column.push(&part, names)?
+                        Some(part) if field.is_nullable() || !classes.is_null(&part) => {
+                            column.push(&part, classes)?
                         }
                         None if field.is_nullable() => {
                             column.push_null();
@@ -242,10 +242,10 @@ impl Node {
                 };
                 let nullable = fields.get(1).is_some_and(|field| field.is_nullable());
                 for (key, part) in dict.iter() {
-                    if names.is_null(&key)
-                        || (!nullable && names.is_null(&part))
-                        || !keys.push(&key, names)?
-                        || !values.push(&part, names)?
+                    if classes.is_null(&key)
+                        || (!nullable && classes.is_null(&part))
+                        || !keys.push(&key, classes)?
+                        || !values.push(&part, classes)?
                     {
                         return Ok(false);
                     }
@@ -260,18 +260,18 @@ impl Node {
         &mut self,
         array: &Bound<'_, PyAny>,
         nullable: bool,
-        names: &PandasClasses,
+        classes: &PandasClasses,
     ) -> PyResult<bool> {
         if let Self::Leaf(builder) = self {
             // Its nulls are not known one by one, so that a field without nulls is stock's.
-            return Ok(nullable && builder.extend(array, names)?);
+            return Ok(nullable && builder.extend(array, classes)?);
         }
         let Some(parts) = elements(array) else {
             // PARITY: PySpark makes an empty array of structs or maps a float64 one.
             return Ok(array.len()? == 0);
         };
         for part in &parts {
-            if (!nullable && names.is_null(part)) || !self.push(part, names)? {
+            if (!nullable && classes.is_null(part)) || !self.push(part, classes)? {
                 return Ok(false);
             }
         }

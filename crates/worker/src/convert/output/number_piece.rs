@@ -29,7 +29,10 @@ const CHUNK: usize = 1 << 10;
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: the values of all others are converted"
 )]
-pub fn number_piece(values: &Bound<'_, PyAny>, data_type: &DataType) -> PyResult<Option<ArrayRef>> {
+pub(crate) fn number_piece(
+    values: &Bound<'_, PyAny>,
+    data_type: &DataType,
+) -> PyResult<Option<ArrayRef>> {
     match data_type {
         DataType::Int8 => lent::<i8>(values, data_type, |_| false),
         DataType::Int16 => lent::<i16>(values, data_type, |_| false),

@@ -6,11 +6,11 @@ use numpy::Element;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::masked::Masked;
 use crate::convert::output::values::{
     column, elements, exact_bool, exact_double, integral, objects,
 };
+use crate::facades::frames::PandasClasses;
 
 /// Appends a column to a boolean field. `false` if only stock may convert it; so for all here.
 ///
@@ -20,11 +20,11 @@ use crate::convert::output::values::{
 pub(crate) fn booleans(
     builder: &mut BooleanBuilder,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> PyResult<bool> {
-    match Masked::of(values, names)? {
+    match Masked::of(values, classes)? {
         Some(masked) => Ok(masked.append_booleans(builder)),
-        None => Ok(append_booleans(builder, values, names)),
+        None => Ok(append_booleans(builder, values, classes)),
     }
 }
 
@@ -32,19 +32,19 @@ pub(crate) fn booleans(
 pub(crate) fn integers<T>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> PyResult<bool>
 where
     T: ArrowPrimitiveType,
     T::Native: Element + TryFrom<i64> + TryFrom<u64>,
 {
-    if let Some(masked) = Masked::of(values, names)? {
+    if let Some(masked) = Masked::of(values, classes)? {
         return Ok(masked.append_integers(builder));
     }
     if append_integers(builder, values) {
         return Ok(true);
     }
-    Ok(append_objects(builder, values, names, |object| {
+    Ok(append_objects(builder, values, classes, |object| {
         let value = match object.cast_exact::<PyFloat>() {
             Ok(float) => integral(float.value())??,
             Err(_) => exact_integer(object)?,
@@ -57,18 +57,18 @@ where
 pub(crate) fn floats<T: ArrowPrimitiveType>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     mantissa: u32,
     from_double: impl Fn(f64) -> T::Native + Copy,
     from_float: impl Fn(f32) -> T::Native,
 ) -> PyResult<bool> {
-    if let Some(masked) = Masked::of(values, names)? {
+    if let Some(masked) = Masked::of(values, classes)? {
         return Ok(masked.append_floats(builder, mantissa, from_double, from_float));
     }
     if append_floats(builder, values, mantissa, from_double, from_float) {
         return Ok(true);
     }
-    Ok(append_objects(builder, values, names, |object| {
+    Ok(append_objects(builder, values, classes, |object| {
         let value = match object.cast_exact::<PyFloat>() {
             Ok(float) => float.value(),
             Err(_) => exact_double(exact_integer(object)?, mantissa)?,
@@ -85,13 +85,13 @@ fn exact_integer(object: &Bound<'_, PyAny>) -> Option<i64> {
 fn append_objects<T: ArrowPrimitiveType>(
     builder: &mut PrimitiveBuilder<T>,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     accept: impl Fn(&Bound<'_, PyAny>) -> Option<T::Native>,
 ) -> bool {
     let Some(elements) = elements(values) else {
         return false;
     };
-    let Some(values) = objects(&elements, names, accept) else {
+    let Some(values) = objects(&elements, classes, accept) else {
         return false;
     };
     for value in values {
@@ -103,7 +103,7 @@ fn append_objects<T: ArrowPrimitiveType>(
 pub(crate) fn append_booleans(
     builder: &mut BooleanBuilder,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> bool {
     if let Some(array) = column::<bool>(values) {
         array
@@ -116,7 +116,7 @@ pub(crate) fn append_booleans(
         return false;
     };
     let exact = |object| exact_bool(object);
-    let Some(values) = objects(&elements, names, exact) else {
+    let Some(values) = objects(&elements, classes, exact) else {
         return false;
     };
     for value in values {

@@ -8,7 +8,7 @@ use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
 
 /// Batches of the same fields that wait to be written.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub(crate) struct Pieces {
     /// Large batches as they are, and small ones that came before one.
     finished: Vec<StructArray>,
     /// The columns of small batches after those.
@@ -26,7 +26,7 @@ impl Pieces {
     /// # Errors
     ///
     /// Fails if they cannot be copied, which is a bug.
-    pub fn append(&mut self, columns: &StructArray) -> Result<(), ArrowError> {
+    pub(crate) fn append(&mut self, columns: &StructArray) -> Result<(), ArrowError> {
         let bytes = columns.get_buffer_memory_size();
         self.rows += columns.len();
         self.bytes += bytes;
@@ -65,12 +65,12 @@ impl Pieces {
     }
 
     /// Whether there is enough for a batch.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.rows >= MAX_ROWS || self.bytes >= MAX_BYTES
     }
 
     /// Whether anything waits, be it without rows.
-    pub fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.small_rows.is_some() || !self.finished.is_empty()
     }
 
@@ -79,7 +79,7 @@ impl Pieces {
     /// # Errors
     ///
     /// Fails if the columns do not fit together, which is a bug.
-    pub fn take(&mut self) -> Result<Vec<StructArray>, ArrowError> {
+    pub(crate) fn take(&mut self) -> Result<Vec<StructArray>, ArrowError> {
         self.finish_small()?;
         self.rows = 0;
         self.bytes = 0;

@@ -14,7 +14,7 @@ use crate::convert::output::values::{exact_double, integral, narrow, room};
 
 /// A result by the dtype that pandas infers from it.
 #[derive(Clone, Copy, Debug)]
-pub enum Scalar<'a> {
+pub(crate) enum Scalar<'a> {
     /// `object`, and null.
     None,
     /// `bool`
@@ -29,7 +29,7 @@ pub enum Scalar<'a> {
 
 /// The classes of NumPy's scalars that pandas treats as Python's.
 #[derive(Debug)]
-pub struct Scalars<'py> {
+pub(crate) struct Scalars<'py> {
     float: Bound<'py, PyType>,
     integers: Vec<Bound<'py, PyType>>,
     boolean: Bound<'py, PyType>,
@@ -41,7 +41,7 @@ impl<'py> Scalars<'py> {
     /// # Errors
     ///
     /// Fails only if NumPy does.
-    pub fn new(py: Python<'py>) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'py>) -> PyResult<Self> {
         let numpy = py.import("numpy")?;
         let class = |name| Ok::<_, PyErr>(numpy.getattr(name)?.cast_into::<PyType>()?);
         Ok(Self {
@@ -55,11 +55,7 @@ impl<'py> Scalars<'py> {
     }
 
     /// A result, or `None` if stock has to judge it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn of<'a>(&self, result: &'a Bound<'py, PyAny>) -> PyResult<Option<Scalar<'a>>> {
+    pub(crate) fn of<'a>(&self, result: &'a Bound<'py, PyAny>) -> PyResult<Option<Scalar<'a>>> {
         let class = result.get_type();
         Ok(if let Ok(float) = result.cast_exact::<PyFloat>() {
             Some(Scalar::Float(float.value()))
@@ -85,11 +81,10 @@ impl<'py> Scalars<'py> {
     }
 
     /// All results of a column, or `None` if pandas does not infer one plain dtype from them.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn all<'a>(&self, results: &'a [Bound<'py, PyAny>]) -> PyResult<Option<Vec<Scalar<'a>>>> {
+    pub(crate) fn all<'a>(
+        &self,
+        results: &'a [Bound<'py, PyAny>],
+    ) -> PyResult<Option<Vec<Scalar<'a>>>> {
         let mut scalars: Vec<Scalar<'a>> = Vec::with_capacity(results.len());
         for result in results {
             match self.of(result)? {
@@ -109,7 +104,7 @@ impl Scalar<'_> {
     }
 
     /// The values of a column as pandas infers them: integers beside nulls or floats become floats. `None` if it infers no plain dtype, or a float is not the integer any more.
-    pub fn of_values(column: Vec<Self>) -> Option<Vec<Self>> {
+    pub(crate) fn of_values(column: Vec<Self>) -> Option<Vec<Self>> {
         let floating = column
             .iter()
             .any(|scalar| matches!(scalar, Scalar::None | Scalar::Float(_)));
@@ -141,7 +136,7 @@ impl FieldBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
+    pub(crate) fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
         match self {
             Self::Boolean(builder) => append(scalars, times, boolean, |value| {
                 builder.append_option(value);

@@ -7,10 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDateAccess};
 
 use crate::convert::calendar::days_from_civil;
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::timestamps::{datetimes, timedeltas};
 use crate::convert::output::values::{Rules, column, elements, objects};
 use crate::convert::zone::Zone;
+use crate::facades::frames::PandasClasses;
 
 /// Microseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000_000;
@@ -18,10 +18,10 @@ pub(crate) const DAY: i64 = 86_400_000_000;
 pub(crate) fn append_dates(
     builder: &mut PrimitiveBuilder<Date32Type>,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> PyResult<bool> {
     if let Some(elements) = elements(values) {
-        let dates = objects(&elements, names, |object| exact_date(object));
+        let dates = objects(&elements, classes, |object| exact_date(object));
         return Ok(dates.is_some_and(|dates| {
             for date in dates {
                 builder.append_option(date);
@@ -34,7 +34,7 @@ pub(crate) fn append_dates(
         safe: true,
         zone: Zone::Stock,
     };
-    let Some((false, micros)) = instants(values, names, &whole_micros)? else {
+    let Some((false, micros)) = instants(values, classes, &whole_micros)? else {
         return Ok(false);
     };
     let days: Option<Vec<Option<i32>>> = micros
@@ -66,15 +66,15 @@ pub(crate) fn exact_date(object: &Bound<'_, PyAny>) -> Option<i32> {
 /// times. `NaT` is `None`.
 pub(crate) fn instants(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     rules: &Rules,
 ) -> PyResult<Option<(bool, Vec<Option<i64>>)>> {
     if let Some(elements) = elements(values) {
         // PARITY: a naive `datetime` object is UTC.
-        return Ok(datetimes(&elements, names).map(|micros| (true, micros)));
+        return Ok(datetimes(&elements, classes).map(|micros| (true, micros)));
     }
-    let aware = names.is_aware(values)?;
-    let values = names.unwrap_temporal(values)?;
+    let aware = classes.is_aware(values)?;
+    let values = classes.unwrap_temporal(values)?;
     macro_rules! try_units {
         ($($unit:ty => $ratio:expr),*) => {$(
             if let Some(array) = column::<Datetime<$unit>>(&values) {
@@ -92,13 +92,13 @@ pub(crate) fn instants(
 
 pub(crate) fn intervals(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     rules: &Rules,
 ) -> PyResult<Option<Vec<Option<i64>>>> {
     if let Some(elements) = elements(values) {
-        return Ok(timedeltas(&elements, names));
+        return Ok(timedeltas(&elements, classes));
     }
-    let values = names.unwrap_temporal(values)?;
+    let values = classes.unwrap_temporal(values)?;
     macro_rules! try_units {
         ($($unit:ty => $ratio:expr),*) => {$(
             if let Some(array) = column::<Timedelta<$unit>>(&values) {

@@ -17,18 +17,18 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::c_data::{bytes_of_text, unchecked_bytes_of_text};
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::values::{can_grow, column, elements, exact_string, objects};
+use crate::facades::frames::PandasClasses;
 
 pub(crate) fn append_strings(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     append: impl FnMut(Option<&str>),
     room: usize,
 ) -> PyResult<bool> {
-    if let Some(elements) = elements(&names.unwrap_strings(values)?) {
+    if let Some(elements) = elements(&classes.unwrap_strings(values)?) {
         let exact = |object| exact_string(object);
-        let Some(strings) = objects(&elements, names, exact) else {
+        let Some(strings) = objects(&elements, classes, exact) else {
             return Ok(false);
         };
         let bytes = strings.iter().flatten().map(|value| value.len()).sum();
@@ -38,10 +38,10 @@ pub(crate) fn append_strings(
         strings.into_iter().for_each(append);
         return Ok(true);
     }
-    if names.is_categorical(values) {
-        return append_categories(values, names, append, room);
+    if classes.is_categorical(values) {
+        return append_categories(values, classes, append, room);
     }
-    let Some(array) = text_chunk(values, names)? else {
+    let Some(array) = text_chunk(values, classes)? else {
         return Ok(false);
     };
     let bytes = array.get_buffer_memory_size();
@@ -51,9 +51,9 @@ pub(crate) fn append_strings(
 /// The one chunk of an Arrow-backed column; `None` if it is something else or in pieces.
 pub(crate) fn arrow_chunk(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> PyResult<Option<ArrayRef>> {
-    let Some(chunk) = only_chunk(values, names)? else {
+    let Some(chunk) = only_chunk(values, classes)? else {
         return Ok(None);
     };
     // Validated: the values may come from anywhere.
@@ -63,9 +63,9 @@ pub(crate) fn arrow_chunk(
 /// The one chunk of an Arrow-backed column if it is text, all of it UTF-8.
 pub(crate) fn text_chunk(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> PyResult<Option<ArrayRef>> {
-    let Some(chunk) = only_chunk(values, names)? else {
+    let Some(chunk) = only_chunk(values, classes)? else {
         return Ok(None);
     };
     let bytes = bytes_of_text(&chunk)?;
@@ -82,9 +82,9 @@ pub(crate) fn text_chunk(
 /// The same as pyarrow has it.
 fn only_chunk<'py>(
     values: &Bound<'py, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if !names.is_arrow_strings(values) && !names.is_arrow_backed(values) {
+    if !classes.is_arrow_strings(values) && !classes.is_arrow_backed(values) {
         return Ok(None);
     }
     // PARITY: stock refuses a column that is not in one piece, such as pandas' concat makes.
@@ -113,7 +113,7 @@ const USUAL_BYTES: usize = 16;
 /// bytes. The memory of Arrow-backed text is shared.
 pub(crate) fn text_piece(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     field: &DataType,
     room: usize,
 ) -> PyResult<Option<ArrayRef>> {
@@ -122,13 +122,13 @@ pub(crate) fn text_piece(
         return Ok(None);
     }
     let small = *field == DataType::Binary;
-    let Some(chunk) = only_chunk(values, names)? else {
-        let objects = column::<Py<PyAny>>(&names.unwrap_strings(values)?);
+    let Some(chunk) = only_chunk(values, classes)? else {
+        let objects = column::<Py<PyAny>>(&classes.unwrap_strings(values)?);
         return Ok(objects.and_then(|objects| {
             if small {
-                copied::<i32>(&objects, names, room)
+                copied::<i32>(&objects, classes, room)
             } else {
-                copied::<i64>(&objects, names, usize::MAX)
+                copied::<i64>(&objects, classes, usize::MAX)
             }
         }));
     };
@@ -146,7 +146,7 @@ pub(crate) fn text_piece(
 /// A copy of text in objects; `None` if any of them is neither text nor null.
 fn copied<O: OffsetSizeTrait>(
     objects: &PyReadonlyArray1<'_, Py<PyAny>>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     room: usize,
 ) -> Option<ArrayRef> {
     let (py, objects) = (objects.py(), objects.as_array());
@@ -168,7 +168,7 @@ fn copied<O: OffsetSizeTrait>(
                 memory::ensure(TEXT, sure).ok()?;
             }
             builder.append_value(text);
-        } else if names.is_null(object) {
+        } else if classes.is_null(object) {
             builder.append_null();
         } else {
             return None;
@@ -234,7 +234,7 @@ pub(crate) fn append_array(array: &ArrayRef, append: impl FnMut(Option<&str>)) -
 /// into `room` bytes.
 pub(crate) fn append_categories(
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     append: impl FnMut(Option<&str>),
     room: usize,
 ) -> PyResult<bool> {
@@ -244,7 +244,7 @@ pub(crate) fn append_categories(
         let texts: Option<Vec<&str>> = objects.iter().map(exact_string).collect();
         return Ok(texts.is_some_and(|texts| append_codes(&codes, &texts, append, room)));
     }
-    let Some(array) = text_chunk(&categories, names)? else {
+    let Some(array) = text_chunk(&categories, classes)? else {
         return Ok(false);
     };
     let mut texts = Vec::with_capacity(array.len());

@@ -8,32 +8,28 @@ use pyo3::types::{
 };
 
 use crate::convert::calendar::{TimeOfDay, days_from_civil};
-use crate::convert::classes::PandasClasses;
 use crate::convert::output::temporal::{DAY, append_all, instants};
 use crate::convert::output::values::{Rules, elements, objects};
 use crate::convert::zone::Zone;
+use crate::facades::frames::PandasClasses;
 
 /// Appends a column of `datetime64`: instants if it has a time zone, else local times of the
 /// session's zone. `false` if only stock may convert it.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
 pub(crate) fn append_timestamps(
     builder: &mut PrimitiveBuilder<TimestampMicrosecondType>,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
     rules: &Rules,
 ) -> PyResult<bool> {
     // Stock finds the instant before it cuts digits below a microsecond, and may round to the
     // other side; so those are left to it.
-    let shifted = !matches!(rules.zone, Zone::Fixed(0)) && !names.is_aware(values)?;
+    let shifted = !matches!(rules.zone, Zone::Fixed(0)) && !classes.is_aware(values)?;
     let rules = Rules {
         safe: rules.safe || shifted,
         zone: rules.zone.clone(),
     };
     let py = values.py();
-    let Some((aware, values)) = instants(values, names, &rules)? else {
+    let Some((aware, values)) = instants(values, classes, &rules)? else {
         return Ok(false);
     };
     if aware {
@@ -58,10 +54,10 @@ pub(crate) fn append_timestamps(
 pub(crate) fn append_times(
     builder: &mut PrimitiveBuilder<Time64NanosecondType>,
     values: &Bound<'_, PyAny>,
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> bool {
     let times = elements(values).and_then(|elements| {
-        objects(&elements, names, |object| {
+        objects(&elements, classes, |object| {
             let time = object.cast_exact::<PyTime>().ok()?;
             let of_day = TimeOfDay {
                 hour: time.get_hour(),
@@ -78,9 +74,9 @@ pub(crate) fn append_times(
 /// Microseconds of `datetime.datetime` objects without time zone. `None` if there is anything else.
 pub(crate) fn datetimes(
     elements: &[Bound<'_, PyAny>],
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> Option<Vec<Option<i64>>> {
-    objects(elements, names, |object| {
+    objects(elements, classes, |object| {
         let time = object.cast_exact::<PyDateTime>().ok()?;
         if time.get_tzinfo().is_some() {
             return None;
@@ -95,9 +91,9 @@ pub(crate) fn datetimes(
 /// Microseconds of `datetime.timedelta` objects. `None` if there is anything else, or too much.
 pub(crate) fn timedeltas(
     elements: &[Bound<'_, PyAny>],
-    names: &PandasClasses,
+    classes: &PandasClasses,
 ) -> Option<Vec<Option<i64>>> {
-    objects(elements, names, |object| {
+    objects(elements, classes, |object| {
         let delta = object.cast_exact::<PyDelta>().ok()?;
         let micros =
             i64::from(delta.get_seconds()) * 1_000_000 + i64::from(delta.get_microseconds());

@@ -8,17 +8,17 @@ use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyString};
 
-use crate::convert::classes::PandasClasses;
 use crate::convert::limits::MAX_BYTES;
 use crate::convert::zone::Zone;
+use crate::facades::frames::PandasClasses;
 
 /// What decides between equal-looking conversions.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// `spark.sql.execution.pandas.convertToArrowArraySafely`.
-    pub safe: bool,
+    pub(crate) safe: bool,
     /// Time zone of the session.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
 }
 
 /// A 1-D array of exactly this dtype, in native byte order.
@@ -71,13 +71,13 @@ pub(crate) fn exact_double(value: i64, mantissa: u32) -> Option<f64> {
 /// any other element is not accepted.
 pub(crate) fn objects<'a, 'py, T>(
     array: &'a [Bound<'py, PyAny>],
-    names: &PandasClasses,
+    classes: &PandasClasses,
     accept: impl Fn(&'a Bound<'py, PyAny>) -> Option<T>,
 ) -> Option<Vec<Option<T>>> {
     array
         .iter()
         .map(|object| {
-            if names.is_null(object) {
+            if classes.is_null(object) {
                 Some(None)
             } else {
                 accept(object).map(Some)
@@ -87,7 +87,7 @@ pub(crate) fn objects<'a, 'py, T>(
 }
 
 /// The objects of a one-dimensional object array; `None` if it is anything else.
-pub fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+pub(crate) fn elements<'py>(values: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     let array = column::<Py<PyAny>>(values)?;
     let py = values.py();
     Some(

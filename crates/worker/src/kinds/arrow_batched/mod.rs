@@ -3,13 +3,11 @@
 //! The batches' way through the task is in `arrow_batched.py`; here are its three steps that are
 //! done once per row: values to objects, calls, results to values.
 
-use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, LargeBinaryBuilder, LargeStringBuilder, PrimitiveBuilder,
-    StringBuilder,
-};
+use arrow_array::builder::{BooleanBuilder, GenericByteBuilder, PrimitiveBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    ArrowPrimitiveType, BinaryType, ByteArrayType, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, LargeBinaryType, LargeUtf8Type, Utf8Type,
 };
 use arrow_array::{Array, ArrayRef, make_array, new_empty_array};
 use arrow_data::ArrayData;
@@ -34,7 +32,7 @@ use crate::errors::internal;
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub fn to_list<'py>(
+pub(crate) fn to_list<'py>(
     py: Python<'py>,
     array: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
@@ -93,7 +91,7 @@ where
 #[pyfunction]
 #[pyo3(signature = (function, columns, rows, text = false))]
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
-pub fn evaluate<'py>(
+pub(crate) fn evaluate<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
     columns: Vec<Bound<'py, PyList>>,
@@ -142,7 +140,7 @@ pub fn evaluate<'py>(
 ///
 /// `empty` is no array.
 #[pyfunction]
-pub fn series_array<'py>(
+pub(crate) fn series_array<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyList>,
     empty: &Bound<'py, PyAny>,
@@ -158,11 +156,7 @@ pub fn series_array<'py>(
 }
 
 /// The array that stock makes of a pandas column of these values, or `None` if it has to be asked.
-///
-/// # Errors
-///
-/// Fails only if Python itself does.
-pub fn inferred<'py>(
+pub(crate) fn inferred<'py>(
     scalars: &Scalars<'py>,
     values: &[Bound<'py, PyAny>],
     data_type: &DataType,
@@ -189,7 +183,7 @@ pub fn inferred<'py>(
 ///
 /// `empty` is no array.
 #[pyfunction]
-pub fn to_array<'py>(
+pub(crate) fn to_array<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyList>,
     empty: &Bound<'py, PyAny>,
@@ -205,7 +199,7 @@ pub fn to_array<'py>(
     clippy::wildcard_enum_match_arm,
     reason = "an allow-list: what is not on it goes to stock"
 )]
-pub fn array_of<'py>(
+pub(crate) fn array_of<'py>(
     values: impl Iterator<Item = Bound<'py, PyAny>>,
     count: usize,
     data_type: &DataType,
@@ -245,26 +239,10 @@ pub fn array_of<'py>(
             .then(|| builder.finish())
             .map(to_ref)
         }
-        DataType::Utf8 => texts(values, StringBuilder::new(), |builder, text| {
-            builder.append_option(text);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
-        DataType::LargeUtf8 => texts(values, LargeStringBuilder::new(), |builder, text| {
-            builder.append_option(text);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
-        DataType::Binary => binaries(values, BinaryBuilder::new(), |builder, bytes| {
-            builder.append_option(bytes);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
-        DataType::LargeBinary => binaries(values, LargeBinaryBuilder::new(), |builder, bytes| {
-            builder.append_option(bytes);
-            builder.values_slice().len()
-        })
-        .map(|mut builder| to_ref(builder.finish())),
+        DataType::Utf8 => bytes::<Utf8Type>(values, text),
+        DataType::LargeUtf8 => bytes::<LargeUtf8Type>(values, text),
+        DataType::Binary => bytes::<BinaryType>(values, binary),
+        DataType::LargeBinary => bytes::<LargeBinaryType>(values, binary),
         _ => None,
     }
 }
@@ -312,36 +290,33 @@ where
     each(values, convert, |value| builder.append_option(value)).then(|| to_ref(builder.finish()))
 }
 
-fn texts<'py, B>(
+/// A column of text or bytes; `None` at the first value that `of` refuses, and where there is too much of them.
+fn bytes<'py, T: ByteArrayType>(
     mut values: impl Iterator<Item = Bound<'py, PyAny>>,
-    mut builder: B,
-    mut append: impl FnMut(&mut B, Option<&str>) -> usize,
-) -> Option<B> {
+    of: impl for<'a> Fn(&'a Bound<'py, PyAny>) -> Option<&'a T::Native>,
+) -> Option<ArrayRef> {
+    let mut builder = GenericByteBuilder::<T>::new();
     let fits = values.all(|value| {
         if value.is_none() {
-            append(&mut builder, None);
+            builder.append_null();
             return true;
         }
-        let text = value.cast_exact::<PyString>().ok();
-        // Lone surrogates have no UTF-8.
-        let text = text.and_then(|text| text.to_str().ok());
-        text.is_some_and(|text| append(&mut builder, Some(text)) <= MAX_BYTES)
+        of(&value).is_some_and(|value| {
+            builder.append_value(value);
+            builder.values_slice().len() <= MAX_BYTES
+        })
     });
-    fits.then_some(builder)
+    fits.then(|| to_ref(builder.finish()))
 }
 
-fn binaries<'py, B>(
-    mut values: impl Iterator<Item = Bound<'py, PyAny>>,
-    mut builder: B,
-    mut append: impl FnMut(&mut B, Option<&[u8]>) -> usize,
-) -> Option<B> {
-    let fits = values.all(|value| {
-        if value.is_none() {
-            append(&mut builder, None);
-            return true;
-        }
-        let bytes = value.cast_exact::<PyBytes>().ok();
-        bytes.is_some_and(|bytes| append(&mut builder, Some(bytes.as_bytes())) <= MAX_BYTES)
-    });
-    fits.then_some(builder)
+fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    // Lone surrogates have no UTF-8.
+    value.cast_exact::<PyString>().ok()?.to_str().ok()
+}
+
+fn binary<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    value
+        .cast_exact::<PyBytes>()
+        .ok()
+        .map(PyBytesMethods::as_bytes)
 }

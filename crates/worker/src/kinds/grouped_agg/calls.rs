@@ -2,35 +2,26 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
 
 use crate::convert::conversions::Conversions;
-use crate::package;
-use crate::task::column_udf::{ColumnUdf, column, columns};
+use crate::facades::frames::FramesModule;
+use crate::facades::task_parts::ColumnUdf;
+use crate::task::column_udf::{column, columns};
 use crate::task::series_results::{Returned, SeriesResults};
 
 /// Calls the functions of one task.
-#[expect(
-    missing_debug_implementations,
-    reason = "the token of the interpreter has none"
-)]
-pub struct SeriesCalls<'a, 'py> {
+pub(crate) struct SeriesCalls<'a, 'py> {
     py: Python<'py>,
     udfs: &'a [ColumnUdf],
     /// Stock makes a Series of a result before it calls the next function.
     eager: bool,
-    frames: Bound<'py, PyModule>,
     /// What becomes of their results.
-    pub results: SeriesResults<'a, 'py>,
+    pub(crate) results: SeriesResults<'a, 'py>,
 }
 
 impl<'a, 'py> SeriesCalls<'a, 'py> {
     /// Before the first group.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python itself does.
-    pub fn new(
+    pub(crate) fn new(
         py: Python<'py>,
         conversions: &'a Conversions,
         udfs: &'a [ColumnUdf],
@@ -40,7 +31,6 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
             py,
             udfs,
             eager,
-            frames: package::import(py, "_worker.frames")?,
             results: SeriesResults::new(py, conversions, eager)?,
         })
     }
@@ -50,7 +40,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
     /// # Errors
     ///
     /// What a function raises, or pandas for its result.
-    pub fn aggregate(&self, series: &[Bound<'py, PyAny>]) -> PyResult<Vec<Returned<'py>>> {
+    pub(crate) fn aggregate(&self, series: &[Bound<'py, PyAny>]) -> PyResult<Vec<Returned<'py>>> {
         self.udfs
             .iter()
             .map(|udf| {
@@ -65,7 +55,10 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::aggregate`].
-    pub fn aggregate_iterator(&self, parts: Bound<'py, PyAny>) -> PyResult<[Returned<'py>; 1]> {
+    pub(crate) fn aggregate_iterator(
+        &self,
+        parts: Bound<'py, PyAny>,
+    ) -> PyResult<[Returned<'py>; 1]> {
         let [udf] = self.udfs else {
             return Err(PyRuntimeError::new_err(
                 "bowstring: there is not one function, this is a bug",
@@ -80,7 +73,7 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::aggregate`].
-    pub fn windows(
+    pub(crate) fn windows(
         &self,
         series: &[Bound<'py, PyAny>],
         rows: usize,
@@ -119,12 +112,11 @@ impl<'a, 'py> SeriesCalls<'a, 'py> {
         })?;
         let bounds = columns(series, bounds)?;
         let values = columns(series, values)?;
-        let [begin, end] = bounds.as_slice() else {
+        let [begin, end] = *bounds.as_slice() else {
             return Err(PyRuntimeError::new_err("bowstring: a window has no end"));
         };
         let named = udf.named_columns(self.py, |offset| column(series, offset).cloned())?;
-        self.frames
-            .call_method1("windows", (&udf.function, begin, end, values, named))?
-            .extract()
+        let function = udf.function.bind(self.py);
+        FramesModule::of(self.py)?.windows(function, [begin, end], values, named)
     }
 }

@@ -12,9 +12,11 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::series::GroupSeries;
+use crate::facades::grouped_agg::GroupedAggTask;
+use crate::facades::record::SelfTest;
+use crate::facades::task_parts::ColumnUdf;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
-use crate::task::column_udf::ColumnUdf;
-use crate::task::converter::{Converter, Converters, KeptConverters};
+use crate::task::converter::{Converter, Converters};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::Kind;
@@ -24,7 +26,7 @@ use crate::task::series_results::Returned;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAggIter {
+pub(crate) struct GroupedAggIter {
     /// The only one.
     udfs: Arc<[ColumnUdf]>,
     /// Stock makes a Series of a result before it goes on.
@@ -36,18 +38,19 @@ pub struct GroupedAggIter {
 
 #[pymethods]
 impl GroupedAggIter {
-    /// `task`: a `GroupedAgg` of `grouped_agg.py`.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        task: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        task: GroupedAggTask,
         iterate: Py<PyAny>,
-        proven: &Bound<'_, PyAny>,
+        proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            udfs: ColumnUdf::all(task)?.into(),
-            eager: task.getattr("eager")?.extract()?,
+            udfs: task.udfs.into(),
+            eager: task.eager,
             iterate,
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
+            conversions: Conversions::new(py, task.stock, &proven)?.into(),
         })
     }
 
@@ -59,11 +62,11 @@ impl GroupedAggIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = self.conversions.reader(Framing::Parts);
-        let stock = self.conversions.stock.bind(py);
+        let stock = self.conversions.stock.object(py);
         let maker = SeriesMaker {
-            series: GroupSeries::new(py, &self.conversions)?,
+            series: GroupSeries::new(&self.conversions),
             udfs: Arc::clone(&self.udfs),
-            converters: Converters::of(stock)?.kept(),
+            converters: Converters::of(stock)?,
         };
         let kind = SeriesStreams {
             iterate: self.iterate.bind(py),
@@ -79,16 +82,16 @@ impl GroupedAggIter {
 /// What makes the Series of one task: an object, since the function's iterator calls it.
 #[derive(Debug)]
 #[pyclass(module = "_bowstring")]
-pub struct SeriesMaker {
+pub(crate) struct SeriesMaker {
     series: GroupSeries,
     udfs: Arc<[ColumnUdf]>,
-    converters: KeptConverters,
+    converters: Converters,
 }
 
 impl SeriesMaker {
     fn series<'py>(&mut self, py: Python<'py>, batch: &Group) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let (series, converters) = (&mut self.series, &self.converters);
-        converters.next(py, |convert| convert.series(py, series, batch))
+        let convert = self.converters.next(py)?;
+        convert.series(py, &mut self.series, batch)
     }
 }
 
@@ -124,7 +127,7 @@ impl<'py> Kind<'py> for SeriesStreams<'_, 'py> {
     fn arguments(
         &mut self,
         batches: GroupBatches,
-        _convert: Converter<'_, 'py>,
+        _convert: Converter<'_>,
     ) -> PyResult<Self::Arguments> {
         let batches = Bound::new(self.maker.py(), batches)?;
         let series = self.iterate.call1((&self.maker, &batches))?;
@@ -139,7 +142,7 @@ impl<'py> Kind<'py> for SeriesStreams<'_, 'py> {
         &mut self,
         (returned, rest): Self::Returned,
         output: &mut Flat,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         let py = rest.py();
         while let Some(batch) = rest.get().next(py)? {

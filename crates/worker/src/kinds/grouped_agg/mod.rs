@@ -3,8 +3,8 @@
 //!
 //! As [`crate::kinds::grouped_map`], with a Series for each column and scalars as results.
 
-pub mod calls;
-pub mod iter;
+pub(crate) mod calls;
+pub(crate) mod iter;
 
 use std::sync::Arc;
 
@@ -15,8 +15,10 @@ use pyo3::prelude::*;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::series::GroupSeries;
+use crate::facades::grouped_agg::GroupedAggTask;
+use crate::facades::record::SelfTest;
+use crate::facades::task_parts::ColumnUdf;
 use crate::kinds::grouped_agg::calls::SeriesCalls;
-use crate::task::column_udf::ColumnUdf;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -27,7 +29,7 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAgg {
+pub(crate) struct GroupedAgg {
     udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,
@@ -41,21 +43,22 @@ pub struct GroupedAgg {
 
 #[pymethods]
 impl GroupedAgg {
-    /// `task`: a `GroupedAgg` of `grouped_agg.py`.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        task: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        task: GroupedAggTask,
         framing: Word<Framing>,
         windows: bool,
-        proven: &Bound<'_, PyAny>,
+        proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            udfs: ColumnUdf::all(task)?,
+            udfs: task.udfs,
             windows,
-            eager: task.getattr("eager")?.extract()?,
-            skips_empty: task.getattr("skips_empty")?.extract()?,
+            eager: task.eager,
+            skips_empty: task.skips_empty,
             framing: framing.0,
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
+            conversions: Conversions::new(py, task.stock, &proven)?.into(),
         })
     }
 
@@ -67,7 +70,7 @@ impl GroupedAgg {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let frames = GroupSeries::new(py, &self.conversions)?;
+        let frames = GroupSeries::new(&self.conversions);
         let reader = self.conversions.reader(self.framing);
         let reader = reader.joining(frames.join());
         let kind = SeriesOfGroups {
@@ -76,7 +79,7 @@ impl GroupedAgg {
             frames,
             calls: SeriesCalls::new(py, &self.conversions, &self.udfs, self.eager)?,
         };
-        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
+        Section::new(infile, outfile, reader, self.conversions.stock.object(py))?
             .one_row_each(!self.windows)
             .run_unnamed(kind, Flat(self.conversions.output()))
     }
@@ -101,11 +104,7 @@ impl<'py> Kind<'py> for SeriesOfGroups<'_, 'py> {
         self.task.skips_empty && group.batches() == 0
     }
 
-    fn arguments(
-        &mut self,
-        group: Group,
-        convert: Converter<'_, 'py>,
-    ) -> PyResult<Self::Arguments> {
+    fn arguments(&mut self, group: Group, convert: Converter<'_>) -> PyResult<Self::Arguments> {
         // The Series have copies of all that they show.
         let series = convert.series(self.py, &mut self.frames, &group)?;
         Ok((series, group.rows))
@@ -123,7 +122,7 @@ impl<'py> Kind<'py> for SeriesOfGroups<'_, 'py> {
         &mut self,
         returned: Self::Returned,
         output: &mut Flat,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         self.calls.results.take(&returned, output, convert)
     }

@@ -3,14 +3,14 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::facades::arrow::ArrayStock;
+use crate::facades::task_parts::ColumnUdf;
 use crate::task::array_results::{ArrayResults, Results, Returned};
-use crate::task::column_udf::ColumnUdf;
 
 /// Calls the functions of one task.
 #[derive(Debug)]
-pub struct ArrayCalls<'a, 'py> {
-    /// An `ArrayStock` of `stock/arrow.py`.
-    stock: &'a Bound<'py, PyAny>,
+pub(crate) struct ArrayCalls<'a, 'py> {
+    stock: &'a ArrayStock,
     udfs: &'a [ColumnUdf],
     results: ArrayResults<'a, 'py>,
 }
@@ -21,15 +21,16 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// Fails if a result is declared with a type that arrow-rs does not know.
-    pub fn new(
-        stock: &'a Bound<'py, PyAny>,
+    pub(crate) fn new(
+        py: Python<'py>,
+        stock: &'a ArrayStock,
         udfs: &'a [ColumnUdf],
         windows: bool,
     ) -> PyResult<Self> {
         Ok(Self {
             stock,
             udfs,
-            results: ArrayResults::new(stock, windows)?,
+            results: ArrayResults::new(py, stock, windows)?,
         })
     }
 
@@ -38,10 +39,10 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// What a function raises, or stock for its result.
-    pub fn aggregate(&self, batch: &Bound<'py, PyAny>) -> PyResult<Vec<Returned<'py>>> {
+    pub(crate) fn aggregate(&self, batch: &Bound<'py, PyAny>) -> PyResult<Vec<Returned<'py>>> {
         self.udfs
             .iter()
-            .map(|udf| self.results.of(Results::One(call(udf, batch)?), 1))
+            .map(|udf| (self.results).of(batch.py(), Results::One(call(udf, batch)?), 1))
             .collect()
     }
 
@@ -50,21 +51,22 @@ impl<'a, 'py> ArrayCalls<'a, 'py> {
     /// # Errors
     ///
     /// As [`Self::aggregate`].
-    pub fn windows(&self, batch: &Bound<'py, PyAny>, rows: usize) -> PyResult<Vec<Returned<'py>>> {
+    pub(crate) fn windows(
+        &self,
+        batch: &Bound<'py, PyAny>,
+        rows: usize,
+    ) -> PyResult<Vec<Returned<'py>>> {
         self.udfs
             .iter()
             .map(|udf| {
                 let results = if udf.bounded {
-                    let arguments = (&udf.function, batch, &udf.offsets, udf.named(batch.py())?);
-                    Results::Each(
-                        self.stock
-                            .call_method1(intern!(batch.py(), "windows"), arguments)?
-                            .extract()?,
-                    )
+                    let named = udf.named(batch.py())?;
+                    let (function, offsets) = (&udf.function, &udf.offsets);
+                    Results::Each(self.stock.windows(function, batch, offsets, named)?)
                 } else {
                     Results::Repeated(call(udf, batch)?)
                 };
-                self.results.of(results, rows)
+                self.results.of(batch.py(), results, rows)
             })
             .collect()
     }

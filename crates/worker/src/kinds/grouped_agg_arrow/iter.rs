@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use bowstring_ipc::framing::{Framing, GroupReader};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
+use crate::facades::arrow::ArrayStock;
+use crate::facades::grouped_agg_arrow::GroupedAggArrowTask;
+use crate::facades::task_parts::ColumnUdf;
 use crate::task::array_results::{ArrayResults, ArrayRows, Results, Returned};
-use crate::task::column_udf::ColumnUdf;
-use crate::task::converter::{Converter, Converters, KeptConverters};
+use crate::task::converter::{Converter, Converters};
 use crate::task::driver::Section;
 use crate::task::incoming::GroupBatches;
 use crate::task::kind::Kind;
@@ -22,26 +23,23 @@ use crate::task::kind::Kind;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAggArrowIter {
+pub(crate) struct GroupedAggArrowIter {
     /// The only one.
     udf: ColumnUdf,
-    /// An `ArrayStock` of `stock/arrow.py`.
-    stock: Py<PyAny>,
+    stock: ArrayStock,
 }
 
 #[pymethods]
 impl GroupedAggArrowIter {
-    /// `task`: a `GroupedAggArrow` of `grouped_agg_arrow.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
+    fn new(py: Python<'_>, task: GroupedAggArrowTask) -> PyResult<Self> {
         // Both raise now, while stock can still take the task.
-        ArrayRows::new(&stock)?;
-        let [udf] = <[ColumnUdf; 1]>::try_from(udfs)
+        ArrayRows::new(py, &task.stock)?;
+        let [udf] = <[ColumnUdf; 1]>::try_from(task.udfs)
             .map_err(|_udfs| PyRuntimeError::new_err("bowstring: there is not one function"))?;
         Ok(Self {
             udf,
-            stock: stock.unbind(),
+            stock: task.stock,
         })
     }
 
@@ -53,20 +51,21 @@ impl GroupedAggArrowIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything());
-        let stock = self.stock.bind(py);
+        let stock = &self.stock;
         let kind = ArrayStreams {
+            py,
             stock,
-            arguments: stock.call_method1("arguments", (&self.udf.offsets,))?,
+            arguments: stock.arguments(py, &self.udf.offsets)?,
             function: self.udf.function.bind(py),
             maker: Arc::new(BatchMaker {
-                groups: WholeGroups::new(stock),
-                converters: Converters::of(stock)?.kept(),
+                groups: WholeGroups::new(stock.reader(py)?),
+                converters: Converters::of(stock.object(py))?,
             }),
-            results: ArrayResults::new(stock, false)?,
+            results: ArrayResults::new(py, stock, false)?,
         };
-        Section::new(infile, outfile, reader, stock)?
+        Section::new(infile, outfile, reader, stock.object(py))?
             .one_row_each(true)
-            .run_unnamed(kind, ArrayRows::new(stock)?)
+            .run_unnamed(kind, ArrayRows::new(py, stock)?)
     }
 }
 
@@ -74,13 +73,13 @@ impl GroupedAggArrowIter {
 #[derive(Debug)]
 struct BatchMaker {
     groups: WholeGroups,
-    converters: KeptConverters,
+    converters: Converters,
 }
 
 /// The batches of one group, in the place of stock's reader.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ReadBatches {
+pub(crate) struct ReadBatches {
     batches: GroupBatches,
     maker: Arc<BatchMaker>,
 }
@@ -96,14 +95,16 @@ impl ReadBatches {
             return Ok(None);
         };
         let BatchMaker { groups, converters } = &*self.maker;
-        let batches = converters.next(py, |convert| convert.whole_batches(py, groups, &batch))?;
+        let convert = converters.next(py)?;
+        let batches = convert.whole_batches(py, groups, &batch)?;
         batches.get_item(0).map(Some)
     }
 }
 
 /// The batches of a group → an iterator of arrays; a scalar → a row.
 struct ArrayStreams<'a, 'py> {
-    stock: &'a Bound<'py, PyAny>,
+    py: Python<'py>,
+    stock: &'a ArrayStock,
     /// Makes what the function gets of a batch.
     arguments: Bound<'py, PyAny>,
     function: &'a Bound<'py, PyAny>,
@@ -121,26 +122,26 @@ impl<'a, 'py> Kind<'py> for ArrayStreams<'a, 'py> {
     fn arguments(
         &mut self,
         batches: GroupBatches,
-        _convert: Converter<'_, 'py>,
+        _convert: Converter<'_>,
     ) -> PyResult<Self::Arguments> {
         let batches = ReadBatches {
             batches,
             maker: Arc::clone(&self.maker),
         };
-        let iterate = intern!(self.stock.py(), "iterate");
-        self.stock.call_method1(iterate, (&self.arguments, batches))
+        let batches = Bound::new(self.py, batches)?.into_any();
+        self.stock.iterate(&self.arguments, batches)
     }
 
     fn call(&self, batches: Self::Arguments) -> PyResult<Self::Returned> {
         let result = Results::One(self.function.call1((&batches,))?);
-        Ok(([self.results.of(result, 1)?], batches))
+        Ok(([self.results.of(self.py, result, 1)?], batches))
     }
 
     fn take(
         &mut self,
         (returned, rest): Self::Returned,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         // PARITY: stock reads the batches that the function has not asked for, too.
         for batch in rest.try_iter()? {

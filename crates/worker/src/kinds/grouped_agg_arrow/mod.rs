@@ -3,19 +3,20 @@
 //!
 //! As [`crate::kinds::grouped_agg`], with an array for each column.
 
-pub mod calls;
-pub mod iter;
+pub(crate) mod calls;
+pub(crate) mod iter;
 
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::table::{WholeGroups, everything};
+use crate::facades::arrow::ArrayStock;
+use crate::facades::grouped_agg_arrow::GroupedAggArrowTask;
+use crate::facades::task_parts::ColumnUdf;
 use crate::kinds::grouped_agg_arrow::calls::ArrayCalls;
 use crate::task::array_results::{ArrayRows, Returned};
-use crate::task::column_udf::ColumnUdf;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -24,28 +25,30 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedAggArrow {
+pub(crate) struct GroupedAggArrow {
     udfs: Vec<ColumnUdf>,
     /// A group has a result for each of its rows.
     windows: bool,
     framing: Framing,
-    /// An `ArrayStock` of `stock/arrow.py`.
-    stock: Py<PyAny>,
+    stock: ArrayStock,
 }
 
 #[pymethods]
 impl GroupedAggArrow {
-    /// `task`: a `GroupedAggArrow` of `grouped_agg_arrow.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: Word<Framing>, windows: bool) -> PyResult<Self> {
-        let (udfs, stock) = (ColumnUdf::all(task)?, task.getattr("stock")?);
+    fn new(
+        py: Python<'_>,
+        task: GroupedAggArrowTask,
+        framing: Word<Framing>,
+        windows: bool,
+    ) -> PyResult<Self> {
         // Raises now, while stock can still take the task.
-        ArrayRows::new(&stock)?;
+        ArrayRows::new(py, &task.stock)?;
         Ok(Self {
-            udfs,
+            udfs: task.udfs,
             windows,
             framing: framing.0,
-            stock: stock.unbind(),
+            stock: task.stock,
         })
     }
 
@@ -58,26 +61,25 @@ impl GroupedAggArrow {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything());
-        let stock = self.stock.bind(py);
+        let stock = &self.stock;
         let kind = BatchesOfGroups {
+            py,
             stock,
             windows: self.windows,
-            skips_empty: stock.getattr("skips_empty")?.extract()?,
-            groups: WholeGroups::new(stock),
-            calls: ArrayCalls::new(stock, &self.udfs, self.windows)?,
+            groups: WholeGroups::new(stock.reader(py)?),
+            calls: ArrayCalls::new(py, stock, &self.udfs, self.windows)?,
         };
-        Section::new(infile, outfile, reader, stock)?
+        Section::new(infile, outfile, reader, stock.object(py))?
             .one_row_each(!self.windows)
-            .run_unnamed(kind, ArrayRows::new(stock)?)
+            .run_unnamed(kind, ArrayRows::new(py, stock)?)
     }
 }
 
 /// One group → a batch with an array for each column; scalars → a row, or one for each row of the group.
 struct BatchesOfGroups<'a, 'py> {
-    stock: &'a Bound<'py, PyAny>,
+    py: Python<'py>,
+    stock: &'a ArrayStock,
     windows: bool,
-    /// A group without batches has no result.
-    skips_empty: bool,
     groups: WholeGroups,
     calls: ArrayCalls<'a, 'py>,
 }
@@ -91,19 +93,13 @@ impl<'a, 'py> Kind<'py> for BatchesOfGroups<'a, 'py> {
     type Output = ArrayRows<'a, 'py>;
 
     fn skips(&self, group: &Group) -> bool {
-        self.skips_empty && group.encoded.is_empty()
+        self.stock.skips_empty && group.encoded.is_empty()
     }
 
-    fn arguments(
-        &mut self,
-        group: Group,
-        convert: Converter<'_, 'py>,
-    ) -> PyResult<Self::Arguments> {
-        let py = self.stock.py();
-        let batches = convert.whole_batches(py, &self.groups, &group)?;
+    fn arguments(&mut self, group: Group, convert: Converter<'_>) -> PyResult<Self::Arguments> {
+        let batches = convert.whole_batches(self.py, &self.groups, &group)?;
         // pyarrow copies, be it one batch: the function's arrays are not slices of what was read.
-        let batch = self.stock.call_method1(intern!(py, "join"), (batches,))?;
-        Ok((batch, group.rows))
+        Ok((self.stock.join(batches)?, group.rows))
     }
 
     fn call(&self, (batch, rows): Self::Arguments) -> PyResult<Self::Returned> {
@@ -118,7 +114,7 @@ impl<'a, 'py> Kind<'py> for BatchesOfGroups<'a, 'py> {
         &mut self,
         (returned, rows): Self::Returned,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         output.take(&returned, rows, convert)
     }

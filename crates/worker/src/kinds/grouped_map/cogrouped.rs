@@ -13,6 +13,8 @@ use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::key_columns::KeyColumns;
+use crate::facades::grouped_map::CogroupedMapTask;
+use crate::facades::record::SelfTest;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -22,7 +24,7 @@ use crate::task::section::Structs;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct CogroupedMap {
+pub(crate) struct CogroupedMap {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     left: KeyColumns,
@@ -33,15 +35,15 @@ pub struct CogroupedMap {
 
 #[pymethods]
 impl CogroupedMap {
-    /// `task`: a `CogroupedMap` of `kinds/grouped_map.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let left = task.getattr("left")?;
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
+    fn new(py: Python<'_>, task: CogroupedMapTask, proven: SelfTest) -> PyResult<Self> {
+        let stock = task.left.stock.extract(py)?;
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            left: KeyColumns::of(&left)?,
-            right: KeyColumns::of(&task.getattr("right")?)?,
-            conversions: Conversions::new(&left.getattr("stock")?, proven)?.into(),
+            conversions: Conversions::new(py, stock, &proven)?.into(),
+            function: task.function,
+            left: task.left.into(),
+            right: task.right.into(),
         })
     }
 
@@ -67,7 +69,7 @@ impl CogroupedMap {
         };
         let keys = [&*self.left.keys, &*self.right.keys];
         let output = Structs(self.conversions.output().borrowing());
-        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
+        Section::new(infile, outfile, reader, self.conversions.stock.object(py))?
             .run_cogroups(keys, kind, output)
     }
 }
@@ -96,7 +98,7 @@ impl<'py> Kind<'py> for FramesOfSides<'_, 'py> {
     fn arguments(
         &mut self,
         [left, right]: [&Group; 2],
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<Self::Arguments> {
         let columns = &self.task.left;
         // PARITY: stock asks whether the left frame is empty, and one without columns is, too.
@@ -121,7 +123,7 @@ impl<'py> Kind<'py> for FramesOfSides<'_, 'py> {
         &mut self,
         result: Self::Returned,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         self.results.take(&result, output, convert)
     }

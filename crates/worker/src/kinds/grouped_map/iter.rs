@@ -3,19 +3,17 @@
 //! As [`crate::kinds::grouped_map`], with a frame for each batch of a group. It is made when the function
 //! asks for it, and what the function gives is taken before it is asked for more.
 
-use std::sync::Arc;
-
 use bowstring_ipc::framing::Framing;
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::GroupFrames;
-use crate::convert::input::key_columns::KeyColumns;
-use crate::package;
-use crate::task::converter::{Converter, FrameOfColumns, KeptConverters};
+use crate::facades::grouped_map::{GroupedMapModule, GroupedMapTask};
+use crate::facades::record::SelfTest;
+use crate::kinds::grouped_map::{Parts, call};
+use crate::task::converter::{Converter, Converters, FrameOfColumns};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::StreamKind;
@@ -25,33 +23,29 @@ use crate::task::section::Structs;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMapIter {
-    /// The user's function as PySpark has wrapped it.
-    function: Py<PyAny>,
-    columns: KeyColumns,
+pub(crate) struct GroupedMapIter {
+    parts: Parts,
     /// `frames` of `grouped_map.py`.
     iterate: Py<PyAny>,
     /// Stock converts the batches that the function has not asked for, too.
     converts_rest: bool,
-    conversions: Arc<Conversions>,
 }
 
 #[pymethods]
 impl GroupedMapIter {
-    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        task: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        task: GroupedMapTask,
         iterate: Py<PyAny>,
         converts_rest: bool,
-        proven: &Bound<'_, PyAny>,
+        proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            columns: KeyColumns::of(task)?,
+            parts: Parts::new(py, task, &proven)?,
             iterate,
             converts_rest,
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -62,31 +56,36 @@ impl GroupedMapIter {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = self.conversions.reader(Framing::Parts);
-        let section = Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?;
+        let Parts {
+            function,
+            columns,
+            conversions,
+        } = &self.parts;
+        let reader = conversions.reader(Framing::Parts);
+        let section = Section::new(infile, outfile, reader, conversions.stock.object(py))?;
         let maker = FrameMaker {
-            frames: GroupFrames::new(&self.conversions, &self.columns),
-            converters: section.converters.kept(),
+            frames: self.parts.frames(),
+            converters: section.converters.clone(),
         };
         let kind = FrameStreams {
             py,
             task: self,
-            function: self.function.bind(py),
+            function: function.bind(py),
             maker: Bound::new(py, maker)?,
             columns: None,
-            results: Results::new(py, &self.conversions)?,
+            results: Results::new(py, conversions)?,
         };
-        let output = Structs(self.conversions.output());
-        section.run_streams(&self.columns.keys, kind, output)
+        let output = Structs(conversions.output());
+        section.run_streams(&columns.keys, kind, output)
     }
 }
 
 /// What makes the frames of one task: an object, since the function's iterator calls it.
 #[derive(Debug)]
 #[pyclass(module = "_bowstring")]
-pub struct FrameMaker {
+pub(crate) struct FrameMaker {
     frames: GroupFrames,
-    converters: KeptConverters,
+    converters: Converters,
 }
 
 #[pymethods]
@@ -109,10 +108,8 @@ impl FrameMaker {
         batch: &Group,
         wants_key: bool,
     ) -> PyResult<FrameOfColumns<'py>> {
-        let Self { frames, converters } = self;
-        converters.next(py, |convert| {
-            convert.frame_and_columns(py, frames, batch, wants_key)
-        })
+        let convert = self.converters.next(py)?;
+        convert.frame_and_columns(py, &mut self.frames, batch, wants_key)
     }
 }
 
@@ -134,7 +131,7 @@ impl<'py> FrameStreams<'_, 'py> {
             return Ok(None);
         };
         let keys = PyDict::new(self.py);
-        for offset in &self.task.columns.keys {
+        for offset in &self.task.parts.columns.keys {
             keys.set_item(offset, columns.get_item(offset)?)?;
         }
         Ok(Some(keys.into_any()))
@@ -152,8 +149,10 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
         if !first.encoded.is_empty() {
             return Ok(false);
         }
-        let module = package::import(self.py, "_spark.kinds.grouped_map")?;
-        for first in module.call_method1("first", (rest,))?.try_iter()? {
+        for first in GroupedMapModule::of(self.py)?
+            .first(rest.as_any())?
+            .try_iter()?
+        {
             first?;
         }
         Ok(true)
@@ -164,7 +163,7 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
         first: &Group,
         rest: &Bound<'py, GroupBatches>,
     ) -> PyResult<Self::Arguments> {
-        let with_key = self.task.columns.with_key;
+        let with_key = self.task.parts.columns.with_key;
         let made = (self.maker.try_borrow_mut()?).make(self.py, first, with_key)?;
         // The list lets the iterator forget the frame that it has given.
         let frame = if self.task.converts_rest {
@@ -180,10 +179,7 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
     }
 
     fn call(&self, (frames, key): Self::Arguments) -> PyResult<Self::Returned> {
-        match key {
-            Some(key) => self.function.call1((key, frames)),
-            None => self.function.call1((frames,)),
-        }
+        call(self.function, key, frames)
     }
 
     fn results(&self, returned: &Self::Returned) -> PyResult<Bound<'py, PyIterator>> {
@@ -194,7 +190,7 @@ impl<'py> StreamKind<'py> for FrameStreams<'_, 'py> {
         &mut self,
         frame: Bound<'py, PyAny>,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         self.results.take(&frame, output, convert)
     }

@@ -4,8 +4,8 @@
 //! it reads from. A group costs one frame, one call of the user's function and one look at its
 //! result; everything else happens once a task or on other threads.
 
-pub mod cogrouped;
-pub mod iter;
+pub(crate) mod cogrouped;
+pub(crate) mod iter;
 
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::errors::{internal, wire_error};
+use crate::facades::grouped_map::GroupedMapTask;
+use crate::facades::record::SelfTest;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -29,27 +31,59 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMap {
+pub(crate) struct GroupedMap {
+    parts: Parts,
+    framing: Framing,
+}
+
+/// What tasks of one function for the groups of one frame consist of.
+#[derive(Debug)]
+struct Parts {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
-    framing: Framing,
     conversions: Arc<Conversions>,
+}
+
+impl Parts {
+    fn new(py: Python<'_>, task: GroupedMapTask, proven: &SelfTest) -> PyResult<Self> {
+        Ok(Self {
+            conversions: Conversions::new(py, task.stock.extract(py)?, proven)?.into(),
+            function: task.function.clone_ref(py),
+            columns: task.into(),
+        })
+    }
+
+    fn frames(&self) -> GroupFrames {
+        GroupFrames::new(&self.conversions, &self.columns)
+    }
+}
+
+/// Calls a function with the key, if there is one, and what it gets of a group.
+fn call<'py>(
+    function: &Bound<'py, PyAny>,
+    key: Option<Bound<'py, PyTuple>>,
+    argument: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match key {
+        Some(key) => function.call1((key, argument)),
+        None => function.call1((argument,)),
+    }
 }
 
 #[pymethods]
 impl GroupedMap {
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        task: &Bound<'_, PyAny>,
+        py: Python<'_>,
+        task: GroupedMapTask,
         framing: Word<Framing>,
-        proven: &Bound<'_, PyAny>,
+        proven: SelfTest,
     ) -> PyResult<Self> {
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            columns: KeyColumns::of(task)?,
+            parts: Parts::new(py, task, &proven)?,
             framing: framing.0,
-            conversions: Conversions::new(&task.getattr("stock")?, proven)?.into(),
         })
     }
 
@@ -60,17 +94,22 @@ impl GroupedMap {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = self.conversions.reader(self.framing);
+        let Parts {
+            function,
+            columns,
+            conversions,
+        } = &self.parts;
+        let reader = conversions.reader(self.framing);
         let kind = FramesOfGroups {
             py,
-            function: self.function.bind(py),
-            with_key: self.columns.with_key,
-            frames: GroupFrames::new(&self.conversions, &self.columns),
-            results: Results::new(py, &self.conversions)?,
+            function: function.bind(py),
+            with_key: columns.with_key,
+            frames: self.parts.frames(),
+            results: Results::new(py, conversions)?,
         };
-        let output = Structs(self.conversions.output().borrowing());
-        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?.run(
-            &self.columns.keys,
+        let output = Structs(conversions.output().borrowing());
+        Section::new(infile, outfile, reader, conversions.stock.object(py))?.run(
+            &columns.keys,
             kind,
             output,
         )
@@ -85,11 +124,15 @@ impl GroupedMap {
         messages: Vec<Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let messages: Vec<&[u8]> = messages.iter().map(PyBytesMethods::as_bytes).collect();
-        let reader = self.conversions.reader(Framing::BatchPerGroup);
+        let Parts {
+            columns,
+            conversions,
+            ..
+        } = &self.parts;
+        let reader = conversions.reader(Framing::BatchPerGroup);
         let group = Group::decode(schema, &messages, reader).map_err(|error| wire_error(&error))?;
-        Ok(GroupFrames::new(&self.conversions, &self.columns)
-            .frame(py, &group, self.columns.with_key)?
-            .frame)
+        let made = self.parts.frames().frame(py, &group, columns.with_key)?;
+        Ok(made.frame)
     }
 
     /// The record batch that a result becomes. For the self-test.
@@ -98,12 +141,10 @@ impl GroupedMap {
         py: Python<'py>,
         result: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut output = self.conversions.output();
-        let rows = Results::new(py, &self.conversions)?.take_apart(
-            result,
-            &mut output,
-            Converter::UNSEEN,
-        )?;
+        let conversions = &self.parts.conversions;
+        let mut output = conversions.output();
+        let rows =
+            Results::new(py, conversions)?.take_apart(result, &mut output, Converter::UNSEEN)?;
         output.end_group(rows);
         let batch = output.take().map_err(|error| internal(&error))?;
         output.to_pyarrow(py, &batch)
@@ -125,26 +166,19 @@ impl<'py> Kind<'py> for FramesOfGroups<'_, 'py> {
     type Returned = Bound<'py, PyAny>;
     type Output = Structs;
 
-    fn arguments(
-        &mut self,
-        group: &Group,
-        convert: Converter<'_, 'py>,
-    ) -> PyResult<Self::Arguments> {
+    fn arguments(&mut self, group: &Group, convert: Converter<'_>) -> PyResult<Self::Arguments> {
         convert.frame(self.py, &mut self.frames, group, self.with_key)
     }
 
     fn call(&self, (frame, key): Self::Arguments) -> PyResult<Self::Returned> {
-        match key {
-            Some(key) => self.function.call1((key, frame)),
-            None => self.function.call1((frame,)),
-        }
+        call(self.function, key, frame)
     }
 
     fn take(
         &mut self,
         result: Self::Returned,
         output: &mut Structs,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         self.results.take(&result, output, convert)
     }

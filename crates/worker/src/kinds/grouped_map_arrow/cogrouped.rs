@@ -2,6 +2,8 @@
 //!
 //! As [`crate::kinds::grouped_map_arrow`], with two tables for each key.
 
+use std::sync::Arc;
+
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
@@ -10,6 +12,9 @@ use pyo3::types::PyTuple;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
+use crate::facades::arrow::ArrowStock;
+use crate::facades::grouped_map::CogroupedMapTask;
+use crate::kinds::grouped_map_arrow::stock;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -18,29 +23,23 @@ use crate::task::table_output::TableOutput;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct CogroupedMapArrow {
+pub(crate) struct CogroupedMapArrow {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     left: KeyColumns,
     right: KeyColumns,
-    /// The conversions of the Spark line (`stock/arrow.py`).
-    stock: Py<PyAny>,
+    stock: Arc<ArrowStock>,
 }
 
 #[pymethods]
 impl CogroupedMapArrow {
-    /// `task`: a `CogroupedMap` of `kinds/grouped_map.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let left = task.getattr("left")?;
-        let stock = left.getattr("stock")?;
-        // Raises now, while stock can still take the task.
-        TableOutput::new(&stock)?;
+    fn new(py: Python<'_>, task: CogroupedMapTask) -> PyResult<Self> {
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            left: KeyColumns::of(&left)?,
-            right: KeyColumns::of(&task.getattr("right")?)?,
-            stock: stock.unbind(),
+            stock: stock(py, &task.left)?,
+            function: task.function,
+            left: task.left.into(),
+            right: task.right.into(),
         })
     }
 
@@ -52,24 +51,26 @@ impl CogroupedMapArrow {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Cogrouped, everything());
-        let stock = self.stock.bind(py);
         let kind = TablesOfSides {
+            py,
             function: self.function.bind(py),
-            stock,
+            stock: &self.stock,
             with_key: self.left.with_key,
-            left: GroupTables::new(stock, &self.left),
-            right: GroupTables::new(stock, &self.right),
+            left: GroupTables::new(&self.stock, &self.left),
+            right: GroupTables::new(&self.stock, &self.right),
         };
         let keys = [&*self.left.keys, &*self.right.keys];
-        let output = TableOutput::new(stock)?;
-        Section::new(infile, outfile, reader, stock)?.run_cogroups(keys, kind, output)
+        let output = TableOutput::new(py, &self.stock)?;
+        Section::new(infile, outfile, reader, self.stock.object(py))?
+            .run_cogroups(keys, kind, output)
     }
 }
 
 /// Both sides of a key → two tables, and the key if the function takes it; one table → rows.
 struct TablesOfSides<'a, 'py> {
+    py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
-    stock: &'a Bound<'py, PyAny>,
+    stock: &'a ArrowStock,
     with_key: bool,
     left: GroupTables,
     right: GroupTables,
@@ -84,16 +85,16 @@ impl<'a, 'py> Kind<'py> for TablesOfSides<'a, 'py> {
     fn arguments(
         &mut self,
         [left, right]: [&Group; 2],
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<Self::Arguments> {
-        let py = self.stock.py();
+        let py = self.py;
         let left_table = convert.table(py, &mut self.left, left)?;
         let right_table = convert.table(py, &mut self.right, right)?;
         if !self.with_key {
             return (left_table, right_table).into_pyobject(py);
         }
-        let keys = (self.left.keys(py, left)?, self.right.keys(py, right)?);
-        let key = self.stock.call_method1("key_of_sides", keys)?;
+        let keys = [self.left.keys(py, left)?, self.right.keys(py, right)?];
+        let key = self.stock.key_of_sides(keys)?;
         (key, left_table, right_table).into_pyobject(py)
     }
 
@@ -105,7 +106,7 @@ impl<'a, 'py> Kind<'py> for TablesOfSides<'a, 'py> {
         &mut self,
         table: Self::Returned,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         output.table(&table, convert)
     }

@@ -8,9 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
 
 use crate::connection::files::{InputFile, OutputFile};
-use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
-use crate::task::converter::{Converter, KeptConverters};
+use crate::facades::arrow::ArrowStock;
+use crate::facades::grouped_map::GroupedMapTask;
+use crate::kinds::grouped_map_arrow::Parts;
+use crate::task::converter::{Converter, Converters};
 use crate::task::driver::Section;
 use crate::task::incoming::{GroupBatch, GroupBatches};
 use crate::task::kind::StreamKind;
@@ -19,27 +21,13 @@ use crate::task::table_output::TableOutput;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMapArrowIter {
-    /// The user's function as PySpark has wrapped it.
-    function: Py<PyAny>,
-    columns: KeyColumns,
-    /// The conversions of the Spark line (`stock/arrow.py`).
-    stock: Py<PyAny>,
-}
+pub(crate) struct GroupedMapArrowIter(Parts);
 
 #[pymethods]
 impl GroupedMapArrowIter {
-    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let stock = task.getattr("stock")?;
-        // Raises now, while stock can still take the task.
-        TableOutput::new(&stock)?;
-        Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            columns: KeyColumns::of(task)?,
-            stock: stock.unbind(),
-        })
+    fn new(py: Python<'_>, task: GroupedMapTask) -> PyResult<Self> {
+        Parts::new(py, task).map(Self)
     }
 
     /// Runs the task: reads every group, calls the function, writes what it gives.
@@ -50,34 +38,39 @@ impl GroupedMapArrowIter {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(Framing::Parts, everything()).in_struct();
-        let stock = self.stock.bind(py);
-        let section = Section::new(infile, outfile, reader, stock)?;
+        let Parts {
+            function,
+            columns,
+            stock,
+        } = &self.0;
+        let section = Section::new(infile, outfile, reader, stock.object(py))?;
         let maker = BatchMaker {
-            tables: GroupTables::new(stock, &self.columns),
-            converters: section.converters.kept(),
+            tables: self.0.tables(),
+            converters: section.converters.clone(),
         };
         let kind = BatchStreams {
-            function: self.function.bind(py),
+            py,
+            function: function.bind(py),
             stock,
-            with_key: self.columns.with_key,
+            with_key: columns.with_key,
             maker: Bound::new(py, maker)?,
         };
-        section.run_streams(&self.columns.keys, kind, TableOutput::new(stock)?)
+        section.run_streams(&columns.keys, kind, TableOutput::new(py, stock)?)
     }
 }
 
 /// What makes the batches of one task: an object, since the function's iterator calls it.
 #[derive(Debug)]
 #[pyclass(module = "_bowstring")]
-pub struct BatchMaker {
+pub(crate) struct BatchMaker {
     tables: GroupTables,
-    converters: KeptConverters,
+    converters: Converters,
 }
 
 impl BatchMaker {
     fn batch<'py>(&mut self, py: Python<'py>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-        let Self { tables, converters } = self;
-        let batches = converters.next(py, |convert| convert.batches(py, tables, group))?;
+        let convert = self.converters.next(py)?;
+        let batches = convert.batches(py, &mut self.tables, group)?;
         batches.get_item(0)
     }
 }
@@ -95,8 +88,9 @@ impl BatchMaker {
 
 /// The batches of a group → an iterator of batches, and a key if the function takes it; an iterator of batches → rows.
 struct BatchStreams<'a, 'py> {
+    py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
-    stock: &'a Bound<'py, PyAny>,
+    stock: &'a ArrowStock,
     with_key: bool,
     maker: Bound<'py, BatchMaker>,
 }
@@ -112,17 +106,16 @@ impl<'a, 'py> StreamKind<'py> for BatchStreams<'a, 'py> {
         first: &Group,
         rest: &Bound<'py, GroupBatches>,
     ) -> PyResult<Self::Arguments> {
-        let py = self.stock.py();
+        let py = self.py;
         let mut maker = self.maker.try_borrow_mut()?;
         // Of a group without batches this is stock's error.
         let batch = maker.batch(py, first)?;
-        let fed = (self.stock).call_method1("feed", (batch, rest, &self.maker))?;
-        let (values, rest): (Bound<'py, PyAny>, Bound<'py, PyAny>) = fed.extract()?;
+        let (values, rest) = (self.stock).feed(batch, rest.as_any(), self.maker.as_any())?;
         if !self.with_key {
             return Ok(((values,).into_pyobject(py)?, rest));
         }
         let keys = maker.tables.keys(py, first)?;
-        let key = self.stock.call_method1("first_key", (keys,))?;
+        let key = self.stock.first_key(keys)?;
         Ok(((key, values).into_pyobject(py)?, rest))
     }
 
@@ -131,19 +124,19 @@ impl<'a, 'py> StreamKind<'py> for BatchStreams<'a, 'py> {
     }
 
     fn results(&self, (returned, _): &Self::Returned) -> PyResult<Bound<'py, PyIterator>> {
-        self.stock.call_method1("iterate", (returned,))?.try_iter()
+        self.stock.iterate(returned)?.try_iter()
     }
 
     fn take(
         &mut self,
         batch: Bound<'py, PyAny>,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         output.batch(&batch, convert)
     }
 
     fn end(&mut self, (_, rest): Self::Returned, _: &Bound<'py, GroupBatches>) -> PyResult<()> {
-        self.stock.call_method1("exhaust", (rest,)).map(drop)
+        self.stock.exhaust(rest)
     }
 }

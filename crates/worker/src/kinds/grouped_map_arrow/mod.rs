@@ -3,8 +3,10 @@
 //! A group costs one table that shows what was read, one call of the user's function and one look
 //! at the schema of its result.
 
-pub mod cogrouped;
-pub mod iter;
+pub(crate) mod cogrouped;
+pub(crate) mod iter;
+
+use std::sync::Arc;
 
 use bowstring_ipc::framing::{Framing, GroupReader};
 use bowstring_ipc::group::Group;
@@ -14,6 +16,8 @@ use pyo3::types::PyTuple;
 use crate::connection::files::{InputFile, OutputFile};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::table::{GroupTables, everything};
+use crate::facades::arrow::ArrowStock;
+use crate::facades::grouped_map::GroupedMapTask;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -23,28 +27,48 @@ use crate::words::Word;
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct GroupedMapArrow {
+pub(crate) struct GroupedMapArrow {
+    parts: Parts,
+    framing: Framing,
+}
+
+/// What tasks of one function for the groups of one table consist of.
+#[derive(Debug)]
+struct Parts {
     /// The user's function as PySpark has wrapped it.
     function: Py<PyAny>,
     columns: KeyColumns,
-    framing: Framing,
-    /// The conversions of the Spark line (`stock/arrow.py`).
-    stock: Py<PyAny>,
+    stock: Arc<ArrowStock>,
+}
+
+impl Parts {
+    fn new(py: Python<'_>, task: GroupedMapTask) -> PyResult<Self> {
+        Ok(Self {
+            stock: stock(py, &task)?,
+            function: task.function.clone_ref(py),
+            columns: task.into(),
+        })
+    }
+
+    fn tables(&self) -> GroupTables {
+        GroupTables::new(&self.stock, &self.columns)
+    }
+}
+
+/// The conversions of a task. Fails while stock can still take the task.
+fn stock(py: Python<'_>, task: &GroupedMapTask) -> PyResult<Arc<ArrowStock>> {
+    let stock: ArrowStock = task.stock.extract(py)?;
+    TableOutput::new(py, &stock)?;
+    Ok(Arc::new(stock))
 }
 
 #[pymethods]
 impl GroupedMapArrow {
-    /// `task`: a `GroupedMap` of `kinds/grouped_map.py`.
     #[new]
-    fn new(task: &Bound<'_, PyAny>, framing: Word<Framing>) -> PyResult<Self> {
-        let stock = task.getattr("stock")?;
-        // Raises now, while stock can still take the task.
-        TableOutput::new(&stock)?;
+    fn new(py: Python<'_>, task: GroupedMapTask, framing: Word<Framing>) -> PyResult<Self> {
         Ok(Self {
-            function: task.getattr("function")?.unbind(),
-            columns: KeyColumns::of(task)?,
+            parts: Parts::new(py, task)?,
             framing: framing.0,
-            stock: stock.unbind(),
         })
     }
 
@@ -56,22 +80,28 @@ impl GroupedMapArrow {
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
         let reader = GroupReader::new(self.framing, everything()).in_struct();
-        let stock = self.stock.bind(py);
-        let kind = TablesOfGroups {
-            function: self.function.bind(py),
+        let Parts {
+            function,
+            columns,
             stock,
-            with_key: self.columns.with_key,
-            tables: GroupTables::new(stock, &self.columns),
+        } = &self.parts;
+        let kind = TablesOfGroups {
+            py,
+            function: function.bind(py),
+            stock,
+            with_key: columns.with_key,
+            tables: self.parts.tables(),
         };
-        let output = TableOutput::new(stock)?;
-        Section::new(infile, outfile, reader, stock)?.run(&self.columns.keys, kind, output)
+        let output = TableOutput::new(py, stock)?;
+        Section::new(infile, outfile, reader, stock.object(py))?.run(&columns.keys, kind, output)
     }
 }
 
 /// One group → one table, and a key if the function takes it; one table → rows.
 struct TablesOfGroups<'a, 'py> {
+    py: Python<'py>,
     function: &'a Bound<'py, PyAny>,
-    stock: &'a Bound<'py, PyAny>,
+    stock: &'a ArrowStock,
     with_key: bool,
     tables: GroupTables,
 }
@@ -82,18 +112,14 @@ impl<'a, 'py> Kind<'py> for TablesOfGroups<'a, 'py> {
     type Returned = Bound<'py, PyAny>;
     type Output = TableOutput<'a, 'py>;
 
-    fn arguments(
-        &mut self,
-        group: &Group,
-        convert: Converter<'_, 'py>,
-    ) -> PyResult<Self::Arguments> {
-        let py = self.stock.py();
+    fn arguments(&mut self, group: &Group, convert: Converter<'_>) -> PyResult<Self::Arguments> {
+        let py = self.py;
         let table = convert.table(py, &mut self.tables, group)?;
         if !self.with_key {
             return (table,).into_pyobject(py);
         }
         let keys = self.tables.keys(py, group)?;
-        let key = self.stock.call_method1("first_key", (keys,))?;
+        let key = self.stock.first_key(keys)?;
         (key, table).into_pyobject(py)
     }
 
@@ -105,7 +131,7 @@ impl<'a, 'py> Kind<'py> for TablesOfGroups<'a, 'py> {
         &mut self,
         table: Self::Returned,
         output: &mut Self::Output,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         output.table(&table, convert)
     }

@@ -21,7 +21,7 @@ use crate::kinds::map::frames::MapFrames;
 /// takes the fields out and puts them back in batch by batch, which makes Python objects for each of them.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct StructBatch {
+pub(crate) struct StructBatch {
     /// The `pyarrow.RecordBatch` with the fields.
     #[pyo3(get)]
     fields: Py<PyAny>,
@@ -40,7 +40,7 @@ impl StructBatch {
 /// pyarrow's batches lie in the memory that was read into.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Batches {
+pub(crate) struct Batches {
     input: SharedInput,
     /// Whether batches are looked into before pyarrow is.
     checked: bool,

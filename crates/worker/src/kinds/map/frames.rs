@@ -21,13 +21,15 @@ use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
 use crate::convert::types::{Dtype, InputKind, Unit};
 use crate::errors::wire_error;
-use crate::package;
+use crate::facades::conversion::Stock;
+use crate::facades::frames::FramesModule;
+use crate::facades::record::SelfTest;
 use crate::words::Word;
 
 /// Makes the frames of one task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct MapFrames {
+pub(crate) struct MapFrames {
     usual: Arc<Conversions>,
     older: Older,
     /// Called with a frame and how many rows it has, for what takes the place of the batch.
@@ -61,8 +63,6 @@ struct Way {
     is_older: bool,
     kinds: Vec<InputKind>,
     frames: GroupFrames,
-    /// `frames.py`'s `masked`.
-    masked: Py<PyAny>,
 }
 
 /// A column of a frame.
@@ -77,23 +77,25 @@ impl MapFrames {
     /// `older`: stock's conversions in its older way, and the unit of timestamps there, if there are two ways; the unit is
     /// `None` if it is not known.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
     fn new(
-        stock: &Bound<'_, PyAny>,
-        proven: &Bound<'_, PyAny>,
-        older: Option<(Bound<'_, PyAny>, Option<Word<Unit>>)>,
+        py: Python<'_>,
+        stock: Stock,
+        proven: SelfTest,
+        older: Option<(Stock, Option<Word<Unit>>)>,
         replace: Py<PyAny>,
     ) -> PyResult<Self> {
         let older = match older {
             None => Older::None,
             Some((_, None)) => Older::Unproven,
             Some((stock, Some(Word(unit)))) => {
-                let mut conversions = Conversions::new(&stock, proven)?;
-                conversions.traits.timestamp_unit = unit;
+                let mut conversions = Conversions::new(py, stock, &proven)?;
+                conversions.observed.timestamp_unit = unit;
                 Older::Known(Arc::new(conversions))
             }
         };
         Ok(Self {
-            usual: Arc::new(Conversions::new(stock, proven)?),
+            usual: Arc::new(Conversions::new(py, stock, &proven)?),
             older,
             replace,
             started: Mutex::new(None),
@@ -121,7 +123,7 @@ impl MapFrames {
 
 impl MapFrames {
     /// A reader that decodes all columns.
-    pub fn reader() -> GroupReader {
+    pub(crate) fn reader() -> GroupReader {
         let only_column = Box::new(|_: &Schema| vec![0]);
         GroupReader::new(Framing::BatchPerGroup, only_column)
             .in_struct()
@@ -129,11 +131,7 @@ impl MapFrames {
     }
 
     /// What takes the place of a batch with this schema, or `None` if stock has to convert it.
-    ///
-    /// # Errors
-    ///
-    /// Fails only if Python does.
-    pub fn of_batch<'py>(
+    pub(crate) fn of_batch<'py>(
         &self,
         py: Python<'py>,
         schema: &Schema,
@@ -194,14 +192,10 @@ impl MapFrames {
         };
         let is_text = |kind: &InputKind| matches!(kind, InputKind::String | InputKind::LargeString);
         if kinds.iter().any(is_text) {
-            conversions.stock.bind(py).call_method0("meet_text")?;
+            conversions.stock.meet_text(py)?;
         }
         let labels: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-        let offsets = KeyColumns {
-            keys: Vec::new(),
-            values: (0..labels.len()).collect(),
-            with_key: false,
-        };
+        let offsets = KeyColumns::all(labels.len());
         let mut frames = GroupFrames::labelled(conversions, &offsets, &labels, py)?;
         if is_older {
             frames = frames.with_own_timestamps();
@@ -211,7 +205,6 @@ impl MapFrames {
             is_older,
             kinds,
             frames,
-            masked: (package::import(py, "_worker.frames")?.getattr("masked")?).unbind(),
         })))
     }
 }
@@ -229,7 +222,7 @@ impl Way {
         let Some(column) = zoned(py, &self.conversions, kind, column)? else {
             return Ok(None);
         };
-        let Some(dtype) = column.dtype(&self.conversions.traits) else {
+        let Some(dtype) = column.dtype(&self.conversions.observed) else {
             return Ok(None);
         };
         if self.is_older {
@@ -252,15 +245,14 @@ impl Way {
     ) -> PyResult<Option<StockColumn<'py>>> {
         let builder = Builder {
             py,
-            decimal: self.conversions.names.decimal.bind(py),
-            traits: &self.conversions.traits,
+            decimal: self.conversions.classes.decimal.bind(py),
+            observed: &self.conversions.observed,
             rows: column.rows(),
         };
         let Some(parts) = builder.masked(column)? else {
             return Ok(None);
         };
-        let masked = self.masked.bind(py).call1(parts)?;
-        let (values, dtype): (Bound<'py, PyAny>, String) = masked.extract()?;
+        let (values, dtype) = FramesModule::of(py)?.masked(py, parts)?;
         Ok(Some(StockColumn {
             series: py.None().into_bound(py),
             values,
@@ -279,16 +271,16 @@ impl Way {
         column: &Column<'_>,
         dtype: Dtype,
     ) -> Option<Dtype> {
-        let traits = &self.conversions.traits;
+        let observed = &self.conversions.observed;
         match kind {
             InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
                 // Whatever the unit, it goes through nanoseconds.
-                let mut nanoseconds = traits.clone();
+                let mut nanoseconds = observed.clone();
                 nanoseconds.timestamp_unit = Unit::Nano;
                 column.dtype(&nanoseconds).and(Some(dtype))
             }
             // In nanoseconds it is the same.
-            InputKind::TimestampNtz => Some(Dtype::Datetime(traits.timestamp_unit)),
+            InputKind::TimestampNtz => Some(Dtype::Datetime(observed.timestamp_unit)),
             InputKind::Null => None,
             _ => Some(dtype),
         }

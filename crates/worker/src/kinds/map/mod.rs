@@ -1,5 +1,5 @@
 //! Kinds without groups: batches in, batches out.
 
-pub mod batches;
-pub mod frames;
-pub mod struct_stream;
+pub(crate) mod batches;
+pub(crate) mod frames;
+pub(crate) mod struct_stream;

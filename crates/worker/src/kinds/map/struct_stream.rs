@@ -15,7 +15,7 @@ use crate::errors::internal;
 
 /// What takes the place of pyarrow's writer.
 #[pyclass(frozen, module = "_bowstring")]
-pub struct StructStream {
+pub(crate) struct StructStream {
     /// That of the first batch, a `pyarrow.Schema`: pyarrow's writer takes no other.
     schema: Py<PyAny>,
     fields: Fields,

@@ -5,7 +5,7 @@
 //! As in [`crate::kinds::scalar`], what is not plain goes through stock's conversions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -17,24 +17,25 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::connection::files::{InputFile, OutputFile};
+use crate::convert::conversions::Conversions;
 use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::errors::{internal, wire_error};
-use crate::kinds::scalar::ScalarPandas;
-use crate::package;
-use crate::task::converter::{Converters, KeptConverters};
+use crate::facades::frames::FramesModule;
+use crate::facades::record::SelfTest;
+use crate::facades::scalar::ScalarIterTask;
+use crate::kinds::scalar::pays;
+use crate::task::converter::Converters;
 use crate::task::incoming::Incoming;
 use crate::task::section::{self, Reply};
 
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ScalarPandasIter {
-    /// As for Series, but for the functions. Its task is a `ScalarIterTask` of `scalar.py`.
-    scalar: ScalarPandas,
-    /// `frames.py`'s `series_values`.
-    values: Py<PyAny>,
+pub(crate) struct ScalarPandasIter {
+    conversions: Arc<Conversions>,
+    task: Arc<ScalarIterTask>,
     /// As in [`crate::task::results::Results`].
     odd_schema: AtomicBool,
 }
@@ -42,18 +43,18 @@ pub struct ScalarPandasIter {
 #[pymethods]
 impl ScalarPandasIter {
     #[new]
-    fn new(py: Python<'_>, task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let frames = package::import(py, "_worker.frames")?;
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
+    fn new(py: Python<'_>, task: ScalarIterTask, proven: SelfTest) -> PyResult<Self> {
         Ok(Self {
-            scalar: ScalarPandas::new(task, proven)?,
-            values: frames.getattr("series_values")?.unbind(),
+            conversions: Conversions::new(py, task.stock.extract(py)?, &proven)?.into(),
+            task: Arc::new(task),
             odd_schema: AtomicBool::new(false),
         })
     }
 
-    /// As [`ScalarPandas::takes`].
+    /// Whether all columns of the data behind `infile` have a native path that pays. Waits for their schema.
     fn takes(&self, py: Python<'_>, infile: &Bound<'_, InputFile>) -> PyResult<bool> {
-        self.scalar.takes(py, infile)
+        pays(py, &self.conversions, infile)
     }
 
     /// The native batch of a Series that was yielded, or `None` if only stock may convert it.
@@ -61,14 +62,12 @@ impl ScalarPandasIter {
         if self.odd_schema.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let (py, conversions) = (result.py(), &self.scalar.conversions);
-        let values: Option<(Bound<'_, PyAny>, usize)> =
-            self.values.bind(py).call1((result,))?.extract()?;
-        let mut output = conversions.output();
-        let Some((values, rows)) = values else {
+        let conversions = &self.conversions;
+        let Some((values, rows)) = FramesModule::of(result.py())?.series_values(result)? else {
             return Ok(None);
         };
-        if !output.append(0, &values, &conversions.names)? {
+        let mut output = conversions.output();
+        if !output.append(0, &values, &conversions.classes)? {
             return Ok(None);
         }
         output.end_group(rows);
@@ -86,17 +85,16 @@ impl ScalarPandasIter {
         infile: &Bound<'_, InputFile>,
         outfile: &Bound<'_, OutputFile>,
     ) -> PyResult<()> {
-        let reader = self.scalar.conversions.reader(Framing::BatchPerGroup);
+        let reader = self.conversions.reader(Framing::BatchPerGroup);
         let (infile, outfile) = (infile.get(), outfile.get());
         section::serve_section(py, infile, outfile, reader, usize::MAX, |reply| {
-            let task = self.scalar.task.bind(py);
             let batches = SeriesBatches {
                 incoming: reply.incoming.clone(),
-                task: task.clone().unbind(),
-                converters: Converters::of(self.scalar.conversions.stock.bind(py))?.kept(),
-                state: Mutex::new(Some(GroupSeries::new(py, &self.scalar.conversions)?)),
+                task: Arc::clone(&self.task),
+                converters: Converters::of(self.conversions.stock.object(py))?,
+                state: Mutex::new(Some(GroupSeries::new(&self.conversions))),
             };
-            let yielded = task.call_method1("start", (batches,))?;
+            let yielded = self.task.start(Bound::new(py, batches)?.into_any())?;
             let outcome = self.write_all(&yielded, reply);
             // The generator ends now, as in stock's main loop, even if the error keeps it.
             let closed = yielded.call_method0("close").map(drop);
@@ -109,7 +107,7 @@ impl ScalarPandasIter {
     fn write_all(&self, yielded: &Bound<'_, PyAny>, reply: &mut Reply) -> PyResult<()> {
         let (py, mut started) = (yielded.py(), false);
         // For what stock makes.
-        let mut stock = self.scalar.conversions.output();
+        let mut stock = self.conversions.output();
         for item in yielded.try_iter()? {
             let item = item?;
             let made;
@@ -141,9 +139,7 @@ impl ScalarPandasIter {
         started: bool,
         output: &mut Output,
     ) -> PyResult<()> {
-        let task = self.scalar.task.bind(item.py());
-        let made = task.call_method1("batch", (item, started))?;
-        let (column, odd_schema): (Bound<'_, PyAny>, bool) = made.extract()?;
+        let (column, odd_schema) = self.task.batch(item, started)?;
         self.odd_schema.fetch_or(odd_schema, Ordering::Relaxed);
         let rows = output.take_over(&column, odd_schema)?;
         output.end_group(rows);
@@ -160,7 +156,7 @@ fn series_of<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>
 /// A batch of results, in the place of a `pyarrow.RecordBatch`.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct Made {
+pub(crate) struct Made {
     batch: RecordBatch,
     schema: SchemaRef,
 }
@@ -177,8 +173,8 @@ impl Made {
 #[pyclass(frozen, module = "_bowstring")]
 struct SeriesBatches {
     incoming: Incoming,
-    task: Py<PyAny>,
-    converters: KeptConverters,
+    task: Arc<ScalarIterTask>,
+    converters: Converters,
     /// `None` after the end, or after an error, as a generator is over then.
     state: Mutex<Option<GroupSeries>>,
 }
@@ -220,12 +216,10 @@ impl SeriesBatches {
         frames: &mut GroupSeries,
         group: &Group,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let task = self.task.bind(py);
-        let series =
-            (self.converters).next(py, |convert| convert.native_series(py, frames, group))?;
-        match series {
-            Some(series) => task.call_method1("converted", (series, group.rows)),
-            None => task.call_method1("read", messages(py, group)?),
+        let convert = self.converters.next(py)?;
+        match convert.native_series(py, frames, group)? {
+            Some(series) => self.task.converted(py, series, group.rows),
+            None => self.task.read(py, messages(py, group)?),
         }
     }
 }

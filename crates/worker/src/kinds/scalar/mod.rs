@@ -4,7 +4,7 @@
 //! each column, one call of each function and one look at each result; where anything is not
 //! plain, stock's function is told what the functions have returned, and does the rest.
 
-pub mod iter;
+pub(crate) mod iter;
 
 use std::sync::Arc;
 
@@ -23,8 +23,11 @@ use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
 use crate::convert::types::InputKind;
 use crate::errors::internal;
-use crate::package;
-use crate::task::column_udf::ColumnUdf;
+use crate::facades::Callable;
+use crate::facades::frames::FramesModule;
+use crate::facades::record::SelfTest;
+use crate::facades::scalar::ScalarTask;
+use crate::facades::task_parts::ColumnUdf;
 use crate::task::converter::Converter;
 use crate::task::driver::Section;
 use crate::task::kind::Kind;
@@ -33,33 +36,28 @@ use crate::task::section::{Reply, Rows};
 /// One task.
 #[derive(Debug)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct ScalarPandas {
+pub(crate) struct ScalarPandas {
     udfs: Vec<ColumnUdf>,
-    pub(crate) conversions: Arc<Conversions>,
-    /// A `ScalarTask` of `scalar.py`.
-    pub(crate) task: Py<PyAny>,
+    conversions: Arc<Conversions>,
+    /// Has stock make a batch.
+    batch: Callable,
 }
 
 #[pymethods]
 impl ScalarPandas {
     #[new]
-    pub(crate) fn new(task: &Bound<'_, PyAny>, proven: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts it by value")]
+    fn new(py: Python<'_>, task: ScalarTask, proven: SelfTest) -> PyResult<Self> {
         Ok(Self {
-            udfs: ColumnUdf::all(task)?,
-            conversions: Arc::new(Conversions::new(&task.getattr("stock")?, proven)?),
-            task: task.clone().unbind(),
+            conversions: Conversions::new(py, task.stock, &proven)?.into(),
+            udfs: task.udfs,
+            batch: task.batch,
         })
     }
 
     /// Whether all columns of the data behind `infile` have a native path that pays. Waits for their schema.
-    pub(crate) fn takes(&self, py: Python<'_>, infile: &Bound<'_, InputFile>) -> PyResult<bool> {
-        let Some(schema) = infile.get().input.peek_schema(py)? else {
-            return Ok(true);
-        };
-        let kinds = self.conversions.kinds(&schema);
-        // pyarrow shares the memory of text, which nobody has looked at.
-        let pays = |kind: &InputKind| !kind.is_nested();
-        Ok(!kinds.is_empty() && kinds.iter().all(|kind| kind.as_ref().is_some_and(pays)))
+    fn takes(&self, py: Python<'_>, infile: &Bound<'_, InputFile>) -> PyResult<bool> {
+        pays(py, &self.conversions, infile)
     }
 
     /// Runs the task: reads every batch, calls the functions, writes a batch of their results.
@@ -73,8 +71,8 @@ impl ScalarPandas {
         let kind = SeriesOfBatches {
             py,
             task: self,
-            frames: GroupSeries::new(py, &self.conversions)?,
-            values: package::import(py, "_worker.frames")?.getattr("result_values")?,
+            module: FramesModule::of(py)?,
+            frames: GroupSeries::new(&self.conversions),
             odd_schema: false,
             started: false,
         };
@@ -83,9 +81,24 @@ impl ScalarPandas {
             native: None,
             stock: self.conversions.output(),
         };
-        Section::new(infile, outfile, reader, self.conversions.stock.bind(py))?
+        Section::new(infile, outfile, reader, self.conversions.stock.object(py))?
             .run_unnamed(kind, output)
     }
+}
+
+/// Whether all columns of the data behind `infile` have a native path that pays. Waits for their schema.
+fn pays(
+    py: Python<'_>,
+    conversions: &Conversions,
+    infile: &Bound<'_, InputFile>,
+) -> PyResult<bool> {
+    let Some(schema) = infile.get().input.peek_schema(py)? else {
+        return Ok(true);
+    };
+    let kinds = conversions.kinds(&schema);
+    // pyarrow shares the memory of text, which nobody has looked at.
+    let pays = |kind: &InputKind| !kind.is_nested();
+    Ok(!kinds.is_empty() && kinds.iter().all(|kind| kind.as_ref().is_some_and(pays)))
 }
 
 /// The batch that is written before the next one is read.
@@ -115,8 +128,7 @@ struct SeriesOfBatches<'a, 'py> {
     py: Python<'py>,
     task: &'a ScalarPandas,
     frames: GroupSeries,
-    /// `frames.py`'s `result_values`.
-    values: Bound<'py, PyAny>,
+    module: &'static FramesModule,
     /// As in [`crate::task::results::Results`].
     odd_schema: bool,
     /// A batch was taken.
@@ -153,12 +165,15 @@ impl<'py> SeriesOfBatches<'_, 'py> {
         let mut output = (output.spare.take()).unwrap_or_else(|| conversions.output());
         for (index, result) in results.iter().enumerate() {
             let values = if index + 1 == results.len() {
-                last.clone()
+                Some(last.clone())
             } else {
                 // Once more: a result may be what a later function was given, and has changed.
-                self.values.call1((result, result, rows))?
+                self.module.result_values(result, Some(result), rows)?
             };
-            if values.is_none() || !output.append(index, &values, &conversions.names)? {
+            let Some(values) = values else {
+                return Ok(None);
+            };
+            if !output.append(index, &values, &conversions.classes)? {
                 return Ok(None);
             }
         }
@@ -190,7 +205,7 @@ impl<'py> SeriesOfBatches<'_, 'py> {
         } = returned;
         let (schema, messages) = messages(self.py, &batch)?;
         let known = (schema, messages, series, batch.rows, results, started);
-        let convert = self.task.task.bind(self.py).getattr("batch")?;
+        let convert = self.task.batch.object(self.py).clone();
         Ok((convert, known.into_pyobject(self.py)?))
     }
 }
@@ -201,11 +216,7 @@ impl<'py> Kind<'py> for SeriesOfBatches<'_, 'py> {
     type Returned = Returned<'py>;
     type Output = AtOnce;
 
-    fn arguments(
-        &mut self,
-        batch: Group,
-        convert: Converter<'_, 'py>,
-    ) -> PyResult<Self::Arguments> {
+    fn arguments(&mut self, batch: Group, convert: Converter<'_>) -> PyResult<Self::Arguments> {
         let series = if self.odd_schema {
             None
         } else {
@@ -220,10 +231,9 @@ impl<'py> Kind<'py> for SeriesOfBatches<'_, 'py> {
             for udf in &self.task.udfs {
                 let result = udf.call(series, self.py)?;
                 let first = udf.first().and_then(|first| series.get(first));
-                let values = (self.values).call1((&result, first, arguments.batch.rows))?;
-                results.push(result);
                 // Stock may raise before it calls the next function.
-                last = (!values.is_none()).then_some(values);
+                last = (self.module).result_values(&result, first, arguments.batch.rows)?;
+                results.push(result);
                 if last.is_none() {
                     break;
                 }
@@ -240,7 +250,7 @@ impl<'py> Kind<'py> for SeriesOfBatches<'_, 'py> {
         &mut self,
         returned: Self::Returned,
         output: &mut AtOnce,
-        convert: Converter<'_, 'py>,
+        convert: Converter<'_>,
     ) -> PyResult<bool> {
         if let Some(mut native) = self.native(&returned, output)? {
             let batch = native.take().map_err(|error| internal(&error))?;

@@ -19,12 +19,8 @@ use crate::errors::internal;
 use crate::kinds::arrow_batched::{array_of, inferred};
 
 /// Encodes the rows of one task, whose answer has this schema: a struct column.
-#[expect(
-    missing_debug_implementations,
-    reason = "the writer of Arrow streams has none"
-)]
 #[pyclass(frozen, module = "_bowstring")]
-pub struct TableRows {
+pub(crate) struct TableRows {
     /// Null is allowed in all of them.
     fields: Fields,
     /// Which of them are declared without null.
