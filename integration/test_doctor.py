@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from environments import CHECKOUT, ENVIRONMENTS, NEWEST, PYTHON, build_bowstring, find_python, make
+from environments import CHECKOUT, ENVIRONMENTS, NEWEST, PYTHON, Environment, build_bowstring, find_python, make
+from harness import environment_variables
 
 OTHER_PYTHON = "3.13"
 LEFT_OUT = ("pyspark", "pandas", "pyarrow", "bowstring")
@@ -220,3 +221,35 @@ def test_a_planted_fault_is_found_with_its_cure(
         finding["about"] == about and text in finding["text"] and cure in finding["cure"] for finding in found
     ), found
     assert code == expected, found
+
+
+def ask_executors(environment: Environment, worker: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What the doctor finds in a session on this host whose workers are that program."""
+    variables = environment_variables(environment, {"PYSPARK_PYTHON": str(worker)})
+    program = CHECKOUT / "python" / "bowstring" / "doctor" / "__main__.py"
+    command = [make(environment), program, "--spark", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=variables, timeout=WHOLE_RUN, check=False)
+
+
+def test_executors_with_bowstring_are_all_native(lifecycle: Environment) -> None:
+    done = ask_executors(lifecycle, build_bowstring(lifecycle.python))
+    head, row = done.stdout.splitlines()
+    assert head.split()[:2] == ["host", "bowstring"]
+    assert row.split()[1:4] == ["runs", make_version(lifecycle), lifecycle.spark]
+    assert row.endswith("all native")
+    assert done.returncode == 0
+
+
+def test_executors_without_bowstring_are_told_from_it(lifecycle: Environment) -> None:
+    done = ask_executors(lifecycle, make(lifecycle), "--json")
+    [report] = json.loads(done.stdout).values()
+    [finding] = [finding for finding in report["findings"] if finding["verdict"] != "fine"]
+    assert finding["about"] == "bowstring" and "spark.pyspark.python" in finding["cure"]
+    assert done.returncode == 2
+
+
+def make_version(environment: Environment) -> str:
+    """Of the environment's Python, in full."""
+    program = "import platform; print(platform.python_version())"
+    done = subprocess.run([make(environment), "-c", program], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

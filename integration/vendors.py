@@ -20,8 +20,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyspark
-from pyspark.sql.types import StringType, StructField, StructType
-
 from fakejvm.client import Daemon, spark_environment
 from fakejvm.task_bytes import (
     DIALECTS,
@@ -34,6 +32,7 @@ from fakejvm.task_bytes import (
     grouped_offsets,
     pickle_command,
 )
+from pyspark.sql.types import StringType, StructField, StructType
 
 DIALECT = DIALECTS[pyspark.__version__]
 MAP_ARROW = next(number for number, kind in KINDS.items() if kind.name == "map-arrow-iter")

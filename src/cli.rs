@@ -24,6 +24,8 @@ pub(crate) enum Role {
     Zygote(Launch),
     /// Be a worker that goes on where the same process has left off. Only a worker asks for it.
     Worker(Launch),
+    /// Say whether bowstring will be used here, with these arguments.
+    Doctor(Vec<OsString>),
     /// Be the environment's Python, with these arguments.
     Python(Vec<OsString>),
 }
@@ -71,6 +73,7 @@ fn choose(arguments: impl IntoIterator<Item = OsString>, disabled: bool) -> Role
     match words[..] {
         ["--version"] => Role::Tell(version()),
         ["--help"] => Role::Tell(help()),
+        ["doctor", ..] => Role::Doctor(rest.into_iter().skip(1).collect()),
         ["-m", "pyspark.daemon", ..] if !disabled => {
             Role::Supervisor(rest.into_iter().skip(2).collect())
         }
@@ -132,6 +135,7 @@ Switch it off
 
 Usage
   bowstring -m pyspark.daemon [worker module]   run by Spark: serve an executor's tasks
+  bowstring doctor [--json]                     says whether bowstring will be used here, and why not
   bowstring --version | --help
   bowstring anything else                       runs the environment's Python with these arguments
 

@@ -14,6 +14,7 @@ use bowstring_supervisor as supervisor;
 use crate::cli::Role;
 
 mod cli;
+mod doctor;
 
 fn main() -> ExitCode {
     log::init();
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Role::Daemon(host, arguments) => supervisor::run(arguments, cli::EMBEDDED, Some(host)),
         Role::Zygote(launch) => run_zygote(launch),
         Role::Worker(launch) => run_worker(launch),
+        Role::Doctor(arguments) => doctor::run(arguments),
         Role::Python(arguments) => supervisor::become_python(&arguments, cli::EMBEDDED),
     };
     match outcome {

@@ -5,7 +5,6 @@ Works with Spark Connect, too. What is asked is sent as text: executors need not
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import Any
 
@@ -26,7 +25,8 @@ def ask(spark: Any, tasks: int | None = None) -> list[dict[str, Any]]:
 
     if tasks is None:
         tasks = max(32, ROUNDS * _cores(spark))
-    probe = udf(_probe(inspect.getsource(facts)), "string")
+    # Pickled rows need no pyarrow.
+    probe = udf(_probe(facts.source()), "string", useArrow=False)
     rows = spark.range(0, tasks, 1, tasks).select(probe(col("id")).alias("facts")).collect()
     answers = [json.loads(row.facts) for row in rows]
     return [by_host for _, by_host in sorted({answer["host"]: answer for answer in answers}.items())]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import linecache
 import os
 import re
 import resource
@@ -18,6 +19,11 @@ import tempfile
 from typing import Any
 
 PACKAGES = ("pyspark", "pandas", "pyarrow", "numpy", "bowstring")
+
+
+def source() -> str:
+    """The text of this file, wherever it has come from."""
+    return "".join(linecache.getlines(source.__code__.co_filename))
 
 
 def gather() -> dict[str, Any]:

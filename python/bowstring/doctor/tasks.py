@@ -5,7 +5,6 @@ The functions of the tasks are pickled by value: a worker need not find this mod
 
 from __future__ import annotations
 
-import inspect
 import json
 import pickle
 import sys
@@ -171,7 +170,7 @@ def compare(bowstring: str, python: str) -> tuple[dict[str, Any], list[Outcome],
     Raises `NotStarted`, and `ConnectionLost` where not even a plain function is answered.
     """
     global SOURCE
-    SOURCE = inspect.getsource(facts)
+    SOURCE = facts.source()
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     dialect = dialect_of(pyspark.__version__)
     environment = environment_for_daemons(python)
