@@ -37,9 +37,7 @@ def load(version):
         refuse(f"{sys.executable} has no package bowstring, which this executable needs; run {install}")
     spec = PathFinder.find_spec("_bowstring_start._native", places)
     if spec is None or spec.origin is None:
-        others = [
-            name for place in places for name in os.listdir(place) if name.startswith("_native.") and ".so" in name
-        ]
+        others = [name for place in places for name in os.listdir(place) if name.startswith("_native.") and ".so" in name]
         what = f"{others[0]} is for another Python" if others else "its module _native is missing"
         this = "%s %d.%d" % (sys.implementation.name, *sys.version_info[:2])
         refuse(f"{places[0]} has nothing for {sys.executable}, which is {this}: {what}; run {install}")
@@ -51,9 +49,7 @@ def load(version):
     except Exception as error:
         refuse(f"{spec.origin} cannot be loaded: {error}; run {install}")
     if module.__version__ != version:
-        refuse(
-            f"{spec.origin} is bowstring {module.__version__}, but the executable is bowstring {version}; run {install}"
-        )
+        refuse(f"{spec.origin} is bowstring {module.__version__}, but the executable is bowstring {version}; run {install}")
     return module
 
 
