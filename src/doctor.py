@@ -1,6 +1,6 @@
 # What `bowstring doctor` has the environment's Python run. `sys.argv`: `-c`, the descriptor from which the sources are
-# read, this executable, arguments. The sources are the finder's text, then names and texts in turn; behind each there is
-# a zero byte.
+# read, this executable, arguments. The sources are the finder's text, then names and texts in turn, and behind each of
+# them is a zero byte.
 
 import sys
 

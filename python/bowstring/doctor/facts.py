@@ -176,7 +176,15 @@ def _worker() -> dict[str, Any] | None:
     }
     if installed is not None:
         proven = installed[2]
-        found["unproven"] = sorted(proven.unproven_input | proven.unproven_output)
+        types = sys.modules.get("pyspark.sql.types")
+        # Earlier Spark has no such type.
+        absent = set() if hasattr(types, "TimeType") else {"time"}
+        found["unproven"] = sorted((proven.unproven_input | proven.unproven_output) - absent)
+        from _bowstring._spark.surface import known  # type: ignore[import-not-found]
+
+        line = ".".join(str(_version_of("pyspark")).split(".")[:2])
+        surface = known.look(line)
+        found["unknown"] = surface.sentences() if surface else []
         return found
     try:
         from _bowstring._spark import lines  # type: ignore[import-not-found]
