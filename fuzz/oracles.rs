@@ -23,8 +23,8 @@ use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use bowstring_ipc::framing::{Framing, GroupReader, Join};
-use bowstring_ipc::group::{Columns, Group, Why};
-use bowstring_ipc::{CONTINUATION, MessageHeader, Source, WireError};
+use bowstring_ipc::group::Group;
+use bowstring_ipc::{CONTINUATION, Decoded, MessageHeader, Source, Why, WireError};
 use bowstring_socket::input::Input;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -70,13 +70,13 @@ pub(crate) fn decoder(data: &[u8]) {
         (first, second) => panic!("projection decides: {first:?}, {second:?}"),
     };
     match (&looked_at.columns, &native.columns) {
-        (Columns::Malformed(first), Columns::Malformed(second)) => {
+        (Decoded::Malformed(first), Decoded::Malformed(second)) => {
             assert_eq!(first.to_string(), second.to_string());
             return;
         }
-        (Columns::Decoded(_), Columns::Stock(why)) => return assert_known(why),
-        (Columns::Stock(_), Columns::Stock(_)) => return,
-        (Columns::Decoded(_), Columns::Decoded(batches)) => follow(&native, batches, data),
+        (Decoded::Native(_), Decoded::Stock(why)) => return assert_known(why),
+        (Decoded::Stock(_), Decoded::Stock(_)) => return,
+        (Decoded::Native(_), Decoded::Native(batches)) => follow(&native, batches, data),
         (first, second) => panic!("what is sound is refused: {first:?}, {second:?}"),
     }
     let schema_of_group = &native.schema.schema;
@@ -94,7 +94,7 @@ fn whole(schema: &[u8], batch: &[u8], data: &[u8]) {
     let group = decode(schema, batch, |schema| (0..schema.fields().len()).collect());
     let group = group.expect("what is read without columns is read with them");
     match &group.columns {
-        Columns::Decoded(batches) => {
+        Decoded::Native(batches) => {
             follow(&group, batches, data);
             for (encoded, batch) in group.encoded.iter().zip(batches) {
                 assert_eq!(
@@ -103,8 +103,8 @@ fn whole(schema: &[u8], batch: &[u8], data: &[u8]) {
                 );
             }
         }
-        Columns::Stock(why) => assert_known(why),
-        Columns::Malformed(fault) => panic!("what is sound is refused: {fault}"),
+        Decoded::Stock(why) => assert_known(why),
+        Decoded::Malformed(fault) => panic!("what is sound is refused: {fault}"),
     }
 }
 
@@ -171,7 +171,7 @@ fn follow(group: &Group, batches: &[RecordBatch], data: &[u8]) {
             ),
         );
         match again.expect("a message of ours").columns {
-            Columns::Decoded(again) => assert_eq!(again.first(), Some(batch)),
+            Decoded::Native(again) => assert_eq!(again.first(), Some(batch)),
             other => panic!("decoded once, not twice: {other:?}"),
         }
     }
@@ -242,7 +242,7 @@ fn joined(section: &[u8]) {
         (plain.next_group(&mut input), joining.next_group(&mut again))
     {
         assert_eq!((plain.rows, plain.batches()), (group.rows, group.batches()));
-        let Columns::Decoded(expected) = &plain.columns else {
+        let Decoded::Native(expected) = &plain.columns else {
             assert!(group.joined.is_empty());
             continue;
         };
@@ -255,7 +255,7 @@ fn joined(section: &[u8]) {
         let (decoder, _) = reader(Join::Never);
         let decoded = Group::decode(&group.schema.message, &messages, decoder);
         match decoded.expect("messages of ours").columns {
-            Columns::Decoded(decoded) => assert_eq!(&decoded, expected),
+            Decoded::Native(decoded) => assert_eq!(&decoded, expected),
             other => panic!("decoded once, not twice: {other:?}"),
         }
         assert!(group.rows == 0 || group.first_row(&[]).is_ok());

@@ -19,6 +19,13 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The same fault after so many rows of a group.
+    #[must_use]
+    pub(super) fn in_group(self, group: u64, rows: usize) -> Self {
+        let row = self.row.map(|row| rows.saturating_add(row));
+        Self { group, row, ..self }
+    }
+
     fn place(&self) -> String {
         let column = &self.column;
         match self.row {

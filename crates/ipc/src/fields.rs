@@ -31,7 +31,7 @@ pub fn text_as_bytes(field: FieldRef) -> FieldRef {
     clippy::wildcard_enum_match_arm,
     reason = "all other types hold no fields that Spark sends"
 )]
-pub fn nullable_inside(data_type: &DataType) -> DataType {
+pub(crate) fn nullable_inside(data_type: &DataType) -> DataType {
     match data_type {
         DataType::List(child) => DataType::List(nullable(child)),
         DataType::LargeList(child) => DataType::LargeList(nullable(child)),

@@ -10,12 +10,12 @@ use bowstring_memory::Failure;
 use byteorder::{BigEndian, ByteOrder};
 
 use crate::group::{
-    Columns, Decoded, EncodedBatch, Group, InputSchema, encapsulate, encode, guarded,
+    Batch, EncodedBatch, Group, InputSchema, Look, collect, encapsulate, encode, guarded,
 };
 use crate::whole_columns::WholeColumns;
 use crate::words::{UnknownWord, choose};
 use crate::{
-    Fault, Found, MessageHeader, MessagePrefix, Source, WireError, nullable, text_as_bytes,
+    Decoded, MessageHeader, MessagePrefix, Source, WireError, nullable, text_as_bytes,
     unwrap_struct,
 };
 
@@ -166,19 +166,17 @@ impl GroupReader {
             Framing::Parts => self.next_part(input)?.map(Arrived::of),
             Framing::Cogrouped => self.next_side(input)?,
         };
-        let (Some(Arrived { mut encoded, whole }), Some(schema)) = (arrived, self.schema()) else {
+        let (Some(Arrived { batches, whole }), Some(schema)) = (arrived, self.schema()) else {
             return Ok(None);
         };
         let mut joined = Vec::new();
-        let (columns, rows) = if let Some(whole) = whole {
+        let (encoded, columns, rows) = if let Some(whole) = whole {
             let (batch, lengths) = finish(whole, input)?;
             joined = lengths;
             let rows = batch.num_rows();
-            (Columns::Decoded(vec![batch]), rows)
-        } else if self.framing == Framing::Unread {
-            (Columns::Decoded(Vec::new()), 0)
+            (Vec::new(), Decoded::Native(vec![batch]), rows)
         } else {
-            self.decode(&schema, &mut encoded)?
+            collect(batches, self.groups, self.rows_before)
         };
         let ends = !(self.framing == Framing::Parts && self.in_stream);
         if self.framing != Framing::Cogrouped {
@@ -204,19 +202,16 @@ impl GroupReader {
         self.schemas.get(self.side).cloned().flatten()
     }
 
-    fn next_batch_of_task(
-        &mut self,
-        input: &mut impl Source,
-    ) -> Result<Option<EncodedBatch>, WireError> {
+    fn next_batch_of_task(&mut self, input: &mut impl Source) -> Result<Option<Batch>, WireError> {
         if !self.in_stream {
             self.read_schema(input)?;
             self.in_stream = true;
         }
+        let schema = self.schema();
         let unwraps = self.framing == Framing::Unwrapped
-            && self
-                .schema()
-                .is_some_and(|schema| has_struct(&schema.schema));
-        read_batch(input, unwraps)
+            && (schema.as_ref()).is_some_and(|schema| has_struct(&schema.schema));
+        let schema = schema.filter(|_| self.framing != Framing::Unread);
+        read_batch(input, unwraps, schema.as_deref())
     }
 
     fn next_stream(&mut self, input: &mut impl Source) -> Result<Option<Arrived>, WireError> {
@@ -227,10 +222,7 @@ impl GroupReader {
         }
     }
 
-    fn next_part(
-        &mut self,
-        input: &mut impl Source,
-    ) -> Result<Option<Vec<EncodedBatch>>, WireError> {
+    fn next_part(&mut self, input: &mut impl Source) -> Result<Option<Vec<Batch>>, WireError> {
         if !self.in_stream {
             match BigEndian::read_i32(&input.array::<4>("the number of dataframes in a group")?) {
                 0 => return Ok(None),
@@ -238,7 +230,7 @@ impl GroupReader {
                 found => return Err(WireError::GroupMarker { found }),
             }
         }
-        let batch = read_batch(input, false)?;
+        let batch = read_batch(input, false, self.schema().as_deref())?;
         self.in_stream = batch.is_some();
         let end = &END_OF_STREAM;
         if self.in_stream && input.buffered().starts_with(end) {
@@ -262,12 +254,15 @@ impl GroupReader {
     fn read_stream(&mut self, input: &mut impl Source) -> Result<Arrived, WireError> {
         self.read_schema(input)?;
         let mut arrived = Arrived::of(Vec::with_capacity(1));
-        let schema = self.schema().filter(|schema| self.joins(schema));
-        let mut joins = true;
-        while let Some(batch) = read_batch(input, false)? {
-            arrived.encoded.push(batch);
+        let schema = self.schema();
+        let mut joins = schema.as_ref().is_some_and(|schema| self.joins(schema));
+        // Nobody looks at what follows a fault.
+        let mut looked_at = schema.as_deref();
+        while let Some(batch) = read_batch(input, false, looked_at)? {
+            looked_at = looked_at.filter(|_| !batch.is_malformed());
+            arrived.batches.push(batch);
             // A group of one batch is in one piece already.
-            let several = arrived.whole.is_some() || arrived.encoded.len() > 1;
+            let several = arrived.whole.is_some() || arrived.batches.len() > 1;
             if let (Some(schema), true) = (&schema, joins && several) {
                 joins = arrived.join(schema, input)?;
             }
@@ -329,79 +324,44 @@ impl GroupReader {
         }
         Ok(())
     }
-
-    pub(super) fn decode(
-        &self,
-        schema: &InputSchema,
-        encoded: &mut [EncodedBatch],
-    ) -> Result<(Columns, usize), WireError> {
-        let mut rows = 0;
-        let mut decoded = Vec::with_capacity(encoded.len());
-        let mut stock = None;
-        for batch in encoded {
-            match batch.decode(schema)? {
-                Ok(Decoded::Columns(columns)) => {
-                    rows += columns.num_rows();
-                    decoded.push(columns);
-                }
-                Ok(Decoded::Stock { rows: more, why }) => {
-                    rows += more;
-                    stock = Some(why);
-                }
-                Err(Found { column, row, lie }) => {
-                    let fault = Fault {
-                        group: self.groups,
-                        column,
-                        row: row
-                            .map(|row| self.rows_before.saturating_add(rows).saturating_add(row)),
-                        lie,
-                    };
-                    return Ok((Columns::Malformed(Box::new(fault)), rows));
-                }
-            }
-        }
-        Ok((
-            stock.map_or(Columns::Decoded(decoded), Columns::Stock),
-            rows,
-        ))
-    }
 }
 
 /// What has come of a group.
 struct Arrived {
     /// The batches; those that are not yet in `whole`.
-    encoded: Vec<EncodedBatch>,
+    batches: Vec<Batch>,
     whole: Option<WholeColumns>,
 }
 
 impl Arrived {
-    fn of(encoded: Vec<EncodedBatch>) -> Self {
+    fn of(batches: Vec<Batch>) -> Self {
         Self {
-            encoded,
+            batches,
             whole: None,
         }
     }
 
     /// Puts the batches together with those before. `false` if one of them cannot be; then all are as they came.
     fn join(&mut self, schema: &InputSchema, input: &mut impl Source) -> Result<bool, WireError> {
-        let mut batches = std::mem::take(&mut self.encoded).into_iter();
-        while let Some(mut batch) = batches.next() {
-            let decoded = batch.decode(schema)?;
-            if let Ok(Decoded::Columns(columns)) = decoded {
+        let mut batches = std::mem::take(&mut self.batches).into_iter();
+        while let Some(batch) = batches.next() {
+            if let Some(columns) = batch.columns() {
                 let whole = self
                     .whole
                     .get_or_insert_with(|| WholeColumns::new(&columns.schema()));
-                if whole.has_room(&columns) {
-                    whole.append(&columns, input.spare())?;
+                if whole.has_room(columns) {
+                    whole.append(columns, input.spare())?;
                     continue;
                 }
             }
             if let Some(whole) = self.whole.take() {
                 let (columns, lengths) = finish(whole, input)?;
-                self.encoded = encode(schema, &columns, &lengths).map_err(bug)?;
+                for encoded in encode(schema, &columns, &lengths).map_err(bug)? {
+                    self.batches.push(Batch::look_at(encoded, schema)?);
+                }
             }
-            self.encoded.push(batch);
-            self.encoded.extend(batches);
+            self.batches.push(batch);
+            self.batches.extend(batches);
             return Ok(false);
         }
         Ok(true)
@@ -451,8 +411,13 @@ fn has_struct(schema: &Schema) -> bool {
     }
 }
 
-/// `unwraps`: a batch of one struct column is wanted as its fields, if it can be.
-fn read_batch(input: &mut impl Source, unwraps: bool) -> Result<Option<EncodedBatch>, WireError> {
+/// `unwraps`: a batch of one struct column is wanted as its fields, if it can be; `schema`: if the batch is to be looked at,
+/// which has to be here, where its header is.
+fn read_batch(
+    input: &mut impl Source,
+    unwraps: bool,
+    schema: Option<&InputSchema>,
+) -> Result<Option<Batch>, WireError> {
     const EXPECTED: &str = "a record batch";
     let MessagePrefix::Metadata(length) = MessagePrefix::decode(input.array(EXPECTED)?)? else {
         return Ok(None);
@@ -472,13 +437,16 @@ fn read_batch(input: &mut impl Source, unwraps: bool) -> Result<Option<EncodedBa
         Some(_) => (None, Some(message)),
         None => (Some(message), None),
     };
-    Ok(Some(EncodedBatch {
+    let found = schema.map(|schema| Look::at(schema, &header, &body));
+    let found = found.transpose()?;
+    let encoded = EncodedBatch {
         metadata,
         body,
         compressed: false,
         whole,
         unwrapped,
-    }))
+    };
+    Ok(Some(Batch::new(encoded, found)))
 }
 
 fn read_metadata(

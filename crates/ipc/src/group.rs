@@ -15,9 +15,10 @@ use bowstring_memory::{self as memory, OutOfMemory};
 use bytes::BufMut;
 
 use crate::framing::GroupReader;
+use crate::inflate::Parts;
 use crate::whole_columns::can_join;
 use crate::{
-    CONTINUATION, Fault, Found, MessageHeader, MessagePrefix, Soundness, WireError, check, inflate,
+    CONTINUATION, Decoded, Fault, MessageHeader, MessagePrefix, Why, WireError, check, inflate,
     is_plain, owner, plain_columns,
 };
 
@@ -26,7 +27,7 @@ use crate::{
 pub struct InputSchema {
     /// The schema as arrow-rs understands it.
     pub schema: SchemaRef,
-    /// The columns that [`Columns::Decoded`] holds, as positions in `schema`.
+    /// The columns that [`Group::columns`] holds, as positions in `schema`.
     pub projection: Vec<usize>,
     /// The encapsulated IPC message, for `pyarrow.ipc.read_schema`.
     pub message: Vec<u8>,
@@ -145,94 +146,157 @@ impl EncodedBatch {
     pub fn was_compressed(&self) -> bool {
         self.compressed
     }
+}
 
-    /// Checks every column and decodes the projected ones. Compression is gone afterwards, unless
-    /// there is something wrong with it.
-    ///
-    /// The outer error is of the message, the inner one of its data.
-    pub(super) fn decode(
-        &mut self,
-        schema: &InputSchema,
-    ) -> Result<Result<Decoded, Found>, WireError> {
-        const EXPECTED: &str = "a record batch";
-        let header = MessageHeader::decode(&self.metadata, EXPECTED)?;
-        match inflate(header.version(), header.record_batch()?, &self.body)? {
-            Ok(None) => self.follow(schema, &header),
-            Ok(Some((metadata, body))) => {
-                *self = Self {
-                    metadata,
-                    body,
-                    compressed: true,
-                    whole: None,
-                    unwrapped: None,
-                };
-                self.follow(schema, &MessageHeader::decode(&self.metadata, EXPECTED)?)
-            }
-            Err((buffer, lie)) => Ok(Err(Found {
-                column: owner(&schema.schema, buffer),
-                row: None,
-                lie,
-            })),
-        }
-    }
+/// A batch, and what was found in it.
+pub(super) struct Batch {
+    pub(super) encoded: EncodedBatch,
+    /// Nothing where nobody has looked.
+    found: Option<Look>,
+}
 
-    /// The same once compression is gone; `header` is that of `metadata`.
-    fn follow(
-        &self,
+/// What a look at a batch finds.
+pub(super) struct Look {
+    rows: usize,
+    columns: Decoded<RecordBatch>,
+    /// Metadata and body without compression, if there was some.
+    inflated: Option<Parts>,
+}
+
+impl Look {
+    /// Checks every column and decodes the projected ones. `header` and `body` are those of one message.
+    pub(super) fn at(
         schema: &InputSchema,
         header: &MessageHeader<'_>,
-    ) -> Result<Result<Decoded, Found>, WireError> {
+        body: &Buffer,
+    ) -> Result<Self, WireError> {
         let batch = header.record_batch()?;
         let rows = usize::try_from(batch.length()).unwrap_or_default();
-        let stock = |why| Ok(Ok(Decoded::Stock { rows, why }));
-        match check(&schema.schema, batch, &self.body) {
-            Ok(Soundness::Sound) => {}
-            Ok(Soundness::Unusual) => return stock(Why::Unusual),
-            Ok(Soundness::UnknownLayout) => return stock(Why::UnknownLayout),
-            Err(found) => return Ok(Err(*found)),
-        }
-        let plain = guarded(|| Ok(schema.plain_columns(batch, &self.body)));
-        if let Ok(Some(columns)) = plain {
-            return Ok(Ok(Decoded::Columns(columns)));
-        }
-        let columns = guarded(|| {
-            read_record_batch(
-                &self.body,
-                batch,
-                Arc::clone(&schema.decoded),
-                &HashMap::new(),
-                Some(&schema.projection),
-                &header.version(),
-            )
-        });
-        match columns {
-            Ok(columns) => Ok(Ok(Decoded::Columns(columns))),
-            Err(error) => stock(Why::Refused(error)),
-        }
+        let (columns, inflated) = match inflate(header.version(), batch, body)? {
+            Ok(None) => (follow(schema, header, body)?, None),
+            Ok(Some((metadata, body))) => {
+                let header = MessageHeader::decode(&metadata, "a record batch")?;
+                let columns = follow(schema, &header, &body)?;
+                (columns, Some((metadata, body)))
+            }
+            Err((buffer, lie)) => {
+                let fault = Fault {
+                    group: 0,
+                    column: owner(&schema.schema, buffer),
+                    row: None,
+                    lie,
+                };
+                (Decoded::Malformed(Box::new(fault)), None)
+            }
+        };
+        Ok(Self {
+            rows,
+            columns,
+            inflated,
+        })
     }
 }
 
-/// What became of a group's columns.
-#[derive(Debug)]
-pub enum Columns {
-    /// The projected columns of each batch.
-    Decoded(Vec<RecordBatch>),
-    /// They are sound, but stock has its own way with them.
-    Stock(Why),
-    /// Nobody may follow them.
-    Malformed(Box<Fault>),
+impl Batch {
+    /// Compression is gone afterwards, unless there is something wrong with it.
+    pub(super) fn new(encoded: EncodedBatch, mut found: Option<Look>) -> Self {
+        let inflated = found.as_mut().and_then(|look| look.inflated.take());
+        let encoded = match inflated {
+            Some((metadata, body)) => EncodedBatch {
+                metadata,
+                body,
+                compressed: true,
+                whole: None,
+                unwrapped: None,
+            },
+            None => encoded,
+        };
+        Self { encoded, found }
+    }
+
+    /// Looks at a batch of which nobody has seen the header.
+    pub(super) fn look_at(encoded: EncodedBatch, schema: &InputSchema) -> Result<Self, WireError> {
+        let header = MessageHeader::decode(&encoded.metadata, "a record batch")?;
+        let found = Look::at(schema, &header, &encoded.body)?;
+        Ok(Self::new(encoded, Some(found)))
+    }
+
+    /// Its projected columns, if they are here.
+    pub(super) fn columns(&self) -> Option<&RecordBatch> {
+        match &self.found.as_ref()?.columns {
+            Decoded::Native(columns) => Some(columns),
+            Decoded::Stock(_) | Decoded::Malformed(_) => None,
+        }
+    }
+
+    /// Whether what follows it in its group need not be looked at.
+    pub(super) fn is_malformed(&self) -> bool {
+        let found = self.found.as_ref();
+        found.is_some_and(|look| matches!(look.columns, Decoded::Malformed(_)))
+    }
 }
 
-/// Why stock has to convert every column of a group.
-#[derive(Debug)]
-pub enum Why {
-    /// It is sound in a way that the Arrow library does not know, see [`Soundness::Unusual`].
-    Unusual,
-    /// There is a type that Spark never sends.
-    UnknownLayout,
-    /// The Arrow library asks for more than soundness: for text that is UTF-8, or that the keys of
-    /// maps are never null.
-    Refused(ArrowError),
+/// The batches of a group as they came, its columns, and how many rows it has until a fault; `rows` were before in the same
+/// group.
+pub(super) fn collect(
+    batches: Vec<Batch>,
+    group: u64,
+    rows_before: usize,
+) -> (Vec<EncodedBatch>, Decoded<Vec<RecordBatch>>, usize) {
+    let mut encoded = Vec::with_capacity(batches.len());
+    let mut all = Decoded::Native(Vec::with_capacity(batches.len()));
+    let mut rows = 0;
+    for batch in batches {
+        encoded.push(batch.encoded);
+        let Some(found) = batch.found else {
+            continue;
+        };
+        match (found.columns, &mut all) {
+            (_, Decoded::Malformed(_)) => continue,
+            (Decoded::Malformed(fault), _) => {
+                let fault = fault.in_group(group, rows_before.saturating_add(rows));
+                all = Decoded::Malformed(Box::new(fault));
+                continue;
+            }
+            (Decoded::Native(columns), Decoded::Native(all)) => all.push(columns),
+            (Decoded::Native(_), Decoded::Stock(_)) => {}
+            (Decoded::Stock(why), _) => all = Decoded::Stock(why),
+        }
+        rows += found.rows;
+    }
+    (encoded, all, rows)
+}
+
+/// Checks and decodes a batch without compression.
+fn follow(
+    schema: &InputSchema,
+    header: &MessageHeader<'_>,
+    body: &Buffer,
+) -> Result<Decoded<RecordBatch>, WireError> {
+    let batch = header.record_batch()?;
+    match check(&schema.schema, batch, body) {
+        Decoded::Native(()) => {}
+        Decoded::Stock(why) => return Ok(Decoded::Stock(why)),
+        Decoded::Malformed(fault) => return Ok(Decoded::Malformed(fault)),
+    }
+    let plain = guarded(|| Ok(schema.plain_columns(batch, body)));
+    if let Ok(Some(columns)) = plain {
+        return Ok(Decoded::Native(columns));
+    }
+    let columns = guarded(|| {
+        read_record_batch(
+            body,
+            batch,
+            Arc::clone(&schema.decoded),
+            &HashMap::new(),
+            Some(&schema.projection),
+            &header.version(),
+        )
+    });
+    Ok(match columns {
+        Ok(columns) => Decoded::Native(columns),
+        Err(error) => Decoded::Stock(Why::Refused(error)),
+    })
 }
 
 /// One group of rows.
@@ -241,7 +305,7 @@ pub struct Group {
     /// The schema, shared by all groups of a task.
     pub schema: Arc<InputSchema>,
     /// The projected columns of each batch.
-    pub columns: Columns,
+    pub columns: Decoded<Vec<RecordBatch>>,
     /// Every batch as it came, unless their columns were put together.
     pub encoded: Vec<EncodedBatch>,
     /// The rows of each batch whose columns were put together, so that there is one in `columns`.
@@ -268,7 +332,7 @@ impl Group {
         let schema = reader.schema().ok_or(WireError::Truncated {
             expected: "a schema",
         })?;
-        let mut encoded: Vec<EncodedBatch> = Vec::with_capacity(batches.len());
+        let mut found: Vec<Batch> = Vec::with_capacity(batches.len());
         for message in batches {
             let prefix = message.first_chunk::<8>().ok_or(WireError::Truncated {
                 expected: "a record batch",
@@ -282,15 +346,20 @@ impl Group {
                     .ok_or(WireError::Truncated {
                         expected: "a record batch",
                     })?;
-            encoded.push(EncodedBatch {
+            let encoded = EncodedBatch {
                 metadata: metadata.get(8..).unwrap_or_default().to_vec(),
                 body: Buffer::from(body),
                 compressed: false,
                 whole: None,
                 unwrapped: None,
+            };
+            found.push(if found.iter().any(Batch::is_malformed) {
+                Batch::new(encoded, None)
+            } else {
+                Batch::look_at(encoded, &schema)?
             });
         }
-        let (columns, rows) = reader.decode(&schema, &mut encoded)?;
+        let (encoded, columns, rows) = collect(found, 0, 0);
         Ok(Self {
             schema,
             columns,
@@ -314,12 +383,12 @@ impl Group {
     /// Fails if they cannot be encoded, which is a bug.
     pub fn taken_apart(&self) -> Result<Vec<EncodedBatch>, ArrowError> {
         match (&self.columns, self.joined.is_empty()) {
-            (Columns::Decoded(columns), false) => {
+            (Decoded::Native(columns), false) => {
                 let whole = columns.first();
                 let encoded = whole.map(|whole| encode(&self.schema, whole, &self.joined));
                 encoded.unwrap_or_else(|| Ok(Vec::new()))
             }
-            (Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_), _) => Ok(Vec::new()),
+            (Decoded::Native(_) | Decoded::Stock(_) | Decoded::Malformed(_), _) => Ok(Vec::new()),
         }
     }
 
@@ -331,7 +400,7 @@ impl Group {
     /// Any [`WireError`] that decoding the columns gives. A group without rows has no first one.
     pub fn first_row(&self, columns: &[usize]) -> Result<RecordBatch, WireError> {
         let first = match (&self.columns, self.rows) {
-            (Columns::Decoded(whole), 1..) if !self.joined.is_empty() => {
+            (Decoded::Native(whole), 1..) if !self.joined.is_empty() => {
                 let whole = whole.first().map(|whole| encode(&self.schema, whole, &[1]));
                 whole.and_then(Result::ok)
             }
@@ -378,13 +447,13 @@ impl Group {
         let encoded = self.encoded.iter();
         let encoded: usize = encoded.map(|it| it.metadata.len() + it.body.len()).sum();
         match &self.columns {
-            Columns::Decoded(columns) if !self.joined.is_empty() => {
+            Decoded::Native(columns) if !self.joined.is_empty() => {
                 // Not what their memory has room for, which may be much more.
                 let arrays = columns.iter().flat_map(RecordBatch::columns);
                 let bytes = arrays.map(|array| array.to_data().get_slice_memory_size());
                 encoded + bytes.map(Result::unwrap_or_default).sum::<usize>()
             }
-            Columns::Decoded(_) | Columns::Stock(_) | Columns::Malformed(_) => encoded,
+            Decoded::Native(_) | Decoded::Stock(_) | Decoded::Malformed(_) => encoded,
         }
     }
 }
@@ -452,12 +521,6 @@ fn encode_one(schema: &InputSchema, columns: &RecordBatch) -> Result<EncodedBatc
         whole: None,
         unwrapped: None,
     })
-}
-
-/// What became of one batch.
-pub(super) enum Decoded {
-    Columns(RecordBatch),
-    Stock { rows: usize, why: Why },
 }
 
 /// Runs a decoder of arrow-rs, which panics on some malformed input that its checks let through.

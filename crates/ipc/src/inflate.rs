@@ -39,7 +39,7 @@ pub(super) type Parts = (Vec<u8>, Buffer);
 /// # Errors
 ///
 /// The inner one: the first buffer, as its position, that does not yield what it announces. The outer one: there is no memory.
-pub fn inflate(
+pub(crate) fn inflate(
     version: arrow_ipc::MetadataVersion,
     batch: RecordBatch<'_>,
     body: &[u8],

@@ -52,7 +52,7 @@ impl Layout<'_> {
 }
 
 /// The name of the top-level column that owns a buffer.
-pub fn owner(schema: &Schema, buffer: usize) -> String {
+pub(crate) fn owner(schema: &Schema, buffer: usize) -> String {
     let mut end = 0_usize;
     let owner = schema.fields().iter().find(|field| {
         end = end.saturating_add(buffers(field.data_type()));

@@ -7,6 +7,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod arrays;
+mod decoded;
 mod error;
 mod fault;
 mod fields;
@@ -39,22 +40,26 @@ mod unwrap;
 mod whole_columns;
 mod words;
 
-pub use arrays::{is_plain, plain_columns};
+pub use arrays::plain_columns;
+pub use decoded::{Decoded, Why};
 pub use error::WireError;
 pub use fault::{Fault, Lie};
-pub use fields::{nullable, nullable_inside, text_as_bytes};
-pub use inflate::inflate;
-pub use layout::owner;
-pub use message::{BodyLength, CONTINUATION, MessageHeader, MessagePrefix};
-pub use soundness::{Found, Soundness, check};
+pub use fields::{nullable, text_as_bytes};
+pub use message::{CONTINUATION, MessageHeader};
+pub use soundness::check;
 pub use source::Source;
-pub use unwrap::unwrap_struct;
 pub use words::{UnknownWord, choose};
+
+use arrays::is_plain;
+use inflate::inflate;
+use layout::owner;
+use message::MessagePrefix;
+use unwrap::unwrap_struct;
 
 /// Longest Arrow IPC metadata accepted, in bytes.
 ///
 /// A schema of 10,000 columns takes about 1.5 MB; a length beyond this limit is not a length.
-pub const MAX_METADATA_BYTES: usize = 64 << 20;
+const MAX_METADATA_BYTES: usize = 64 << 20;
 
 /// Most rows accepted in one record batch: the JVM counts rows in an `int`.
 pub const MAX_ROWS: i64 = i32::MAX as i64;

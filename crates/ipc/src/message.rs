@@ -16,7 +16,7 @@ pub const CONTINUATION: u32 = 0xFFFF_FFFF;
 
 /// The eight bytes before a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessagePrefix {
+pub(crate) enum MessagePrefix {
     /// The stream is over.
     EndOfStream,
     /// Metadata of this many bytes follow.
@@ -29,7 +29,7 @@ impl MessagePrefix {
     /// # Errors
     ///
     /// Fails on a missing continuation marker and on a length beyond [`MAX_METADATA_BYTES`].
-    pub fn decode(bytes: [u8; 8]) -> Result<Self, WireError> {
+    pub(crate) fn decode(bytes: [u8; 8]) -> Result<Self, WireError> {
         let (first, second) = bytes.split_at(4);
         let (continuation, length) = (
             LittleEndian::read_u32(first),
@@ -56,7 +56,7 @@ impl MessagePrefix {
 }
 
 /// Length of a message's body, in bytes.
-pub type BodyLength = usize;
+pub(crate) type BodyLength = usize;
 
 /// Checked access to the metadata of one message.
 #[derive(Clone, Copy, Debug)]

@@ -10,44 +10,14 @@ use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_ipc::{Buffer as Place, FieldNode, RecordBatch};
 use arrow_schema::{Field, Schema};
 
-use crate::fault::Lie;
+use crate::fault::{Fault, Lie};
 use crate::layout::{Layout, Width};
 use crate::offsets::ValueOffsets;
+use crate::{Decoded, Why};
 
-/// How a sound record batch may be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Soundness {
-    /// By everybody.
-    Sound,
-    /// By pyarrow alone. A null count is left open, which arrow-rs takes for none; a buffer of
-    /// offsets ends inside one, which arrow-rs panics about; or buffers of views are counted where there are none.
-    Unusual,
-    /// A column has a type that Spark never sends (views, unions, dictionaries, run ends, maps of
-    /// something else than pairs); neither it nor what follows it was looked at.
-    UnknownLayout,
-}
-
-/// A lie on its way out of the column that it is in.
-#[derive(Debug)]
-pub struct Found {
-    /// Names of the column and of the fields in it.
-    pub column: String,
-    /// The row of the column.
-    pub row: Option<usize>,
-    /// What is wrong.
-    pub lie: Lie,
-}
-
-/// Checks every column of an uncompressed batch.
-///
-/// # Errors
-///
-/// The first lie, in the order of the columns.
-pub fn check(
-    schema: &Schema,
-    batch: RecordBatch<'_>,
-    body: &[u8],
-) -> Result<Soundness, Box<Found>> {
+/// Checks every column of an uncompressed batch. A fault is that of the first column that has one, as if the batch were the
+/// first group.
+pub fn check(schema: &Schema, batch: RecordBatch<'_>, body: &[u8]) -> Decoded<()> {
     let rows = usize::try_from(batch.length()).unwrap_or_default();
     let mut walk = Walk {
         nodes: batch.nodes().into_iter().flatten(),
@@ -60,22 +30,22 @@ pub fn check(
     for field in schema.fields() {
         match walk.field(field, Some(rows)) {
             Ok(_) => {}
-            Err(Stop::Unknown) => return Ok(Soundness::UnknownLayout),
-            Err(Stop::Lie(found)) => return Err(found),
+            Err(Stop::Unknown) => return Decoded::Stock(Why::UnknownLayout),
+            Err(Stop::Lie(fault)) => return Decoded::Malformed(fault),
         }
     }
-    Ok(if walk.unusual {
-        Soundness::Unusual
+    if walk.unusual {
+        Decoded::Stock(Why::Unusual)
     } else {
-        Soundness::Sound
-    })
+        Decoded::Native(())
+    }
 }
 
 /// Why a walk ends early.
 enum Stop {
     /// At a type without a [`Layout`].
     Unknown,
-    Lie(Box<Found>),
+    Lie(Box<Fault>),
 }
 
 impl Stop {
@@ -83,10 +53,10 @@ impl Stop {
     fn inside(self, parent: &str, row: impl FnOnce(usize) -> usize) -> Self {
         match self {
             Self::Unknown => Self::Unknown,
-            Self::Lie(found) => Self::Lie(Box::new(Found {
-                column: format!("{parent}.{}", found.column),
-                row: found.row.map(row),
-                lie: found.lie,
+            Self::Lie(fault) => Self::Lie(Box::new(Fault {
+                column: format!("{parent}.{}", fault.column),
+                row: fault.row.map(row),
+                ..*fault
             })),
         }
     }
@@ -111,7 +81,8 @@ where
     fn field(&mut self, field: &Field, expected: Option<usize>) -> Result<usize, Stop> {
         let name = field.name();
         let found = |(row, lie)| {
-            Stop::Lie(Box::new(Found {
+            Stop::Lie(Box::new(Fault {
+                group: 0,
                 column: name.clone(),
                 row,
                 lie,

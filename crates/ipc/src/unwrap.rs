@@ -7,7 +7,7 @@ const ALIGNMENT: usize = 8;
 
 /// The metadata of the same body with the fields of the struct as columns. `None` if there are null rows, for which the
 /// fields would have to change, or compressed buffers.
-pub fn unwrap_struct(header: &MessageHeader<'_>) -> Option<Vec<u8>> {
+pub(crate) fn unwrap_struct(header: &MessageHeader<'_>) -> Option<Vec<u8>> {
     let batch = header.record_batch().ok()?;
     let nodes: Vec<_> = batch.nodes()?.into_iter().copied().collect();
     let places: Vec<_> = batch.buffers()?.into_iter().copied().collect();

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::ToPyArrow;
-use bowstring_ipc::group::{Columns, Group};
+use bowstring_ipc::Decoded;
+use bowstring_ipc::group::Group;
 use bowstring_link::ErrorNotes;
 use pyo3::prelude::*;
 
@@ -79,7 +80,7 @@ impl<'k> GroupLabel<'k> {
 
 impl Kept {
     fn of(group: Group, keys: &[usize]) -> Self {
-        if !wanted() || matches!(group.columns, Columns::Malformed(_)) {
+        if !wanted() || matches!(group.columns, Decoded::Malformed(_)) {
             Self::Unwanted
         } else if group.bytes() <= KEPT_BYTES {
             Self::Group(group)

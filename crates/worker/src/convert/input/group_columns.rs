@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use bowstring_ipc::Fault;
-use bowstring_ipc::group::{Columns, Group, InputSchema};
+use bowstring_ipc::group::{Group, InputSchema};
+use bowstring_ipc::{Decoded, Fault};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -84,14 +84,14 @@ impl GroupColumns {
     ) -> PyResult<Vec<Option<(Column<'g>, Dtype)>>> {
         let width = self.kinds.len();
         match &group.columns {
-            Columns::Decoded(batches) => (0..width)
+            Decoded::Native(batches) => (0..width)
                 .map(|index| self.native_column(py, batches, index, alone(index)))
                 .collect(),
-            Columns::Stock(why) => {
+            Decoded::Stock(why) => {
                 tracing::debug!(?why, "PySpark converts every column of a group");
                 Ok((0..width).map(|_| None).collect())
             }
-            Columns::Malformed(fault) => Err(self.malformed(py, group, fault)?),
+            Decoded::Malformed(fault) => Err(self.malformed(py, group, fault)?),
         }
     }
 

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StructArray};
 use arrow_schema::{Fields, SchemaRef};
+use bowstring_ipc::Decoded;
 use bowstring_ipc::framing::Projection;
-use bowstring_ipc::group::{Columns, Group};
+use bowstring_ipc::group::Group;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -132,13 +133,13 @@ impl Selection {
     ) -> PyResult<Bound<'py, PyAny>> {
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
-            Columns::Decoded(batches) if !self.offsets.is_empty() && !batches.is_empty() => batches,
-            Columns::Decoded(_) => return self.select(py, stock, group),
-            Columns::Stock(why) => {
+            Decoded::Native(batches) if !self.offsets.is_empty() && !batches.is_empty() => batches,
+            Decoded::Native(_) => return self.select(py, stock, group),
+            Decoded::Stock(why) => {
                 tracing::debug!(?why, "PySpark reads every column of a group");
                 return self.select(py, stock, group);
             }
-            Columns::Malformed(fault) => {
+            Decoded::Malformed(fault) => {
                 // Stock's error, where its reader notices something.
                 stock.read(py, messages(py, group)?)?;
                 return Err(malformed(fault));
@@ -233,11 +234,11 @@ impl WholeGroups {
     ) -> PyResult<Bound<'py, PyAny>> {
         let decoded = match &group.columns {
             // Without columns it is not known how many rows there are.
-            Columns::Decoded(batches) if !group.schema.projection.is_empty() => batches,
-            Columns::Decoded(_) | Columns::Stock(_) => {
+            Decoded::Native(batches) if !group.schema.projection.is_empty() => batches,
+            Decoded::Native(_) | Decoded::Stock(_) => {
                 return self.stocks(py, group);
             }
-            Columns::Malformed(fault) => {
+            Decoded::Malformed(fault) => {
                 // Stock's error, where its reader notices something.
                 self.stocks(py, group)?;
                 return Err(malformed(fault));

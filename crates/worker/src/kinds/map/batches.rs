@@ -3,8 +3,9 @@
 use std::sync::{Mutex, OnceLock, TryLockError};
 
 use arrow_buffer::Buffer;
+use bowstring_ipc::Decoded;
 use bowstring_ipc::framing::{Framing, GroupReader};
-use bowstring_ipc::group::{Columns, Group};
+use bowstring_ipc::group::Group;
 use bowstring_link::settings;
 use bowstring_socket::input::Input;
 use bowstring_socket::read_ahead::{Next, ReadAhead};
@@ -237,7 +238,7 @@ impl Batches {
     /// What takes the place of a batch.
     fn frame<'py>(&self, py: Python<'py>, group: &Group) -> PyResult<Option<Bound<'py, PyAny>>> {
         match (&self.frames, &group.columns) {
-            (Some(frames), Columns::Decoded(batches)) => match batches.as_slice() {
+            (Some(frames), Decoded::Native(batches)) => match batches.as_slice() {
                 [batch] => frames.get().of_batch(py, &group.schema.schema, batch),
                 _ => Ok(None),
             },
@@ -302,7 +303,7 @@ impl Running {
             PyRuntimeError::new_err("bowstring: a message without a batch, this is a bug")
         })?;
         if let Some(message) = encoded.unwrapped()
-            && !matches!(columns, Columns::Malformed(_))
+            && !matches!(columns, Decoded::Malformed(_))
         {
             let fields = self.fields(&schema)?;
             match self.read(&fields, message.clone()) {
@@ -327,9 +328,9 @@ impl Running {
             encoded.into_message().map_err(errors::out_of_memory)?,
         )?;
         match columns {
-            Columns::Decoded(_) | Columns::Stock(_) => Ok(batch),
+            Decoded::Native(_) | Decoded::Stock(_) => Ok(batch),
             // Stock's reader has noticed nothing, and would go on to read outside of its buffers.
-            Columns::Malformed(fault) => Err(malformed(&fault)),
+            Decoded::Malformed(fault) => Err(malformed(&fault)),
         }
     }
 

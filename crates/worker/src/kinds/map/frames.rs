@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Fields, Schema};
+use bowstring_ipc::Decoded;
 use bowstring_ipc::framing::{Framing, GroupReader};
-use bowstring_ipc::group::{Columns, Group};
+use bowstring_ipc::group::Group;
 use pyo3::prelude::*;
 
 use crate::convert::conversions::Conversions;
@@ -112,11 +113,11 @@ impl MapFrames {
         let group =
             Group::decode(schema, &[batch], Self::reader()).map_err(|error| wire_error(&error))?;
         match &group.columns {
-            Columns::Decoded(batches) => match batches.as_slice() {
+            Decoded::Native(batches) => match batches.as_slice() {
                 [batch] => self.of_batch(py, &group.schema.schema, batch),
                 _ => Ok(None),
             },
-            Columns::Stock(_) | Columns::Malformed(_) => Ok(None),
+            Decoded::Stock(_) | Decoded::Malformed(_) => Ok(None),
         }
     }
 }
