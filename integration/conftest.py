@@ -72,7 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = []
         for environment in environments:
             kinds = {"core"} if option == "core" else {"core", "udf"}
-            if option == "all" or (option == "default" and environment.name in COMPLETE):
+            if environment.core:
+                kinds = {"core"}
+            elif option == "all" or (option == "default" and environment.name in COMPLETE):
                 kinds.add("other")
             for facts in list_scenarios():
                 if version(facts["since"]) <= version(environment.spark) and facts["kind"] in kinds:
@@ -83,7 +85,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("lifecycle", complete, ids=lambda environment: environment.name, scope="module")
     elif "environment" in metafunc.fixturenames:
         # The conversions depend on Spark, pandas and pyarrow, which one Python for each line covers.
-        lines = [environment for environment in environments if environment.python == PYTHON]
+        lines = [environment for environment in environments if environment.python == PYTHON and not environment.core]
         metafunc.parametrize("environment", lines, ids=lambda environment: environment.name)
 
 

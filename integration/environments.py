@@ -45,6 +45,8 @@ class Environment:
     python: str = PYTHON
     matrix: bool = False
     """Only for the table of compatibility, not for every test run."""
+    core: bool = False
+    """The first release of a line, where only grouped maps are tried."""
 
     @property
     def path(self) -> Path:
@@ -73,6 +75,13 @@ ENVIRONMENTS = {
         Environment("spark-4.2.1", "spark-4.2.1"),
         Environment("spark-4.3.0", "spark-4.3.0"),
         Environment("spark-4.3.0-py313", "spark-4.3.0", python="3.13"),
+        Environment("spark-3.5.0", "spark-3.5.0", core=True),
+        Environment("spark-4.0.0", "spark-4.0.0", core=True),
+        Environment("spark-4.1.0", "spark-4.1.0", core=True),
+        Environment("spark-4.2.0", "spark-4.2.0", core=True),
+        # As Fabric 1.3 and 2.0 have them.
+        Environment("spark-3.5.5-pandas-2.1", "spark-3.5.5-pandas-2.1", matrix=True),
+        Environment("spark-4.1.1-py313", "spark-4.1.1", python="3.13", matrix=True),
         Environment("spark-4.3.0-pandas-2.3", "spark-4.3.0-pandas-2.3", matrix=True),
         Environment("spark-3.5.9-oldest", "spark-3.5.9-oldest", matrix=True),
         Environment("spark-4.0.5-oldest", "spark-4.0.5-oldest", matrix=True),
@@ -86,7 +95,7 @@ ENVIRONMENTS = {
 OLDEST, NEWEST = "spark-3.5.9", "spark-4.3.0"
 """The environments of the first and the last Spark line. Tests, demo and Makefile ask here."""
 
-LINES = [name for name, known in ENVIRONMENTS.items() if name == f"spark-{known.spark}"]
+LINES = [name for name, known in ENVIRONMENTS.items() if name == f"spark-{known.spark}" and not known.core]
 """One environment for each Spark line, oldest first."""
 
 

@@ -21,8 +21,8 @@ from pandas.core.dtypes import missing
 from pandas.core.internals.blocks import new_block
 from pandas.core.internals.managers import BlockManager, SingleBlockManager
 
-if tuple(map(int, pd.__version__.split(".")[:2])) < (2, 2):
-    raise ImportError(f"pandas {pd.__version__} is older than 2.2")
+if int(pd.__version__.split(".")[0]) < 2:
+    raise ImportError(f"pandas {pd.__version__} is older than 2.0")
 
 PANDAS_3 = int(pd.__version__.split(".")[0]) >= 3
 
@@ -36,8 +36,9 @@ _Maker: TypeAlias = Callable[..., Any]
 _OPTIONS = [("future", "infer_string"), ("mode", "string_storage")] + ([] if PANDAS_3 else [("mode", "copy_on_write")])
 
 
-# Where pandas has them: it writes to these dictionaries, and never replaces them.
-_PLACES = [(pandas_config._global_config[section], name) for section, name in _OPTIONS]
+# Where pandas has them: it writes to these dictionaries, and never replaces them. pandas 2.0 has not all.
+_SECTIONS: dict[str, Any] = pandas_config._global_config
+_PLACES = [(_SECTIONS[section], name) for section, name in _OPTIONS if name in _SECTIONS.get(section, ())]
 
 
 def _options() -> list[Any]:
@@ -156,7 +157,10 @@ _SHARED = _plain(pd.DataFrame({"a": [0]})._mgr.blocks[0].values, BlockPlacement(
 
 
 _range_index = pd.RangeIndex._simple_new
-_frame_of = pd.DataFrame._from_mgr
+
+# pandas 2.1 on; before, the constructor takes a manager as it is.
+_frame_of = getattr(pd.DataFrame, "_from_mgr", lambda manager, axes: pd.DataFrame(manager))
+_series_of = getattr(pd.Series, "_from_mgr", lambda manager, axes: pd.Series(manager))
 
 
 class _Layout:
@@ -327,7 +331,7 @@ def series(layout: list[tuple[_Maker, Any]], arrays: list[Any], rows: int) -> li
     made = []
     for (make, name), values in zip(layout, arrays):
         manager = SingleBlockManager(make(values, placement), pd.RangeIndex._simple_new(range(rows)))
-        column = pd.Series._from_mgr(manager, manager.axes)
+        column = _series_of(manager, manager.axes)
         # Without the search that pandas makes for each attribute.
         object.__setattr__(column, "_name", name)
         made.append(column)
