@@ -30,7 +30,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # CPython 3.11 on.
+    from typing import Self
 
 END_OF_DATA_SECTION = -1
 PYTHON_EXCEPTION_THROWN = -2
@@ -122,7 +126,8 @@ class Daemon:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            process_group=0,
+            # CPython 3.11 has a word of its own for it.
+            **({"process_group": 0} if sys.version_info >= (3, 11) else {"preexec_fn": os.setpgrp}),
         )
         try:
             self.port = self._read_port(timeout)
