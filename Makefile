@@ -20,8 +20,8 @@ export RUSTUP_TOOLCHAIN = stable
 endif
 endif
 
-.PHONY: help demo test test-rust test-unit test-spark parity-fuzz parity-cases parity-releases releases matrix self-test check deny \
-	fuzz bench bench-micro build wheel wheels clean
+.PHONY: help demo test test-rust test-daemon-wheel test-unit test-spark parity-fuzz parity-cases parity-releases releases matrix \
+	self-test check deny fuzz bench bench-micro build wheel wheels clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,11 +45,17 @@ demo: ## the scoring pipeline on local Spark, stock beside bowstring
 	$(ENVIRONMENTS) build 3.11
 	$(VENVS)/$(NEWEST)/bin/python demo/scoring.py
 
-test: test-rust test-unit test-spark ## every test, those on real Spark included
+test: test-rust test-daemon-wheel test-unit test-spark ## every test, those on real Spark included
 
 test-rust:
 	$(ENVIRONMENTS) tools $(NEWEST)
 	BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/$(NEWEST)/bin/python cargo test --workspace
+
+# The daemon's tests once more, through the wheel. It refuses another Python in other words: integration/test_wheel.py.
+test-daemon-wheel:
+	BOWSTRING_FORM=wheel $(ENVIRONMENTS) tools $(NEWEST)
+	BOWSTRING_BIN=$(CURDIR)/$(VENVS)/$(NEWEST)/bin/bowstring BOWSTRING_TEST_PYTHON=$(CURDIR)/$(VENVS)/$(NEWEST)/bin/python \
+		cargo test --test daemon -- --skip says_in_one_line_that_the_python_is_another_version
 
 test-unit: ## the Python half by itself: no Spark, no daemon
 	$(ENVIRONMENTS) tools $(NEWEST)

@@ -255,6 +255,7 @@ def main() -> None:
     """Runs the chosen cases, writes their results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bowstring", type=Path, required=True, help="the binary")
+    parser.add_argument("--stock", type=Path, default=sys.executable, help="what to compare with; default stock")
     parser.add_argument("--output", type=Path, required=True, help="file for the results")
     parser.add_argument("--only", help="part of the ids of the cases to run")
     parser.add_argument("--repeat", type=int, default=3, help="samples of each side")
@@ -263,7 +264,7 @@ def main() -> None:
 
     dialect = DIALECTS[pyspark.__version__]
     environment = spark_environment(Path(sys.executable))
-    programs = {"stock": sys.executable, "bowstring": options.bowstring}
+    programs = {"stock": options.stock, "bowstring": options.bowstring}
     results: dict[str, Result] = {}
     with ExitStack() as stack:
         bench = Bench(programs, environment, dialect, options.repeat, options.quick)

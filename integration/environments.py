@@ -145,8 +145,12 @@ def make(environment: Environment) -> Path:
 
 
 def complete(environment: Environment) -> None:
-    """Adds to a venv what is ours: the wheel too, if that is the form that is tried."""
-    show_checkout(environment)
+    """Adds to a venv what is ours: the wheel too, if that is the form that is tried.
+
+    To those for wheels their tests do, and what is to be packed must not lead elsewhere.
+    """
+    if environment.requirements != "libraries":
+        show_checkout(environment)
     if form() == WHEEL and environment.name.startswith("spark-"):
         import wheels
 

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyspark
@@ -45,6 +45,10 @@ from fakejvm.task_bytes import (
     pickle_command,
     pickle_handler,
 )
+
+if TYPE_CHECKING:
+    # CPython 3.11 on.
+    from typing import Self
 
 DIALECT = DIALECTS[pyspark.__version__]
 

@@ -43,8 +43,6 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_program_is_one_literal() {
         let text = include_str!("start.py");
