@@ -42,10 +42,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = name.replace('/', ".");
         let name = name.strip_suffix("__init__").unwrap_or(&name);
         let name = name.strip_suffix('.').unwrap_or(name);
+        let file = file.to_str().ok_or("a path that is no text")?;
         writeln!(list, "    ({name:?}, include_str!({file:?})),")?;
     }
     list.push_str("];\n");
     let finder = package.join("_finder.py");
+    let finder = finder.to_str().ok_or("a path that is no text")?;
     writeln!(
         list,
         "/// What imports them.\nconst FINDER: &str = include_str!({finder:?});"
