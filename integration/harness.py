@@ -17,10 +17,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import warm_stock
 from environments import ENVIRONMENTS, NEWEST, Environment, build_bowstring, make
 
 HERE = Path(__file__).resolve().parent
+WARM_STOCK = """#!/bin/sh
+if [ "$2" = pyspark.daemon ]; then
+    export PYTHONPATH="{folder}${{PYTHONPATH+:$PYTHONPATH}}"
+fi
+exec {python} "$@"
+"""
+"""What Spark is told to be the Python of the stock side: `warm_stock/sitecustomize.py` says why."""
+
 SCENARIO_SECONDS = 90
 """A scenario that runs longer is a hang."""
 START_SECONDS = 120
@@ -102,7 +109,7 @@ def run_scenarios(environment: Environment, names: list[str], directory: Path) -
     events = directory / "events.jsonl"
     events.write_text("")
     stock = directory / "stock"
-    stock.write_text(warm_stock.script(str(environment.interpreter)))
+    stock.write_text(WARM_STOCK.format(folder=HERE / "warm_stock", python=environment.interpreter))
     stock.chmod(0o755)
     outcomes = Outcomes()
     left = list(names)

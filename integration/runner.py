@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print all scenarios as JSON")
     parser.add_argument("--out", type=Path, help="file to append events to")
     parser.add_argument("--bowstring", default=os.environ.get("BOWSTRING_BIN"), help="the program to compare")
-    parser.add_argument("--stock", help="a script in place of this Python, for the stock side (warm_stock.py)")
+    parser.add_argument("--stock", help="a script in place of this Python, for the stock side (warm_stock/)")
     parser.add_argument("names", nargs="*", help="scenarios; all when none is named")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
