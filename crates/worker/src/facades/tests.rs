@@ -107,6 +107,7 @@ const FOREIGN: &[&str] = &[
     "wait4",
     "waitstatus_to_exitcode",
     "write",
+    "writeable",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,8 +1,9 @@
 //! What becomes of the scalars that functions of Series return.
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyModule};
+use pyo3::types::PyList;
 
 use crate::convert::conversions::Conversions;
 use crate::convert::output::batch::Output;
@@ -30,7 +31,8 @@ pub(crate) struct SeriesResults<'a, 'py> {
     /// Stock makes a Series of a result before it calls the next function.
     eager: bool,
     scalars: Scalars<'py>,
-    pandas: Bound<'py, PyModule>,
+    /// `pandas.Series`
+    series_class: Bound<'py, PyAny>,
     /// As in [`crate::task::results::Results`].
     odd_schema: bool,
 }
@@ -47,7 +49,7 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
             conversions,
             eager,
             scalars: Scalars::new(py)?,
-            pandas: py.import("pandas")?,
+            series_class: py.import("pandas")?.getattr("Series")?,
             odd_schema: false,
         })
     }
@@ -75,12 +77,11 @@ impl<'a, 'py> SeriesResults<'a, 'py> {
 
     /// The Series that stock makes of a result.
     fn series(&self, returned: &Returned<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let series = |values: &Bound<'py, PyList>| self.pandas.call_method1("Series", (values,));
+        let series = |values: &Bound<'py, PyList>| self.series_class.call1((values,));
         match returned {
             Returned::One(result) => series(&PyList::new(self.py, [result])?),
-            Returned::Repeated(result, rows) => {
-                series(&PyList::new(self.py, [result])?)?.call_method1("repeat", (rows,))
-            }
+            Returned::Repeated(result, rows) => series(&PyList::new(self.py, [result])?)?
+                .call_method1(intern!(self.py, "repeat"), (rows,)),
             Returned::Each(results) => series(&PyList::new(self.py, results)?),
             Returned::Series(made) => Ok(made.clone()),
         }

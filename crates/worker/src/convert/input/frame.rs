@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bowstring_ipc::group::{Group, InputSchema};
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -481,7 +482,9 @@ impl GroupFrames {
                         blocks.push((dtype_maker(*dtype), array));
                         None
                     }
-                    (None, Some(column)) => Some(column.series.getattr("iloc")?.get_item(0)?),
+                    (None, Some(column)) => {
+                        Some(column.series.getattr(intern!(py, "iloc"))?.get_item(0)?)
+                    }
                     (None, None) => {
                         return Err(PyRuntimeError::new_err(format!(
                             "bowstring: key column {offset} is missing in a group of {} rows",

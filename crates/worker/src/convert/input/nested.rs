@@ -20,6 +20,7 @@ use arrow_select::concat::concat;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice, PyString};
 
@@ -220,7 +221,8 @@ impl<'py> Builder<'_, 'py> {
         let array = builder.block(dtype, &[Some(&column)], false)?;
         // PARITY: pyarrow does not copy what it can view.
         if column.is_zero_copy_in_stock(dtype) {
-            array.getattr("flags")?.setattr("writeable", false)?;
+            let flags = array.getattr(intern!(self.py, "flags"))?;
+            flags.setattr(intern!(self.py, "writeable"), false)?;
         }
         array.get_item(0)
     }
