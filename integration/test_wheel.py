@@ -32,13 +32,16 @@ class Installed:
         self.bowstring = folder / "bin" / "bowstring"
         [packages] = folder.glob("lib/python*/site-packages")
         [others] = make(environment).parent.parent.glob("lib/python*/site-packages")
-        (packages / "others.pth").write_text(f"{others}\n{HERE.parent}\n{HERE.parent / 'tests'}\n")
-        spark = others
-        if not (others / "pyspark").exists():
+        (packages / "checkout.pth").write_text(f"{HERE.parent}\n{HERE.parent / 'tests'}\n")
+        wanted = {path.name: path for path in others.iterdir() if path.suffix != ".pth"}
+        if "pyspark" not in wanted:
             # Spark 4.1 is the last that takes CPython 3.10, and it is Python alone.
             [spark] = make(ENVIRONMENTS["spark-4.1.4"]).parent.parent.glob("lib/python*/site-packages")
-        for name in ("pyspark", "py4j"):
-            (packages / name).symlink_to(spark / name)
+            wanted |= {name: spark / name for name in ("pyspark", "py4j")}
+        for name, path in wanted.items():
+            # The wheel may be installed there.
+            if not name.startswith(("bowstring", "pip", "_distutils", "__pycache__")):
+                (packages / name).symlink_to(path)
         self.packages, self.spark = packages, packages / "pyspark"
         if wheel is not None:
             done = pip(self.python, wheel)
@@ -258,6 +261,20 @@ def test_the_module_is_the_executable(newest: Installed) -> None:
         assert (direct.returncode, direct.stdout) == (module.returncode, module.stdout)
     assert run(newest.bowstring, "--version").stdout == "bowstring 0.1.0\n"
     assert run(newest.bowstring, "-c", "import sys; print(sys.executable)").stdout == f"{newest.python}\n"
+
+
+def test_a_package_of_the_users_with_our_name_is_not_ours(newest: Installed, tmp_path: Path) -> None:
+    """Neither the zygote nor `sys.modules` of a worker takes one for the other."""
+    package = tmp_path / "bowstring"
+    package.mkdir()
+    (package / "__init__.py").write_text("USERS = True\n")
+    program = "import bowstring, json; print(json.dumps(bowstring.USERS))"
+    assert run(newest.bowstring, "-c", program, PYTHONPATH=str(tmp_path)).stdout == "true\n"
+    archive = newest.spark / "python" / "lib" / "pyspark.zip"
+    conf = {"spark.executorEnv.PYTHONPATH": f"{tmp_path}:{archive}", "spark.pyspark.python": str(newest.bowstring)}
+    [answer] = newest.submit(tmp_path, conf, "")["queries"]
+    is_ours(answer, newest)
+    assert str(tmp_path) in answer["path"]
 
 
 def refusal(*command: str | Path, **variables: str) -> str:

@@ -29,17 +29,18 @@ def is_whole(path):
 
 def load(version):
     """The module, under a name that is nobody else's and not in `sys.modules`."""
-    # Without the directory that `-c` has put first: what lies there is the user's.
-    package = PathFinder.find_spec("bowstring", [entry for entry in sys.path if entry])
-    places = list(package.submodule_search_locations or ()) if package else []
+    # Without the directory that `-c` has put first, and beyond a package of the user's that has our name.
+    packages = [PathFinder.find_spec("bowstring", [entry]) for entry in sys.path if entry]
+    places = [place for package in packages if package for place in package.submodule_search_locations or ()]
     install = f"{sys.executable} -m pip install bowstring=={version}"
     if not places:
         refuse(f"{sys.executable} has no package bowstring, which this executable needs; run {install}")
     spec = PathFinder.find_spec("_bowstring_start._native", places)
     if spec is None or spec.origin is None:
-        others = [name for place in places for name in os.listdir(place) if name.startswith("_native.") and ".so" in name]
+        folders = filter(os.path.isdir, places)
+        others = [name for folder in folders for name in os.listdir(folder) if name.startswith("_native.")]
         what = f"{others[0]} is for another Python" if others else "its module _native is missing"
-        this = "%s %d.%d" % (sys.implementation.name, *sys.version_info[:2])
+        this = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"
         refuse(f"{places[0]} has nothing for {sys.executable}, which is {this}: {what}; run {install}")
     try:
         if spec.origin.endswith(".so") and not is_whole(spec.origin):
@@ -48,8 +49,9 @@ def load(version):
         spec.loader.exec_module(module)
     except Exception as error:
         refuse(f"{spec.origin} cannot be loaded: {error}; run {install}")
-    if module.__version__ != version:
-        refuse(f"{spec.origin} is bowstring {module.__version__}, but the executable is bowstring {version}; run {install}")
+    found = getattr(module, "__version__", "of nobody's")
+    if found != version:
+        refuse(f"{spec.origin} is bowstring {found}, but the executable is bowstring {version}; run {install}")
     return module
 
 

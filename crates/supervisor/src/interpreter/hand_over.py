@@ -9,7 +9,7 @@ limits, umask, directory and signals are in force. What that Python knows beyond
 def hand_over(words):
     """Becomes the zygote. Standard input is the control socket.
 
-    `words`: (`embedded` ‖ path of the binary ‖ another path of it | `wheel` ‖ program for `-c` ‖ version of bowstring) ‖
+    `words`: (`embedded` ‖ path of the binary ‖ another path of it | `wheel` ‖ program for `-c` ‖ our version) ‖
     warm-up ‖ variables of the zygote… ‖ `--` ‖ arguments…; a variable is `!NAME=VALUE`, or `?NAME=VALUE` where the
     user's own goes first.
     """
