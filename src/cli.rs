@@ -135,7 +135,7 @@ Switch it off
 
 Usage
   bowstring -m pyspark.daemon [worker module]   run by Spark: serve an executor's tasks
-  bowstring doctor [--json]                     says whether bowstring will be used here, and why not
+  bowstring doctor [--help]                     whether bowstring will be used here, and why not
   bowstring --version | --help
   bowstring anything else                       runs the environment's Python with these arguments
 
