@@ -201,7 +201,8 @@ fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
         .getattr("surface")?
         .call_method0("sentences")?
         .extract()?;
-    if !unknown.is_empty() {
+    // A worker that has read what the zygote has found need not say again what that has said.
+    if !unknown.is_empty() && !matches!(board::read(), Notice::Findings(_)) {
         tracing::warn!("{}", unknown.join("; "));
     }
     let on_record = proven.is_some();
