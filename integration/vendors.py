@@ -17,6 +17,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyspark
@@ -85,6 +86,7 @@ def task(eval_type: int) -> list[bytes]:
 def changes() -> dict[str, tuple[str, Callable[[str], str]]]:
     """By name: a file of PySpark's, and what becomes of its text."""
     return {
+        "line": ("pyspark/version.py", lambda text: replaced(text, r"(?m)^(__version__.*?)\d\.\d", r"\g<1>9.9")),
         "version": ("pyspark/version.py", lambda text: replaced(text, r"(?m)^(__version__.*\d)", r"\1+amzn.0")),
         "comment": (WORKER, lambda text: replaced(text, "\ndef read_udfs", "\n# Of the vendor.\ndef read_udfs")),
         "conversion": (SERIALIZERS if OLD else CONVERSION, converted),
@@ -126,12 +128,16 @@ def changed(archive: Path, directory: Path, file: str, change: Callable[[str], s
     return str(copy)
 
 
-def ways(bowstring: str, pyspark_path: str, expected: dict[str, str]) -> dict[str, str]:
-    """Which way tasks of a daemon go in the end."""
-    environment = spark_environment(Path(sys.executable), PYTHONPATH=pyspark_path)
+def ways(bowstring: str, pyspark_path: str, expected: dict[str, str], log: Path) -> dict[str, Any]:
+    """Which way tasks of a daemon go in the end, and what it says about that."""
+    environment = spark_environment(Path(sys.executable), PYTHONPATH=pyspark_path, BOWSTRING_LOG="warn")
     deadline = time.monotonic() + PATIENCE_SECONDS
     found: dict[str, str] = {}
-    with Daemon([bowstring, *DIALECT.daemon], environment) as daemon, daemon.connect() as worker:
+    with (
+        log.open("w") as stderr,
+        Daemon([bowstring, *DIALECT.daemon], environment, stderr=stderr) as daemon,
+        daemon.connect() as worker,
+    ):
         while found != expected and time.monotonic() < deadline:
             for name, eval_type in (("frames", GROUPED_MAP), ("batches", MAP_ARROW)):
                 reply = worker.run(*task(eval_type), timing_longs=DIALECT.timing_longs)
@@ -140,14 +146,22 @@ def ways(bowstring: str, pyspark_path: str, expected: dict[str, str]) -> dict[st
                 column = pa.ipc.open_stream(bytes(reply.arrow)).read_all().column(0).combine_chunks()
                 found[name] = column.field(0)[0].as_py()
             time.sleep(0.05)
-        # A second look: what is stock's stays stock's.
-        time.sleep(1)
+        # A second look: what is stock's stays stock's, when the daemon has said why.
+        while "stock" in expected.values() and not said(log) and time.monotonic() < deadline:
+            time.sleep(0.05)
         reply = worker.run(*task(GROUPED_MAP), timing_longs=DIALECT.timing_longs)
         column = pa.ipc.open_stream(bytes(reply.arrow)).read_all().column(0).combine_chunks()
-        return {**found, "again": column.field(0)[0].as_py()}
+        return {**found, "again": column.field(0)[0].as_py(), "said": said(log)}
+
+
+def said(log: Path) -> list[str]:
+    """Warnings about what is stock's."""
+    lines = [line for line in log.read_text().splitlines() if " WARN " in line and "PySpark's own" in line]
+    return [line.partition("bowstring_worker::spark: ")[2] for line in lines]
 
 
 EXPECTED = {
+    "line": {"frames": "stock", "batches": "stock"},
     "version": {"frames": "native", "batches": "native"},
     "comment": {"frames": "native", "batches": "native"},
     "conversion": {"frames": "stock", "batches": "native"},
@@ -164,7 +178,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             copy = changed(archive, Path(directory), file, change)
             print(name, file=sys.stderr, flush=True)
-            outcome[name] = ways(sys.argv[1], path.replace(str(archive), copy), EXPECTED[name])
+            log = Path(directory) / "log.txt"
+            outcome[name] = ways(sys.argv[1], path.replace(str(archive), copy), EXPECTED[name], log)
     print(json.dumps(outcome))
 
 

@@ -30,7 +30,7 @@ print(json.dumps({**modules, "python": platform.python_version()}))
 
 COUNTS = ("cases", "errors", "kinds", "groups", "known", "differences", "columns")
 """What adds up in the summaries of `match.py`."""
-NATIVE_PANDAS = "2.2"
+NATIVE_PANDAS = "2.0"
 NOTHING = {"tried": 0, "differences": []}
 """What a comparison inside a worker finds where bowstring takes no native path."""
 

@@ -97,3 +97,10 @@ def test_tracebacks_show_files_below_pysparks_and_lines() -> None:
 def test_files_of_processes_are_our_own() -> None:
     importlib.import_module("_bowstring._process.child")
     assert "bowstring/_process/child.py" in linecache.cache
+
+
+def test_other_files_of_the_package_are_in_the_finder_too() -> None:
+    finder = _finder.Finder(SOURCES, make_native, {"_spark/surface/4.3.json": "{}"})
+    assert finder.get_data("_spark/surface/4.3.json") == b"{}"
+    with pytest.raises(KeyError):
+        finder.get_data("_spark/surface/9.9.json")

@@ -40,9 +40,17 @@ def test_another_line_is_refused_with_the_ones_that_are_known(monkeypatch: pytes
         lines.find()
 
 
-def test_a_pyspark_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = ModuleSpec("pyspark.worker", None, origin="/here/worker.pyc")
-    monkeypatch.setattr(worker, "__spec__", compiled)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ModuleSpec("pyspark.worker", None, origin="/here/worker.pyc"),
+        ModuleSpec("pyspark.worker", None, origin="/here/worker.py"),
+        ModuleSpec("pyspark.worker", None),
+        None,
+    ],
+)
+def test_a_pyspark_without_sources_is_refused(monkeypatch: pytest.MonkeyPatch, spec: ModuleSpec | None) -> None:
+    monkeypatch.setattr(worker, "__spec__", spec)
     with pytest.raises(lines.Refused, match="is here without its sources"):
         lines.find()
 

@@ -87,6 +87,12 @@ def test_everything_else_does(before: str, after: str, changed: set[str]) -> Non
     assert {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} == changed
 
 
+def test_odd_lines_are_no_obstacle() -> None:
+    source = "()\nfrom a import *\nx = 'unterminated\n@\ndef f(): return (\n"
+    assert list(fingerprints(source)) == ["x"]
+    assert fingerprints("") == {} and fingerprints("\n  # nothing") == {}
+
+
 def test_what_is_defined_in_a_condition_is_the_modules() -> None:
     source = "try:\n    from a import b\nexcept ImportError:\n    def b():\n        return 1\nif X:\n    def c(): b()\n"
     found = fingerprints(source)

@@ -399,7 +399,8 @@ class _Nowhere:
 @cache
 def _casts_text() -> bool:
     """Whether pyarrow casts Arrow-backed text to the type that is asked for. Before pyarrow 19 or so it does not."""
-    text = pd.array(["a"], dtype="string[pyarrow]")
+    # What pandas 2.2 on has in its own text columns, and others in those of users.
+    text = pd.array(["a"], dtype=pd.ArrowDtype(pa.large_string()))
     return bool(pa.array(text, type=pa.string()).type == pa.string())
 
 

@@ -173,7 +173,8 @@ fn try_install(py: Python<'_>, proven: Option<Py<PyAny>>) -> PyResult<()> {
     Lazy::of(py)?.unhook(py)?;
     // First, because nothing else may be imported for a PySpark that it does not know.
     let found = Lines::of(py)?.find(py)?;
-    if !found.unknown.is_empty() {
+    // A worker that has read what the zygote has found need not say again what that has said.
+    if !found.unknown.is_empty() && !matches!(board::read(), Notice::Findings(_)) {
         tracing::warn!("{}", found.unknown.join("; "));
     }
     let on_record = proven.is_some();

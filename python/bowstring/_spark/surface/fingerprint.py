@@ -83,12 +83,12 @@ def imports(found: list[Row]) -> dict[str, str]:
     origins: dict[str, str] = {}
     for row in _without_bodies(found, 0, len(found)):
         words = [token for token in row.tokens if token not in "(),"]
-        if words[0] == "from" and "import" in words:
+        if words[:1] == ["from"] and "import" in words:
             start = words.index("import")
             base = "".join(words[1:start])
             for name, alias in _aliases(words[start + 1 :]):
                 origins[alias] = f"{base}.{name}"
-        elif words[0] == "import":
+        elif words[:1] == ["import"]:
             parts = " ".join(row.tokens[1:]).replace(" . ", ".").split(" , ")
             for part in parts:
                 name, _, alias = part.partition(" as ")

@@ -110,11 +110,12 @@ def _fingerprints(content: bytes) -> dict[str, str]:
 def read(name: str) -> bytes | None:
     """The source of a module of PySpark's, imported or not; None if there is none."""
     module = sys.modules.get(name, pyspark)
-    spec: Any = module.__spec__
-    path = spec.origin
+    spec: Any = getattr(module, "__spec__", None)
+    path = getattr(spec, "origin", None) or ""
     if module is pyspark:
         path = os.path.join(os.path.dirname(path), *name.split(".")[1:]) + ".py"
     if not path.endswith(".py"):
+        # Compiled, or something else in its place.
         return None
     try:
         # From a file, or from a zip file.
