@@ -41,9 +41,8 @@ wheels: ## the wheels for every CPython from 3.10 to 3.13 that is here
 	$(PYTHON) integration/wheels.py all
 
 demo: ## the scoring pipeline on local Spark, stock beside bowstring
-	$(ENVIRONMENTS) $(NEWEST)
-	$(ENVIRONMENTS) build 3.11
-	$(VENVS)/$(NEWEST)/bin/python demo/scoring.py
+	BOWSTRING_FORM=wheel $(ENVIRONMENTS) tools $(NEWEST)
+	BOWSTRING_FORM=wheel BOWSTRING_BUILT=1 $(VENVS)/$(NEWEST)/bin/python demo/scoring.py
 
 test: test-rust test-daemon-wheel test-unit test-spark ## every test, those on real Spark included
 
@@ -61,10 +60,16 @@ test-unit: ## the Python half by itself: no Spark, no daemon
 	$(ENVIRONMENTS) tools $(NEWEST)
 	$(VENVS)/tools/bin/python -m pytest tests/unit
 
+# Everything through the wheel, which is what users have; what differs between the forms through the other one, too.
+PYTEST_SPARK = BOWSTRING_BUILT=1 $(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope
+THROUGH_BOTH = integration/test_scenarios.py integration/test_lifecycle.py integration/test_tracebacks.py
+
 test-spark:
-	$(ENVIRONMENTS) all
-	$(ENVIRONMENTS) build 3.11 3.13
-	$(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --durations 15 integration
+	BOWSTRING_FORM=wheel $(ENVIRONMENTS) all
+	$(ENVIRONMENTS) build 3.11
+	$(PYTHON) integration/wheels.py all
+	$(PYTEST_SPARK) --form wheel --durations 15 integration
+	$(PYTEST_SPARK) --form embedded --environments $(NEWEST) --kinds core $(THROUGH_BOTH)
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs

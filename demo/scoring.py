@@ -73,7 +73,11 @@ def say(text: str) -> None:
 
 def find_executables() -> dict[str, str]:
     """The program that Spark starts for Python on either side. Exits with a sentence if one is missing."""
-    binary = environments.build_bowstring(ENVIRONMENT.python)
+    if environments.form() == environments.WHEEL:
+        # As a user has it: beside the Python that it is installed for.
+        binary = ENVIRONMENT.interpreter.with_name("bowstring")
+    else:
+        binary = environments.build_bowstring(ENVIRONMENT.python)
     if not os.access(binary, os.X_OK):
         raise SystemExit(f"demo: {binary} is not an executable file; unset BOWSTRING_BIN to build bowstring")
     return {"stock": sys.executable, "bowstring": str(binary)}

@@ -31,6 +31,11 @@ MADE_AT_ONCE = 2
 EMBEDDED, WHEEL = FORMS = ("embedded", "wheel")
 
 
+def is_built() -> bool:
+    """Whether what has been built is to be taken as it is: processes side by side must not build and install again."""
+    return os.environ.get("BOWSTRING_BUILT") == "1"
+
+
 def form() -> str:
     """The form of bowstring that is tried: CPython in the binary, or the environment's own with the wheel installed."""
     return os.environ.get("BOWSTRING_FORM", EMBEDDED)
@@ -154,7 +159,8 @@ def complete(environment: Environment) -> None:
     if form() == WHEEL and environment.name.startswith("spark-"):
         import wheels
 
-        wheels.install(environment)
+        with wheels.ONE_AT_A_TIME:
+            wheels.install(environment)
 
 
 def show_checkout(environment: Environment) -> None:
@@ -196,10 +202,13 @@ def build_bowstring(python: str) -> Path:
     if base is None:
         raise SystemExit(f"bowstring: no Python {python} with a shared libpython found")
     target = CHECKOUT / "target" / f"cpython-{python}"
+    built = target / "release" / "bowstring"
+    if is_built() and built.exists():
+        return built
     begin_with_another(target)
     command = ["cargo", "build", "--release", "--target-dir", str(target)]
     subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "PYO3_PYTHON": str(base)}, check=True)
-    return target / "release" / "bowstring"
+    return built
 
 
 def main(arguments: list[str]) -> None:

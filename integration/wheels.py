@@ -13,10 +13,11 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
-from environments import CHECKOUT, ENVIRONMENTS, PYTHON, Environment, make
+from environments import CHECKOUT, ENVIRONMENTS, PYTHON, Environment, is_built, make
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 DIST = CHECKOUT / "dist"
@@ -56,10 +57,17 @@ def run(*command: str | Path) -> None:
     subprocess.run(list(map(str, command)), cwd=CHECKOUT, env=tools(), check=True)
 
 
+ONE_AT_A_TIME = threading.RLock()
+"""Environments are made side by side, but built for and installed into one after the other."""
+
+
 @cache
 def executable() -> Path:
     """Builds the executable and puts it where maturin finds it (`tool.maturin.data` of pyproject.toml)."""
     target = TARGETS / "wheel"
+    ready = target / "bowstring.data" / "scripts" / "bowstring"
+    if is_built() and ready.exists():
+        return ready
     run(
         *("cargo-zigbuild", "zigbuild", "--profile", "wheel", "--package", "bowstring", "--no-default-features"),
         *("--locked", "--target", f"{TRIPLE}.{GLIBC}", "--target-dir", target),
@@ -83,13 +91,16 @@ def begin_with_another(target: Path) -> None:
 @cache
 def build_wheel(version: str) -> Path:
     """Builds the wheel for that CPython. Returns its path."""
+    tag = "cp" + version.replace(".", "")
+    ready = list(DIST.glob(f"bowstring-*-{tag}-{tag}-{TAG}.whl"))
+    if is_built() and ready:
+        return ready[0]
     python = find_cpython(version)
     if python is None:
         raise SystemExit(f"bowstring: no CPython {version} found")
     executable()
     target = TARGETS / f"wheel-{version}"
     begin_with_another(target)
-    tag = "cp" + version.replace(".", "")
     for old in DIST.glob(f"bowstring-*-{tag}-*.whl"):
         old.unlink()
     run(
