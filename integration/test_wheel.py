@@ -211,7 +211,10 @@ def test_what_is_in_the_wheel(wheel: Path, tmp_path: Path) -> None:
         assert glibc <= (2, 28), name
     ours = {name for name in modes if name.startswith("bowstring/")} - {module}
     users = ("__init__", "__main__", "_find", "daemon")
-    assert ours == {*(f"bowstring/{name}.py" for name in users), "bowstring/py.typed"}
+    package = HERE.parent / "python"
+    doctor = [path for folder in ("doctor", "_fakejvm") for path in (package / "bowstring" / folder).glob("*.py")]
+    expected = {*(f"bowstring/{name}.py" for name in users), "bowstring/py.typed"}
+    assert ours == expected | {str(path.relative_to(package)) for path in doctor}
     fields = [line.partition(": ")[::2] for line in metadata.partition("\n\n")[0].splitlines()]
     assert ("Requires-Python", ">=3.10") in fields
     assert ("License-Expression", "Apache-2.0") in fields
