@@ -74,6 +74,8 @@ ENVIRONMENTS = {
         Environment("libraries-py311", "libraries"),
         Environment("libraries-py310", "libraries", python="3.10"),
         Environment("libraries-py312", "libraries", python="3.12"),
+        # What Spark Connect needs beside PySpark.
+        Environment("connect", "connect"),
         Environment("spark-3.5.9", "spark-3.5.9"),
         Environment("spark-4.0.5", "spark-4.0.5"),
         Environment("spark-4.1.4", "spark-4.1.4"),
