@@ -60,16 +60,17 @@ test-unit: ## the Python half by itself: no Spark, no daemon
 	$(ENVIRONMENTS) tools $(NEWEST)
 	$(VENVS)/tools/bin/python -m pytest tests/unit
 
-# Everything through the wheel, which is what users have; what differs between the forms through the other one, too.
+# Everything through the wheel, which is what users have; what differs between the forms through the other one, too, whose
+# build for the Rust tests will do.
 PYTEST_SPARK = BOWSTRING_BUILT=1 $(VENVS)/tools/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadscope
 THROUGH_BOTH = integration/test_scenarios.py integration/test_lifecycle.py integration/test_tracebacks.py
 
 test-spark:
 	BOWSTRING_FORM=wheel $(ENVIRONMENTS) all
-	$(ENVIRONMENTS) build 3.11
 	$(PYTHON) integration/wheels.py all
+	cargo build
 	$(PYTEST_SPARK) --form wheel --durations 15 integration
-	$(PYTEST_SPARK) --form embedded --environments $(NEWEST) --kinds core $(THROUGH_BOTH)
+	BOWSTRING_BIN=$(CURDIR)/target/debug/bowstring $(PYTEST_SPARK) --form embedded --environments $(NEWEST) --kinds core $(THROUGH_BOTH)
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.
 parity-fuzz: ## generated programs on stock's workers and bowstring's, until one differs

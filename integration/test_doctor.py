@@ -15,12 +15,21 @@ from typing import Any
 
 import pytest
 
-from environments import CHECKOUT, ENVIRONMENTS, NEWEST, PYTHON, Environment, build_bowstring, find_python, make
+from environments import (
+    CHECKOUT,
+    ENVIRONMENTS,
+    NEWEST,
+    PYTHON,
+    WHEEL,
+    Environment,
+    build_bowstring,
+    find_python,
+    form,
+    make,
+)
 from harness import environment_variables
 
 OTHER_PYTHON = "3.13"
-LEFT_OUT = ("pyspark", "pandas", "pyarrow", "bowstring")
-"""Packages of the environment that each planted one has as it needs them."""
 WHOLE_RUN = 300
 """Seconds; each daemon and task has limits of its own."""
 
@@ -40,11 +49,14 @@ class Site:
         self.python = folder / "bin" / "python"
         [self.packages] = folder.glob("lib/python*/site-packages")
         [packages] = source.path.glob("lib/python*/site-packages")
-        wanted = {"pyspark": True, "pandas": pandas, "pyarrow": pyarrow, "bowstring": False}
+        wanted = {"pyspark": True, "pandas": pandas, "pyarrow": pyarrow, "bowstring": form() == WHEEL}
         for entry in packages.iterdir():
             name = entry.name.partition("-")[0].partition(".")[0]
             if wanted.get(name, entry.suffix != ".pth"):
                 (self.packages / entry.name).symlink_to(entry)
+        self.bowstring = build_bowstring(PYTHON)
+        if form() == WHEEL:
+            self.bowstring = Path(shutil.copy2(self.bowstring, folder / "bin"))
 
     def own_pyspark(self, change: Callable[[Path], None]) -> None:
         """A copy of PySpark's sources, without the archive that executors read, changed."""
@@ -65,14 +77,16 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def doctor(site: Site, planted: Planted) -> tuple[int, dict[str, Any]]:
     """Exit code and report."""
-    command = [site.python, "-m", "bowstring.doctor", "--json", "--bowstring", build_bowstring(PYTHON)]
+    command = [site.python, "-m", "bowstring.doctor", "--json", "--bowstring", site.bowstring]
     ours = ("BOWSTRING", "SPARK", "PYTHON", "TMP")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    # In the wheel the package is beside its executable.
+    package = {} if form() == WHEEL else {"PYTHONPATH": str(CHECKOUT / "python")}
     done = subprocess.run(
         [*command, *planted.get("arguments", [])],
         capture_output=True,
         text=True,
-        env={**clean, "PYTHONPATH": str(CHECKOUT / "python"), **planted.get("variables", {})},
+        env={**clean, **package, **planted.get("variables", {})},
         preexec_fn=planted.get("before"),
         timeout=WHOLE_RUN,
         check=False,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from environments import ENVIRONMENTS, PYTHON, build_bowstring, make
+from environments import ENVIRONMENTS, LINES, build_bowstring, make
 
 PROGRAM = Path(__file__).resolve().parent / "tracebacks.py"
 WHOLE_RUN = 480
@@ -37,13 +37,6 @@ ACCEPTED_BY_SOME = ("text for a date", "float for a decimal")
 
 Answers = dict[tuple[str, str], dict[str, str]]
 """By case and setting: the error texts by side."""
-
-
-LINES = [
-    name
-    for name, environment in ENVIRONMENTS.items()
-    if name.startswith("spark-") and environment.python == PYTHON and not environment.matrix
-]
 
 
 @pytest.fixture(scope="module", params=LINES)
