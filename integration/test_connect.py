@@ -29,7 +29,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive
 
 
-@pytest.mark.parametrize("line", ["spark-4.0.5", NEWEST])
+# Not named as environments are, whose tests run side by side: the server has one port.
+@pytest.mark.parametrize("line", ["spark-4.0.5", NEWEST], ids=["first", "newest"])
 def test_a_session_brings_bowstring_along(line: str, packed: Path, tmp_path: Path) -> None:
     """On a server whose Python has none."""
     base = find_python("3.11")
