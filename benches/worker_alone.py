@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pyspark
-from fakejvm.client import END_OF_STREAM, Daemon, Reply, Worker, spark_environment
-from fakejvm.task_bytes import DIALECTS, Dialect
 
 from benches import frames, process_tree
 from benches.plan import Case, chosen
 from benches.versions import versions
 from benches.workloads import Workload, workload
+from fakejvm.client import END_OF_STREAM, Daemon, Reply, Worker, spark_environment
+from fakejvm.task_bytes import DIALECTS, Dialect
 
 SIDES = ("stock", "bowstring")
 SAMPLE_SECONDS = 1.0

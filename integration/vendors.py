@@ -21,6 +21,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyspark
+from pyspark.sql.types import StringType, StructField, StructType
+
 from fakejvm.client import Daemon, spark_environment
 from fakejvm.task_bytes import (
     DIALECTS,
@@ -33,7 +35,6 @@ from fakejvm.task_bytes import (
     grouped_offsets,
     pickle_command,
 )
-from pyspark.sql.types import StringType, StructField, StructType
 
 DIALECT = DIALECTS[pyspark.__version__]
 MAP_ARROW = next(number for number, kind in KINDS.items() if kind.name == "map-arrow-iter")

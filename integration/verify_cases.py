@@ -24,6 +24,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyspark
+from pyspark.sql import Row
+from pyspark.sql import types as T
+
 from fakejvm.client import Daemon, Reply, spark_environment
 from fakejvm.task_bytes import (
     ARROW_BATCHED,
@@ -49,8 +52,6 @@ from fakejvm.task_bytes import (
     pickle_command,
     pickle_handler,
 )
-from pyspark.sql import Row
-from pyspark.sql import types as T
 
 HERE = Path(__file__).resolve().parent
 

@@ -24,6 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyspark
+from pyspark import cloudpickle
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import DataType
+
 from fakejvm.client import ConnectionLost, Daemon, ProtocolViolation, Reply, Worker, spark_environment
 from fakejvm.task_bytes import (
     ARROW_BATCHED,
@@ -41,9 +45,6 @@ from fakejvm.task_bytes import (
     pickle_command,
     pickle_handler,
 )
-from pyspark import cloudpickle
-from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import DataType
 
 if TYPE_CHECKING:
     # CPython 3.11 on.

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyspark
+from pyspark.sql.types import StringType, StructField, StructType
+
 from fakejvm.client import Daemon, Worker, spark_environment
 from fakejvm.task_bytes import DIALECTS, Task, Udf, encode_groups, encode_preamble, grouped_offsets, pickle_command
-from pyspark.sql.types import StringType, StructField, StructType
 
 ANOTHER_MACHINE = """
 import os

@@ -14,6 +14,7 @@ from typing import Any
 import callers
 import driver
 from driver import STOCK_DAEMON, Side
+
 from fakejvm.task_bytes import ARROW_TABLE_UDTF, ARROW_UDTF, KINDS
 
 
