@@ -82,12 +82,16 @@ def spark_environment(interpreter: Path, **extra: str) -> dict[str, str]:
     )
     if not archives:
         raise FileNotFoundError(f"{interpreter}: no pyspark in the environment of this interpreter")
+    return {**executor_environment(interpreter, archives), "OMP_NUM_THREADS": "1", **extra}
+
+
+def executor_environment(interpreter: str | Path, path: Sequence[str | Path]) -> dict[str, str]:
+    """The same where PySpark is found along `path`, and the number of threads is this process's own."""
     return {
         **os.environ,
         "BOWSTRING_PYTHON": str(interpreter),
-        "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
-        "PYTHONPATH": os.pathsep.join(map(str, archives)),
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
         "PYTHONUNBUFFERED": "YES",
         "PYTHON_DAEMON_KILL_WORKER_ON_FLUSH_FAILURE": "1",
         "PYTHON_UDF_BATCH_SIZE": "100",
@@ -98,7 +102,6 @@ def spark_environment(interpreter: Path, **extra: str) -> dict[str, str]:
         "SPARK_PYTHON_RUNTIME": "PYTHON_WORKER",
         "SPARK_REUSE_WORKER": "1",
         "SPARK_SIMPLIFIED_TRACEBACK": "1",
-        **extra,
     }
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .._fakejvm.client import ConnectionLost, Daemon, ProtocolViolation
+from .._fakejvm.client import ConnectionLost, Daemon, ProtocolViolation, executor_environment
 
 TIMEOUT = 60.0
 """Seconds without a byte after which a worker hangs; the imports of a cold disk are the longest."""
@@ -29,24 +29,12 @@ def environment_for_daemons(python: str) -> dict[str, str]:
     archives = sorted(map(str, (package / "python" / "lib").glob("*.zip")), reverse=True)
     if not archives:
         archives = [entry for entry in sys.path if entry and os.path.exists(entry)]
-    return {
-        **os.environ,
-        "BOWSTRING_PYTHON": python,
+    own = {
         "BOWSTRING_LOG": os.environ.get("BOWSTRING_LOG", "warn"),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": os.pathsep.join(archives),
-        "PYTHONUNBUFFERED": "YES",
-        "PYTHON_DAEMON_KILL_WORKER_ON_FLUSH_FAILURE": "1",
-        "PYTHON_UDF_BATCH_SIZE": "100",
-        "SPARK_AUTH_SOCKET_TIMEOUT": "15",
-        "SPARK_BUFFER_SIZE": "65536",
-        "SPARK_JOB_ARTIFACT_UUID": "default",
         "SPARK_LOCAL_DIRS": tempfile.gettempdir(),
-        "SPARK_PYTHON_RUNTIME": "PYTHON_WORKER",
-        "SPARK_REUSE_WORKER": "1",
-        "SPARK_SIMPLIFIED_TRACEBACK": "1",
     }
+    return {**executor_environment(python, archives), **own}
 
 
 @contextmanager
