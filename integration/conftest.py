@@ -72,7 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = []
         for environment in environments:
             kinds = {"core"} if option == "core" else {"core", "udf"}
-            if environment.core:
+            if option == "default" and (environment.core or environment.python != PYTHON):
                 kinds = {"core"}
             elif option == "all" or (option == "default" and environment.name in COMPLETE):
                 kinds.add("other")

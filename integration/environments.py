@@ -81,7 +81,7 @@ ENVIRONMENTS = {
         Environment("spark-4.1.4", "spark-4.1.4"),
         Environment("spark-4.2.1", "spark-4.2.1"),
         Environment("spark-4.3.0", "spark-4.3.0"),
-        Environment("spark-4.3.0-py313", "spark-4.3.0", python="3.13", core=True),
+        Environment("spark-4.3.0-py313", "spark-4.3.0", python="3.13"),
         Environment("spark-3.5.0", "spark-3.5.0", core=True),
         Environment("spark-4.0.0", "spark-4.0.0", core=True),
         Environment("spark-4.1.0", "spark-4.1.0", core=True),
