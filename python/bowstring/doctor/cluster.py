@@ -10,17 +10,17 @@ from typing import Any
 
 from . import facts
 from .judge import Finding, Verdict, judge
+from .report import worst
 
 ROUNDS = 4
 """How often as many tasks as there are cores are sent: none says where it runs."""
 
 
 def ask(spark: Any, tasks: int | None = None) -> list[dict[str, Any]]:
-    """The facts of one Python worker of each host that answered, in the order of their names.
+    """The facts of the Python worker of each task.
 
     `tasks`: how many to send at once; None: four for each core that the session says it has, 32 at least.
     """
-    # Here, not above: a session in a notebook has pyspark, the executable that only prints help may not.
     from pyspark.sql.functions import col, udf
 
     if tasks is None:
@@ -28,8 +28,7 @@ def ask(spark: Any, tasks: int | None = None) -> list[dict[str, Any]]:
     # Pickled rows need no pyarrow.
     probe = udf(_probe(facts.source()), "string", useArrow=False)
     rows = spark.range(0, tasks, 1, tasks).select(probe(col("id")).alias("facts")).collect()
-    answers = [json.loads(row.facts) for row in rows]
-    return [by_host for _, by_host in sorted({answer["host"]: answer for answer in answers}.items())]
+    return [json.loads(row.facts) for row in rows]
 
 
 def _cores(spark: Any) -> int:
@@ -59,8 +58,13 @@ def _probe(source: str) -> Any:
 
 
 def judged(answers: list[dict[str, Any]]) -> list[tuple[str, list[Finding]]]:
-    """Host, and what was found there."""
-    return [(answer["host"], [_taken(answer), *judge(answer)]) for answer in answers]
+    """Hosts in the order of their names, and what was found in the worst of each host's workers."""
+    found: dict[str, list[Finding]] = {}
+    for answer in answers:
+        findings = [_taken(answer), *judge(answer)]
+        if worst(findings) > worst(found.get(answer["host"], [])) or answer["host"] not in found:
+            found[answer["host"]] = findings
+    return sorted(found.items())
 
 
 def _taken(answer: dict[str, Any]) -> Finding:
@@ -78,8 +82,8 @@ def table(hosts: list[tuple[str, list[Finding]]]) -> str:
     rows: list[tuple[str, ...]] = [("host", "bowstring", "Python", "PySpark", "pandas", "pyarrow", "verdict")]
     for host, findings in hosts:
         by = {finding.about: finding for finding in reversed(findings)}
-        worst = max(findings, key=lambda finding: finding.verdict)
-        verdict = "all native" if worst.verdict is Verdict.FINE else f"{worst.about}: {worst.text}"
+        first = max(findings, key=lambda finding: finding.verdict)
+        verdict = "all native" if first.verdict is Verdict.FINE else f"{first.about}: {first.text}"
         python = by["Python"].text.split(",")[0].removeprefix("cpython ")
         cells = (by[name].text for name in ("PySpark", "pandas", "pyarrow"))
         rows.append((host, by["bowstring"].text, python, *cells, verdict))

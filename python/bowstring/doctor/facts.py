@@ -49,7 +49,6 @@ def gather() -> dict[str, Any]:
         "temporary folder": tempfile.gettempdir() if _writable() else None,
         "temporary folders": _wanted_folders(),
         "folders that cannot be written to": _refusing_folders(),
-        "unix sockets": hasattr(socket, "AF_UNIX"),
         "settings": {name: value for name, value in sorted(os.environ.items()) if name.startswith("BOWSTRING_")},
         "worker": _worker(),
     }

@@ -40,7 +40,7 @@ def examine(bowstring: str, tasks: bool = True) -> Iterator[Finding]:
 def _version(bowstring: str) -> Finding:
     try:
         done = subprocess.run([bowstring, "--version"], capture_output=True, text=True, timeout=60)
-    except OSError as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("bowstring", Verdict.BROKEN, str(error), "install bowstring into this environment again")
     if done.returncode:
         text = (done.stderr or done.stdout).strip()
@@ -81,7 +81,11 @@ def _properties(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _noise(python: str) -> list[Finding]:
-    done = subprocess.run([python, "-c", ""], capture_output=True, text=True, timeout=60)
+    try:
+        done = subprocess.run([python, "-c", ""], capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        text = f"{python} has not started within a minute"
+        return [Finding("Python", Verdict.BROKEN, text, "look at sitecustomize.py, usercustomize.py and .pth files")]
     if not done.stdout:
         return []
     text = f"{python} writes {done.stdout[:60]!r} to standard output when it starts; Spark reads the port there"

@@ -76,7 +76,10 @@ def on_cluster(as_json: bool) -> int:
     everywhere = [host.foreign_daemon(module)] if module and module not in host.OURS else []
     findings = [finding for _, of_host in hosts for finding in of_host] + everywhere
     if as_json:
-        json.dump({name: report.as_json(of_host) for name, of_host in hosts}, sys.stdout, indent=2)
+        reports = {name: report.as_json(of_host) for name, of_host in hosts}
+        if everywhere:
+            reports["every host"] = report.as_json(everywhere)
+        json.dump(reports, sys.stdout, indent=2)
         print()
     else:
         print("\n".join([cluster.table(hosts), *map(report.line, everywhere)]))

@@ -20,7 +20,7 @@ pub(crate) use crate::facades::sent_along;
 mod board;
 
 /// What the self-test has found for the versions of the test environments: made and checked by
-/// `integration/self_test.py`.
+/// `integration/record_self_test.py`.
 const RECORD: &str = include_str!("../../../../python/bowstring/_spark/proof/record.json");
 
 /// Hooks the native path into `pyspark.worker` if what the self-test would find is on record, or if the user
