@@ -21,7 +21,7 @@ endif
 endif
 
 .PHONY: help demo test test-rust test-daemon-wheel test-unit test-spark parity-fuzz parity-cases parity-releases releases matrix \
-	self-test check deny fuzz bench bench-micro build wheel wheels clean
+	self-test check deny fuzz bench bench-micro build wheel wheels images cluster-demo cluster-test clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,19 @@ wheels: ## the wheels for every CPython from 3.10 to 3.13 that is here
 demo: ## the scoring pipeline on local Spark, stock beside bowstring
 	BOWSTRING_FORM=wheel $(ENVIRONMENTS) tools $(NEWEST)
 	BOWSTRING_FORM=wheel BOWSTRING_BUILT=1 $(VENVS)/$(NEWEST)/bin/python demo/scoring.py
+
+# Spark, Python, sizes and ports of the images and the cluster: docker/.env.
+images: wheel ## images with Spark and bowstring: docker/Dockerfile
+	docker/build.sh plain spark demo environment
+
+cluster-demo: wheel ## the scoring pipeline on a cluster of containers, stock beside bowstring
+	docker/build.sh demo
+	$(PYTHON) demo/cluster.py $(DEMO)
+
+# CLUSTER="-k faults" for some of them.
+cluster-test: wheel ## a cluster of containers whose hosts die; needs a Docker engine
+	docker/build.sh plain spark environment
+	BOWSTRING_BUILT=1 $(VENVS)/tools/bin/python -m pytest -v --durations 10 integration/cluster $(CLUSTER)
 
 test: test-rust test-daemon-wheel test-unit test-spark ## every test, those on real Spark included
 
@@ -69,7 +82,7 @@ test-spark:
 	BOWSTRING_FORM=wheel $(ENVIRONMENTS) all
 	$(PYTHON) integration/wheels.py all
 	cargo build
-	$(PYTEST_SPARK) --form wheel --durations 15 integration
+	$(PYTEST_SPARK) --form wheel --durations 15 --ignore integration/cluster integration
 	BOWSTRING_BIN=$(CURDIR)/target/debug/bowstring $(PYTEST_SPARK) --form embedded --environments $(NEWEST) --kinds core $(THROUGH_BOTH)
 
 # Such as FUZZ="--seconds 3600 --environments spark-4.3.0 --seed 7"; without a limit until Ctrl-C.

@@ -9,7 +9,7 @@ A risk model is trained on a sample of scikit-learn's breast-cancer table; then,
 Each step runs on stock PySpark and on bowstring, in one Spark session, over the same cached table. The only difference
 is the executable that Spark starts for Python. Both must return the same rows to the last bit, or the demo fails.
 
-    make demo, or the environment's own `python demo/scoring.py [--rows N] [--quick]`
+    make demo, or the environment's own `python demo/scoring.py [--rows N] [--quick] [--master URL --shared FOLDER]`
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def find_executables() -> dict[str, str]:
     """The program that Spark starts for Python on either side. Exits with a sentence if one is missing."""
     if environments.form() == environments.WHEEL:
         # As a user has it: beside the Python that it is installed for.
-        binary = ENVIRONMENT.interpreter.with_name("bowstring")
+        binary = Path(sys.executable).with_name("bowstring")
     else:
         binary = environments.build_bowstring(ENVIRONMENT.python)
     if not os.access(binary, os.X_OK):
@@ -83,18 +83,19 @@ def find_executables() -> dict[str, str]:
     return {"stock": sys.executable, "bowstring": str(binary)}
 
 
-def start_session() -> SparkSession:
-    """A local session. What Spark and its workers warn about goes to demo-output/spark.log."""
-    OUTPUT.mkdir(exist_ok=True)
+def start_session(master: str, output: Path) -> SparkSession:
+    """A session. What Spark and its local workers warn about goes to spark.log."""
+    output.mkdir(exist_ok=True)
     screen = os.dup(2)
-    with (OUTPUT / "spark.log").open("wb") as log:
+    with (output / "spark.log").open("wb") as log:
         os.dup2(log.fileno(), 2)
     sys.stderr = os.fdopen(screen, "w", buffering=1)
     os.environ["BOWSTRING_PYTHON"] = os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
-        SparkSession.builder.master(f"local[{CORES}]")
+        SparkSession.builder.master(master)
         .appName("bowstring demo")
         .config("spark.driver.memory", "4g")
+        .config("spark.executor.memory", "1500m")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
@@ -169,6 +170,9 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, help="rows of the table (default: 900,000, or 45,000 with --quick)")
+    parser.add_argument("--master", default=f"local[{CORES}]", help="Spark's master; it should have two cores")
+    parser.add_argument("--shared", type=Path, help="a folder that all hosts of the master share, for the table")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the chart and the log")
     parser.add_argument("--quick", action="store_true", help="a small table: shows that it works, not how fast")
     options = parser.parse_args()
     options.rows = options.rows or (45_000 if options.quick else 900_000)
@@ -189,13 +193,15 @@ def main() -> None:
     model, accuracy = functions.train(frame)
     say(f"model: logistic regression, {accuracy:.1%} of held-out rows right")
 
-    session = start_session()
+    session = start_session(options.master, options.output)
     timings: dict[str, dict[str, float]] = {}
     try:
-        with tempfile.TemporaryDirectory(prefix="bowstring-demo-") as directory:
+        with tempfile.TemporaryDirectory(prefix="bowstring-demo-", dir=options.shared) as directory:
+            # Executors may be somebody else.
+            os.chmod(directory, 0o755)
             write_table(frame, Path(directory), PARTITIONS)
             table = load(session, Path(directory), len(frame))
-            say(f"Spark {session.version}, local[{CORES}], table cached ({time.monotonic() - began:.0f} s so far)\n")
+            say(f"Spark {session.version}, {options.master}, table cached ({time.monotonic() - began:.0f} s so far)\n")
             for number, step in enumerate(make_steps(model), start=1):
                 groups = sizes[step.keys[-1]]
                 say(f"{number}. {step.name}: {groups:,} groups of about {len(frame) // groups:,} rows")
@@ -205,10 +211,9 @@ def main() -> None:
         session.stop()
 
     say("\n" + render(timings))
-    picture = chart.draw(
-        timings, OUTPUT / "scoring.png", f"{len(frame):,} rows, Spark {ENVIRONMENT.spark}, local[{CORES}]"
-    )
-    say(f"\nchart: {picture.relative_to(PROJECT)}   total: {time.monotonic() - began:.0f} s")
+    title = f"{len(frame):,} rows, Spark {session.version}, {options.master}"
+    picture = chart.draw(timings, options.output / "scoring.png", title)
+    say(f"\nchart: {os.path.relpath(picture)}   total: {time.monotonic() - began:.0f} s")
     if options.quick:
         say("a quick run shows that it works, not how fast")
 

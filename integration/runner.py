@@ -122,13 +122,12 @@ def is_program(path: str) -> bool:
     return Path(path).read_bytes()[:4] == b"\x7fELF"
 
 
-def run(names: list[str], bowstring: str, stock: str | None, emit: Callable[..., None]) -> None:
+def run(spark: SparkSession, names: list[str], bowstring: str, stock: str | None, emit: Callable[..., None]) -> None:
     """Runs the named scenarios on both sides, after and before proving which program the workers run.
 
     `stock` is a script that stands for the session's Python; None is that Python itself.
     """
     registry = load()
-    spark = start_session()
     python = spark.sparkContext.pythonExec
     workers = {"stock": stock or python, "bowstring": bowstring}
     programs = {"stock": python, "bowstring": bowstring}
@@ -171,6 +170,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file to append events to")
     parser.add_argument("--bowstring", default=os.environ.get("BOWSTRING_BIN"), help="the program to compare")
     parser.add_argument("--stock", help="a script in place of this Python, for the stock side (warm_stock/)")
+    parser.add_argument("--master", default="local[2]", help="Spark's master")
+    parser.add_argument("--conf", action="append", default=[], metavar="NAME=VALUE", help="a setting of the session")
     parser.add_argument("names", nargs="*", help="scenarios; all when none is named")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -180,7 +181,8 @@ def main() -> None:
     if arguments.bowstring is None:
         parser.error("name the program to compare with --bowstring or BOWSTRING_BIN")
     with open(arguments.out or "/dev/stdout", "a", encoding="utf-8") as out:
-        run(arguments.names or list(load()), arguments.bowstring, arguments.stock, emitter(out))
+        spark = start_session(arguments.master, dict(setting.split("=", 1) for setting in arguments.conf))
+        run(spark, arguments.names or list(load()), arguments.bowstring, arguments.stock, emitter(out))
 
 
 if __name__ == "__main__":

@@ -17,19 +17,25 @@ from .judge import Finding, Verdict, judge, too_small
 DAEMON_MODULE = "spark.python.daemon.module"
 OURS = ("pyspark.daemon", "bowstring.daemon")
 SERVER_CONF = "spark-defaults.conf"
+WHEEL = "wheel"
 
 
 def examine(bowstring: str, tasks: bool = True) -> Iterator[Finding]:
     """Findings in the order of the report, each as soon as it is known."""
     found = facts.gather()
-    yield _version(bowstring)
+    version = _version(bowstring)
+    yield version
     yield from judge({**found, "worker": None})
     yield from _daemon_modules()
     if found["packages"]["pyspark"] is None:
         return
     noisy = _noise(sys.executable)
     yield from noisy
-    if not tasks or noisy or too_small(found["memory"]):
+    if noisy or too_small(found["memory"]):
+        return
+    if not tasks:
+        if f", {WHEEL}, " in version.text:
+            yield from _module()
         return
     started = list(_start(bowstring))
     yield from started
@@ -45,7 +51,7 @@ def _version(bowstring: str) -> Finding:
     if done.returncode:
         text = (done.stderr or done.stdout).strip()
         return Finding("bowstring", Verdict.BROKEN, text, "install bowstring into this environment again")
-    form = "with Python inside" if "Python" in done.stdout else "wheel"
+    form = "with Python inside" if "Python" in done.stdout else WHEEL
     return Finding("bowstring", Verdict.FINE, f"{done.stdout.strip()}, {form}, {bowstring}")
 
 
@@ -91,6 +97,23 @@ def _noise(python: str) -> list[Finding]:
     text = f"{python} writes {done.stdout[:60]!r} to standard output when it starts; Spark reads the port there"
     cure = "look for print in sitecustomize.py, usercustomize.py and .pth files; write to standard error instead"
     return [Finding("standard output", Verdict.BROKEN, text, cure)]
+
+
+def _module() -> Iterator[Finding]:
+    """Whether this Python can load the wheel's module, which a daemon that starts would tell, too."""
+    code = "import bowstring; print(bowstring.__path__[0], flush=True); import bowstring._native"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    if done.returncode == 0:
+        return
+    package = Path(done.stdout.strip() or "bowstring")
+    others = sorted(path.name for path in package.glob("_native.*.so"))
+    ours = [name for name in others if f".cpython-{sys.version_info[0]}{sys.version_info[1]}-" in name]
+    if ours or not others:
+        why = done.stderr.strip().rpartition("\n")[2]
+    else:
+        why = f"{others[0]} is for another CPython"
+    cure = f"{sys.executable} -m pip install bowstring, of the version of the executable"
+    yield Finding("bowstring", Verdict.BROKEN, f"{package} has nothing for this Python: {why}", cure)
 
 
 def _start(bowstring: str) -> Iterator[Finding]:

@@ -21,7 +21,8 @@ ADVISED_MEMORY = 512 << 20
 
 LIMITS = ("RLIMIT_AS", "spark.executor.pyspark.memory", "cgroup")
 
-LEAST_SHM = 16 << 20
+SMALL_SHM = 64 << 20
+"""What a container has where nobody asked for more."""
 
 
 class Verdict(IntEnum):
@@ -120,9 +121,11 @@ def _host(facts: Facts) -> Iterator[Finding]:
             text = f"{named} cannot be written to; Python takes {folder} instead, Spark fails"
             yield Finding("temporary folder", Verdict.BROKEN, text, "mount it writable, or name another")
     shm = facts["memory"]["/dev/shm"]
-    if shm is not None and shm < LEAST_SHM:
-        text = f"/dev/shm has {mebibytes(shm)}, too little for multiprocessing inside functions; bowstring needs none"
-        yield Finding("/dev/shm", Verdict.FINE, text)
+    if shm is not None and shm <= SMALL_SHM:
+        text = f"{mebibytes(shm)}; bowstring needs none, functions with multiprocessing inside may"
+        yield Finding(
+            "/dev/shm", Verdict.FINE, text, "for such functions: docker run --shm-size, or a volume in memory"
+        )
     threads = ", ".join(f"{name}={value}" for name, value in facts["threads"].items() if value is not None)
     yield Finding("threads", Verdict.FINE, f"{threads or 'OMP_NUM_THREADS is not set'}; {facts['cores']} cores")
     if facts["settings"]:

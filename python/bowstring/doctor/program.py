@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one object of JSON instead of lines")
+    parser.add_argument("--brief", action="store_true", help="one line for each thing to know or to cure, no more")
     parser.add_argument("--no-tasks", action="store_true", help="start no daemons, which takes some seconds")
     parser.add_argument("--spark", action="store_true", help="under spark-submit: ask every executor")
     parser.add_argument("--bowstring", metavar="PATH", help="the executable; default: the one of this environment")
@@ -38,12 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
     findings = []
     for finding in found_here(chosen.bowstring, not chosen.no_tasks):
         findings.append(finding)
-        if not chosen.json:
+        if chosen.brief and not chosen.json:
+            if finding.verdict is not Verdict.FINE or finding.cure:
+                print(report.brief(finding), flush=True)
+        elif not chosen.json:
             print(report.line(finding), flush=True)
     if chosen.json:
         json.dump(report.as_json(findings), sys.stdout, indent=2)
         print()
-    else:
+    elif not chosen.brief:
         print(f"\n{report.ENDS[report.worst(findings)]}")
     return int(report.worst(findings))
 

@@ -26,6 +26,12 @@ def line(finding: Finding) -> str:
     return "\n".join(lines)
 
 
+def brief(finding: Finding) -> str:
+    """One finding and its cure in one line, for a log."""
+    cure = f" -> {finding.cure}" if finding.cure else ""
+    return " ".join(f"bowstring: {MARKS[finding.verdict]}: {finding.about}: {finding.text}{cure}".split())
+
+
 def worst(findings: Iterable[Finding]) -> Verdict:
     """The verdict on the whole."""
     return max((finding.verdict for finding in findings), default=Verdict.FINE)
