@@ -35,6 +35,8 @@ QUICK = {
     "spark.sql.shuffle.partitions": "4",
     "spark.executor.memory": "512m",
     "spark.python.worker.faulthandler.enabled": "false",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
 }
 """Spark's own patience, which is minutes, made seconds: the same for both sides."""
 
@@ -74,10 +76,15 @@ class Application:
         )
         self.events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.said: list[str] = []
-        self.readers = [threading.Thread(target=self._read_events), threading.Thread(target=self._read_log)]
+        self.readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_log)]
         for reader in self.readers:
             reader.start()
-        self.id: str = self._next(START_SECONDS)["application"]
+        try:
+            self.id: str = self._next(START_SECONDS)["application"]
+        except BaseException:
+            self.process.kill()
+            print("".join(self.said[-100:]))
+            raise
 
     def __enter__(self) -> Application:
         return self

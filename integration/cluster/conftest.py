@@ -46,11 +46,13 @@ def quiet(**variables: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def cluster(images: dict[str, str]) -> Iterator[Cluster]:
     """Three workers that lose patience within seconds, and a client."""
-    patience = "-Dspark.worker.timeout=8 -Dspark.deploy.maxExecutorRetries=-1"
+    # Both must know it: a worker sends four heartbeats in that time.
+    timeout = "-Dspark.worker.timeout=12"
+    options = {"SPARK_MASTER_OPTS": f"{timeout} -Dspark.deploy.maxExecutorRetries=-1", "SPARK_WORKER_OPTS": timeout}
     made = Cluster(
         "bowstring-test",
         overlay=OVERLAY,
-        **quiet(SPARK_MASTER_OPTS=patience, WORKER_CONTAINER_MEMORY="1600m", WORKER_MEMORY="1g", WORKER_CORES="2"),
+        **quiet(**options, WORKER_CONTAINER_MEMORY="1600m", WORKER_MEMORY="1g", WORKER_CORES="2"),
     )
     try:
         made.up(["master", "worker", "client"], WORKERS)

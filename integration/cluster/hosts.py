@@ -28,6 +28,15 @@ Answer = TypeVar("Answer")
 LOOK = """
 import json, os
 found = []
+established = set()
+for name in ("tcp", "tcp6", "unix"):
+    with open(f"/proc/net/{name}") as file:
+        for line in list(file)[1:]:
+            words = line.split()
+            if name == "unix":
+                established |= {f"socket:[{words[6]}]"} if words[5] == "03" and len(words) > 7 else set()
+            elif words[3] == "01":
+                established.add(f"socket:[{words[9]}]")
 for pid in filter(str.isdigit, os.listdir("/proc")):
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -36,12 +45,13 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
             command = file.read().replace(bytes(1), b" ").decode(errors="replace").strip()
         with open(f"/proc/{pid}/smaps_rollup") as file:
             pss = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        connected = not established.isdisjoint(links)
         program = os.readlink(f"/proc/{pid}/exe")
     except (OSError, StopIteration):
         continue
     if int(pid) != os.getpid() and state != "Z":
-        found.append([int(pid), int(parent), program, command, pss, descriptors])
+        found.append([int(pid), int(parent), program, command, pss, len(links), connected])
 print(json.dumps(found))
 """
 """Runs on a host: its processes. It has no `ps`."""
@@ -101,6 +111,8 @@ class Process:
     pss: int
     """KiB of memory, what is shared counted in parts."""
     descriptors: int
+    connected: bool
+    """It has a connection over TCP, or a Unix socket with a name."""
 
     @property
     def is_java(self) -> bool:
@@ -140,13 +152,17 @@ class Host:
         return [process for process in self.processes() if process.is_python_side]
 
     def orphans(self) -> list[Process]:
-        """Processes of daemons that no executor above them has."""
+        """Processes of daemons that no executor has, neither above them nor at the other end of a connection.
+
+        A worker that has lost its daemon goes on while the JVM keeps it for its next tasks, with stock as with us.
+        """
         processes = {process.pid: process for process in self.processes()}
 
         def has_executor(process: Process | None) -> bool:
             return process is not None and (process.is_executor or has_executor(processes.get(process.parent)))
 
-        return [process for process in processes.values() if process.is_python_side and not has_executor(process)]
+        python_side = [process for process in processes.values() if process.is_python_side]
+        return [process for process in python_side if not process.connected and not has_executor(process)]
 
     def files_of_ours(self) -> list[str]:
         """Files that bowstring may have made, wherever a container can write."""

@@ -33,26 +33,29 @@ class Stage:
     undo: list[Callable[[], object]] = field(default_factory=list)
 
     def victim(self) -> Host:
-        """A host with an executor that has Python workers."""
-        return wait_for(
-            "a host with Python workers",
-            lambda: next((host for host in self.cluster.workers() if host.executors() and host.python_side()), None),
-            30,
-        )
+        """A host whose executor has a daemon of this side with workers."""
 
+        def found() -> Host | None:
+            return next((host for host in self.cluster.workers() if self.below(host)), None)
 
-def daemon(host: Host) -> Process:
-    """The process that the executor has started: pyspark.daemon or bowstring's supervisor."""
-    executors = {process.pid for process in host.executors()}
-    return next(process for process in host.python_side() if process.parent in executors)
+        return wait_for("a host with Python workers", found, 30)
 
+    def daemon(self, host: Host) -> Process | None:
+        """The process that the executor has started: pyspark.daemon or bowstring's supervisor."""
+        processes = host.processes()
+        executors = {process.pid for process in processes if process.is_executor}
+        started = [process for process in processes if process.is_python_side and process.parent in executors]
+        is_ours = self.side == "bowstring"
+        return next((process for process in started if process.program.endswith("bowstring") == is_ours), None)
 
-def deepest(host: Host) -> Process:
-    """A worker: a Python process without children."""
-    processes = host.python_side()
-    parents = {process.parent for process in processes}
-    above = daemon(host).pid
-    return next(process for process in processes if process.pid not in parents and process.pid != above)
+    def below(self, host: Host) -> list[Process]:
+        """The processes below the daemon, parents first."""
+        daemon = self.daemon(host)
+        found = [daemon] if daemon else []
+        processes = host.python_side()
+        for parent in found:
+            found += [process for process in processes if process.parent == parent.pid]
+        return found[1:]
 
 
 def host_is_killed(stage: Stage) -> None:
@@ -83,21 +86,31 @@ def executor_is_killed(stage: Stage) -> None:
 
 def daemon_is_killed(stage: Stage) -> None:
     host = stage.victim()
-    host.kill_process(daemon(host).pid)
+    daemon = stage.daemon(host)
+    assert daemon
+    host.kill_process(daemon.pid)
 
 
 def zygote_is_killed(stage: Stage) -> None:
     """Stock has none: its daemon forks workers itself."""
+    if stage.side == "stock":
+        daemon_is_killed(stage)
+        return
     host = stage.victim()
-    above = daemon(host)
-    children = [process for process in host.python_side() if process.parent == above.pid]
-    parents = {process.parent for process in host.python_side()}
-    host.kill_process(next((process for process in children if process.pid in parents), above).pid)
+    daemon = stage.daemon(host)
+    below = stage.below(host)
+    parents = {process.parent for process in below}
+    [zygote] = [process for process in below if daemon and process.parent == daemon.pid and process.pid in parents]
+    host.kill_process(zygote.pid)
 
 
 def worker_is_killed(stage: Stage) -> None:
+    """One that has a task, if any has."""
     host = stage.victim()
-    host.kill_process(deepest(host).pid)
+    below = stage.below(host)
+    parents = {process.parent for process in below}
+    workers = [process for process in below if process.pid not in parents]
+    host.kill_process(next((process for process in workers if process.connected), workers[-1]).pid)
 
 
 FAULTS: dict[str, Callable[[Stage], None]] = {
