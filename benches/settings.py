@@ -50,9 +50,14 @@ class Setting:
         return self.off if state == "off" else self.on
 
     def title(self) -> str:
-        """The settings with both values."""
-        cells = [f"`{name}` {self.off.get(name, 'not set')} → {self.on.get(name, 'not set')}" for name in self.names()]
-        return "<br>".join(cells)
+        """The settings with both values, and what else both sessions have."""
+        both = {name: value for name, value in self.off.items() if self.on.get(name) == value}
+        cells = [
+            f"`{name}` {self.off.get(name, 'not set')} → {self.on.get(name, 'not set')}"
+            for name in self.names()
+            if name not in both
+        ]
+        return ", with ".join(["<br>".join(cells), *(f"`{name}` {value}" for name, value in both.items())])
 
     def names(self) -> list[str]:
         return list(dict.fromkeys([*self.off, *self.on]))
@@ -71,6 +76,9 @@ BATCHES = _case("mapInPandas, identity", 100, 50_000, 4, udf="map-pandas")
 SHUFFLED = _case("applyInPandas after a shuffle, z-norm", 20_000, 10, 1_000, udf="shuffled", function="znorm")
 MANY_TASKS = _case("mapInPandas in 200 tasks", 200, 10, 20, udf="tasks")
 MATRICES = _case("applyInPandas, a matrix product", 100, 400, 8, udf="matrices")
+
+SHUFFLE = {"spark.sql.shuffle.partitions": "200"}
+"""Spark's default; the session of `end_to_end.py` has fewer."""
 
 SETTINGS = (
     Setting(
@@ -107,13 +115,13 @@ SETTINGS = (
     Setting("reuse", *({"spark.python.worker.reuse": value} for value in ("true", "false")), MANY_TASKS),
     Setting(
         "coalescing",
-        *({"spark.sql.adaptive.coalescePartitions.enabled": value} for value in ("true", "false")),
+        *({**SHUFFLE, "spark.sql.adaptive.coalescePartitions.enabled": value} for value in ("true", "false")),
         SHUFFLED,
     ),
     Setting(
         "coalescing-limit",
-        {},
-        {"spark.sql.adaptive.coalescePartitions.maxReducerPartitionsPerTask": "50"},
+        SHUFFLE,
+        {**SHUFFLE, "spark.sql.adaptive.coalescePartitions.maxReducerPartitionsPerTask": "100"},
         SHUFFLED,
         "4.3",
     ),
@@ -128,7 +136,7 @@ class Session:
 
     def __init__(self, interpreter: Path, binary: Path, setting: Setting, state: str, quick: bool, log: Any) -> None:
         confs = [f"--conf={name}={value}" for name, value in setting.confs(state).items()]
-        command = [interpreter, "-m", "benches.settings", "--answer", setting.id, "--bowstring", binary]
+        command = [interpreter, "-m", "benches.settings", "--answer", setting.id, state, "--bowstring", binary]
         self.process = subprocess.Popen(
             [*command, *(["--quick"] if quick else [])],
             env={**os.environ, "PYSPARK_SUBMIT_ARGS": " ".join([*confs, "pyspark-shell"])},
@@ -208,13 +216,17 @@ def effect(samples: dict[str, list[float]]) -> str:
 # In the process of a session, on the interpreter under test.
 
 
-def answer(setting: Setting, binary: str, quick: bool) -> None:
+def answer(setting: Setting, state: str, binary: str, quick: bool) -> None:
     """Reads questions until there are none."""
     from benches.end_to_end import drop, fingerprint, start_session
 
     os.environ["BOWSTRING_PYTHON"] = os.environ["PYSPARK_PYTHON"] = sys.executable
     executables = {"stock": sys.executable, "bowstring": binary}
     session = start_session()
+    for name, value in setting.confs(state).items():
+        # Once more: some of them the session sets itself.
+        if name.startswith("spark.sql."):
+            session.conf.set(name, value)
     table = make_table(session, setting.case, quick)
     for line in sys.stdin:
         question, side = line.split()
@@ -283,12 +295,13 @@ def main() -> None:
     parser.add_argument("--only", metavar="TEXT", help="settings whose id holds TEXT")
     parser.add_argument("--spark", default=environments.NEWEST.removeprefix("spark-"), help="Spark version")
     parser.add_argument("--repeat", type=int, metavar="N", help="samples of each (default: 3, or 1 with --quick)")
-    parser.add_argument("--answer", metavar="ID", help=argparse.SUPPRESS)
+    parser.add_argument("--answer", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--bowstring", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answer:
-        [setting] = [setting for setting in SETTINGS if setting.id == options.answer]
-        answer(setting, options.bowstring, options.quick)
+        name, state = options.answer
+        [setting] = [setting for setting in SETTINGS if setting.id == name]
+        answer(setting, state, options.bowstring, options.quick)
         return
     options.repeat = options.repeat or (1 if options.quick else 3)
     wanted = [setting for setting in SETTINGS if (options.only or "") in setting.id and setting.since <= options.spark]
