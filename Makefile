@@ -116,7 +116,7 @@ self-test: ## what the self-test finds in every environment, the oldest too; wri
 	$(ENVIRONMENTS) build 3.11 3.13
 	$(PYTHON) integration/record_self_test.py
 
-check: ## formatting, lints, docs, licences, Python lint and types
+check: ## formatting, lints, docs, licences, Python lint and types, spark-conf/
 	$(ENVIRONMENTS) tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -126,6 +126,7 @@ check: ## formatting, lints, docs, licences, Python lint and types
 	$(VENVS)/tools/bin/ruff check .
 	$(VENVS)/tools/bin/ruff format --check .
 	$(VENVS)/tools/bin/mypy
+	$(VENVS)/tools/bin/python -m pytest --quiet tests/unit/test_spark_conf.py
 
 DENY_VERSION = 0.20.2
 DENY = target/tools/bin/cargo-deny

@@ -31,8 +31,8 @@ def machine() -> str:
 
 
 def bowstring_version(project: Path) -> str:
-    """The version in Cargo.toml."""
-    return str(tomllib.loads((project / "Cargo.toml").read_text())["package"]["version"])
+    """The version in Cargo.toml, which all crates share."""
+    return str(tomllib.loads((project / "Cargo.toml").read_text())["workspace"]["package"]["version"])
 
 
 def render(runs: dict[str, dict[str, Any]], project: Path, quick: bool) -> str:
