@@ -25,8 +25,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice, PyString};
 
 use crate::convert::input::column::Column;
-use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Observed, is_converted, leaf};
+use crate::convert::input::numpy::{Builder, round_to_f64};
+use crate::convert::types::{Dtype, Observed, SparkType, is_converted, leaf};
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
@@ -42,11 +42,13 @@ pub(crate) fn fits(array: &ArrayRef, observed: &Observed) -> bool {
             let (keys, values, _) = entries(map);
             keys.null_count() == 0 && fits(&keys, observed) && fits(&values, observed)
         }),
-        data_type => leaf(&Field::new("", data_type.clone(), true), observed).is_some_and(|kind| {
-            Column::of(kind, Arc::clone(array))
-                .dtype(observed)
-                .is_some()
-        }),
+        data_type => {
+            leaf(&Field::new("", data_type.clone(), true), observed).is_some_and(|spark| {
+                Column::of(spark, Arc::clone(array))
+                    .dtype(observed)
+                    .is_some()
+            })
+        }
     }
 }
 
@@ -102,41 +104,24 @@ impl<'py> Builder<'_, 'py> {
     }
 
     /// Python objects, as taking a single value out of pyarrow's flat NumPy array gives them.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are the objects that a column of them has"
+    )]
     fn leaves(&self, array: &ArrayRef) -> PyResult<Vec<Py<PyAny>>> {
-        let kind = self.leaf(array)?;
+        let spark = self.leaf(array)?;
         // PARITY: an integer column with nulls is float64 in Spark 3.5 to 4.1.
         let as_float = array.null_count() > 0 && !self.observed.nested_integer_objects;
-        match kind {
-            InputKind::Byte if as_float => self.values::<Int8Type, _>(array, f64::from),
-            InputKind::Short if as_float => self.values::<Int16Type, _>(array, f64::from),
-            InputKind::Int if as_float => self.values::<Int32Type, _>(array, f64::from),
-            InputKind::Long if as_float => {
-                self.values::<Int64Type, _>(array, crate::convert::input::numpy::round_to_f64)
-            }
-            InputKind::Float => self.values::<Float32Type, _>(array, f64::from),
-            InputKind::Double => self.values::<Float64Type, _>(array, |value| value),
-            InputKind::Boolean
-            | InputKind::Byte
-            | InputKind::Short
-            | InputKind::Int
-            | InputKind::Long
-            | InputKind::String
-            | InputKind::LargeString
-            | InputKind::Binary
-            | InputKind::LargeBinary
-            | InputKind::Date
-            | InputKind::Timestamp(_)
-            | InputKind::NamedTimestamp
-            | InputKind::TimestampNtz
-            | InputKind::Time
-            | InputKind::Interval
-            | InputKind::Decimal(_)
-            | InputKind::Array
-            | InputKind::Struct
-            | InputKind::Map
-            | InputKind::Null => {
+        match spark {
+            SparkType::Byte if as_float => self.values::<Int8Type, _>(array, f64::from),
+            SparkType::Short if as_float => self.values::<Int16Type, _>(array, f64::from),
+            SparkType::Int if as_float => self.values::<Int32Type, _>(array, f64::from),
+            SparkType::Long if as_float => self.values::<Int64Type, _>(array, round_to_f64),
+            SparkType::Float => self.values::<Float32Type, _>(array, f64::from),
+            SparkType::Double => self.values::<Float64Type, _>(array, |value| value),
+            _ => {
                 let mut objects: Vec<_> = (0..array.len()).map(|_| self.py.None()).collect();
-                self.fill_objects(&Column::of(kind, Arc::clone(array)), &mut objects)?;
+                self.fill_objects(&Column::of(spark, Arc::clone(array)), &mut objects)?;
                 Ok(objects)
             }
         }
@@ -160,7 +145,7 @@ impl<'py> Builder<'_, 'py> {
             .collect()
     }
 
-    fn leaf(&self, array: &ArrayRef) -> PyResult<InputKind> {
+    fn leaf(&self, array: &ArrayRef) -> PyResult<SparkType> {
         let field = Field::new("", array.data_type().clone(), true);
         leaf(&field, self.observed).ok_or_else(|| {
             PyRuntimeError::new_err(format!(

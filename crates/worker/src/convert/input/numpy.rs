@@ -19,7 +19,7 @@ use pyo3::types::PySlice;
 use crate::convert::c_data;
 use crate::convert::input::column::{Column, local_time};
 use crate::convert::input::objects;
-use crate::convert::types::{Dtype, InputKind, Observed, Unit};
+use crate::convert::types::{Dtype, Observed, Pandas, SparkType, Unit};
 use crate::errors;
 
 /// What memory is asked for.
@@ -149,15 +149,15 @@ impl<'py> Builder<'_, 'py> {
         let [array] = column.arrays.as_slice() else {
             return Ok(None);
         };
-        let as_it_is = match dtype {
-            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => column.is_integer(),
-            Dtype::Float32 => column.kind == InputKind::Float,
-            Dtype::Float64 => column.kind == InputKind::Double,
-            Dtype::Bool
-            | Dtype::Object
-            | Dtype::Datetime(_)
-            | Dtype::Timedelta(_)
-            | Dtype::String => false,
+        let as_it_is = match column.spark.row().pandas {
+            Pandas::Integers(own) | Pandas::Floats(own) => own == dtype,
+            Pandas::Booleans
+            | Pandas::Text
+            | Pandas::Objects
+            | Pandas::Nested
+            | Pandas::Instants
+            | Pandas::LocalTimes
+            | Pandas::Spans => false,
         };
         let data = array.to_data();
         let bytes: usize = data.buffers().iter().map(Buffer::len).sum();
@@ -181,11 +181,11 @@ impl<'py> Builder<'_, 'py> {
         &self,
         column: &Column<'_>,
     ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-        let values = match column.kind {
-            InputKind::Byte => self.integers::<Int8Type>(column)?,
-            InputKind::Short => self.integers::<Int16Type>(column)?,
-            InputKind::Int => self.integers::<Int32Type>(column)?,
-            InputKind::Long => self.integers::<Int64Type>(column)?,
+        let values = match column.spark {
+            SparkType::Byte => self.integers::<Int8Type>(column)?,
+            SparkType::Short => self.integers::<Int16Type>(column)?,
+            SparkType::Int => self.integers::<Int32Type>(column)?,
+            SparkType::Long => self.integers::<Int64Type>(column)?,
             _ => return Ok(None),
         };
         let mask = column
@@ -266,8 +266,8 @@ impl<'py> Builder<'_, 'py> {
         target: &mut [Py<PyAny>],
     ) -> PyResult<()> {
         let py = self.py;
-        match column.kind {
-            InputKind::Boolean => {
+        match column.spark {
+            SparkType::Boolean => {
                 let arrays: Vec<_> = column
                     .arrays
                     .iter()
@@ -276,42 +276,42 @@ impl<'py> Builder<'_, 'py> {
                 objects::fill_booleans(py, &arrays, target);
                 Ok(())
             }
-            InputKind::String => {
-                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::string)
-            }
-            InputKind::LargeString => {
+            SparkType::String if column.has_wide_offsets() => {
                 objects::fill_bytes(py, &column.in_bytes::<i64>(), target, objects::string)
             }
-            InputKind::Binary => {
-                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::bytes)
+            SparkType::String => {
+                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::string)
             }
-            InputKind::LargeBinary => {
+            SparkType::Binary if column.has_wide_offsets() => {
                 objects::fill_bytes(py, &column.in_bytes::<i64>(), target, objects::bytes)
             }
-            InputKind::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
-            InputKind::Time => {
+            SparkType::Binary => {
+                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::bytes)
+            }
+            SparkType::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
+            SparkType::Time => {
                 objects::fill_times(py, &column.primitive::<Time64NanosecondType>(), target)
             }
-            InputKind::Decimal(scale) => objects::fill_decimals(
+            SparkType::Decimal => objects::fill_decimals(
                 py,
                 self.decimal,
                 &column.primitive::<Decimal128Type>(),
-                scale,
+                column.scale(),
                 target,
             ),
-            InputKind::Null => {
+            SparkType::Null => {
                 for slot in target.iter_mut() {
                     *slot = py.None();
                 }
                 Ok(())
             }
-            InputKind::Byte => objects::fill_integers(py, &column.primitive::<Int8Type>(), target),
-            InputKind::Short => {
+            SparkType::Byte => objects::fill_integers(py, &column.primitive::<Int8Type>(), target),
+            SparkType::Short => {
                 objects::fill_integers(py, &column.primitive::<Int16Type>(), target)
             }
-            InputKind::Int => objects::fill_integers(py, &column.primitive::<Int32Type>(), target),
-            InputKind::Long => objects::fill_integers(py, &column.primitive::<Int64Type>(), target),
-            InputKind::Array | InputKind::Struct | InputKind::Map => {
+            SparkType::Int => objects::fill_integers(py, &column.primitive::<Int32Type>(), target),
+            SparkType::Long => objects::fill_integers(py, &column.primitive::<Int64Type>(), target),
+            SparkType::Array | SparkType::Struct | SparkType::Map => {
                 let batches: Vec<&dyn Array> = column
                     .arrays
                     .iter()
@@ -322,14 +322,15 @@ impl<'py> Builder<'_, 'py> {
                 }
                 Ok(())
             }
-            InputKind::Float
-            | InputKind::Double
-            | InputKind::Timestamp(_)
-            | InputKind::NamedTimestamp
-            | InputKind::TimestampNtz
-            | InputKind::Interval => Err(PyRuntimeError::new_err(format!(
+            SparkType::Float
+            | SparkType::Double
+            | SparkType::Timestamp
+            | SparkType::OffsetTimestamp
+            | SparkType::NamedTimestamp
+            | SparkType::TimestampNtz
+            | SparkType::Interval => Err(PyRuntimeError::new_err(format!(
                 "bowstring: {} columns hold no objects",
-                column.kind.name()
+                column.spark.name()
             ))),
         }
     }
@@ -345,7 +346,7 @@ impl<'py> Builder<'_, 'py> {
         column: &Column<'_>,
         shared: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if column.kind == InputKind::LargeString {
+        if column.has_wide_offsets() {
             self.large_strings(&column.in_bytes::<i64>(), shared)
         } else {
             self.large_strings(&column.in_bytes::<i32>(), shared)
@@ -423,12 +424,12 @@ fn convert<T: ArrowPrimitiveType, U: Copy>(
     reason = "the other kinds never have this dtype"
 )]
 fn fill_float64(column: &Column<'_>, target: &mut [f64]) {
-    match column.kind {
-        InputKind::Byte => convert::<Int8Type, _>(column, target, f64::NAN, f64::from),
-        InputKind::Short => convert::<Int16Type, _>(column, target, f64::NAN, f64::from),
-        InputKind::Int => convert::<Int32Type, _>(column, target, f64::NAN, f64::from),
+    match column.spark {
+        SparkType::Byte => convert::<Int8Type, _>(column, target, f64::NAN, f64::from),
+        SparkType::Short => convert::<Int16Type, _>(column, target, f64::NAN, f64::from),
+        SparkType::Int => convert::<Int32Type, _>(column, target, f64::NAN, f64::from),
         // PARITY: above 2^53 stock rounds too.
-        InputKind::Long => convert::<Int64Type, _>(column, target, f64::NAN, round_to_f64),
+        SparkType::Long => convert::<Int64Type, _>(column, target, f64::NAN, round_to_f64),
         _ => convert::<Float64Type, _>(column, target, f64::NAN, |value| value),
     }
 }
@@ -454,11 +455,7 @@ fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], uni
         });
         return;
     }
-    let offset = if let InputKind::Timestamp(offset) = column.kind {
-        offset
-    } else {
-        0
-    };
+    let offset = column.east();
     convert::<TimestampMicrosecondType, _>(column, target, nat.into(), |value| {
         local_time(value, offset, unit).unwrap_or(nat).into()
     });

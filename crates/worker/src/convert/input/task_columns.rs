@@ -14,7 +14,7 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::convert::types::{Dtype, Series, SparkType, Unit};
 use crate::facades::conversion::Stock;
 use crate::facades::record::SelfTest;
 use crate::words::Word;
@@ -57,50 +57,29 @@ impl Columns {
     fn values<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Option<Made<'py>>> {
         let py = array.py();
         let conversions = &self.conversions;
-        let kind_of = |data_type: &DataType| {
+        let type_of = |data_type: &DataType| {
             let field = Field::new("", data_type.clone(), true);
-            InputKind::of(
+            SparkType::of(
                 &field,
                 conversions.session_zone.as_deref(),
                 &conversions.observed,
             )
         };
-        let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
+        let Some(data) = flat_array(array, |data_type| type_of(data_type).is_some())? else {
             return Ok(None);
         };
-        let Some(kind) = kind_of(data.data_type()) else {
+        let Some(spark) = type_of(data.data_type()) else {
             return Ok(None);
         };
         let array = make_array(data);
-        match kind {
-            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
-                return Ok((self.legacy && array.null_count() > 0)
-                    .then(|| masked(py, &array))
-                    .flatten());
-            }
-            InputKind::Boolean if array.null_count() == 0 => return Ok(None),
-            InputKind::Boolean
-            | InputKind::Binary
-            | InputKind::LargeBinary
-            | InputKind::Date
-            | InputKind::Time
-            | InputKind::Decimal(_)
-            | InputKind::Timestamp(_)
-            | InputKind::NamedTimestamp => {}
-            InputKind::Float
-            | InputKind::Double
-            | InputKind::String
-            | InputKind::LargeString
-            | InputKind::TimestampNtz
-            | InputKind::Interval
-            | InputKind::Array
-            | InputKind::Struct
-            | InputKind::Map
-            | InputKind::Null => return Ok(None),
+        match (spark.row().series, array.null_count() > 0) {
+            (Series::Always, _) | (Series::WithNulls, true) => {}
+            (Series::OlderWithNulls, true) if self.legacy => return Ok(masked(py, &array)),
+            (Series::Never | Series::WithNulls | Series::OlderWithNulls, _) => return Ok(None),
         }
         let rows = array.len();
-        let column = Column::of(kind, array);
-        let Some(column) = zoned(py, conversions, kind, column)? else {
+        let column = Column::of(spark, array);
+        let Some(column) = zoned(py, conversions, column)? else {
             return Ok(None);
         };
         // What has no nanoseconds is an error where stock goes through them.

@@ -9,7 +9,7 @@ use arrow_array::types::{
     Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, Time64NanosecondType, TimestampMicrosecondType,
 };
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType};
 use bowstring_memory as memory;
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -22,6 +22,7 @@ use crate::convert::output::temporal::{append_all, append_dates, instants, inter
 use crate::convert::output::text::append_strings;
 use crate::convert::output::timestamps::{append_times, append_timestamps};
 use crate::convert::output::values::{Rules, narrow, room};
+use crate::convert::types::SparkType;
 use crate::facades::frames::PandasClasses;
 
 /// Bytes that a value needs on its way: as an object, as what it is taken for, and twice where a builder grows.
@@ -29,132 +30,95 @@ const BYTES_OF_ROW: usize = 32;
 
 /// A growing Arrow array of a declared type.
 #[derive(Debug)]
-pub(crate) enum FieldBuilder {
-    /// `boolean`
+pub(crate) struct FieldBuilder {
+    /// `None` if only stock converts it, as it does every type without a row in the table.
+    spark: Option<SparkType>,
+    pub(super) values: Values,
+}
+
+/// What it grows from.
+#[derive(Debug)]
+pub(super) enum Values {
     Boolean(BooleanBuilder),
-    /// `byte`
     Byte(PrimitiveBuilder<Int8Type>),
-    /// `short`
     Short(PrimitiveBuilder<Int16Type>),
-    /// `int`
     Int(PrimitiveBuilder<Int32Type>),
-    /// `long`
     Long(PrimitiveBuilder<Int64Type>),
-    /// `float`
     Float(PrimitiveBuilder<Float32Type>),
-    /// `double`
     Double(PrimitiveBuilder<Float64Type>),
-    /// `string`
     String(StringBuilder),
-    /// `string` with 64-bit offsets
     LargeString(LargeStringBuilder),
-    /// `binary`
     Binary(BinaryBuilder),
-    /// `binary` with 64-bit offsets
     LargeBinary(LargeBinaryBuilder),
-    /// `date`
     Date(PrimitiveBuilder<Date32Type>),
-    /// `time`
     Time(PrimitiveBuilder<Time64NanosecondType>),
-    /// `timestamp`
     Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
-    /// `timestamp_ntz`
     TimestampNtz(PrimitiveBuilder<TimestampMicrosecondType>),
-    /// day-time interval
     Interval(PrimitiveBuilder<DurationMicrosecondType>),
-    /// `decimal`
+    /// With precision and scale.
     Decimal(Decimal128Builder, u8, i8),
     /// An array, struct or map.
     Nested(Box<NestedBuilder>),
-    /// Every other type: only stock converts it.
     Stock,
+}
+
+impl Values {
+    fn new(spark: SparkType, data_type: &DataType) -> Self {
+        let is_large = matches!(data_type, DataType::LargeUtf8 | DataType::LargeBinary);
+        match spark {
+            SparkType::Boolean => Self::Boolean(BooleanBuilder::new()),
+            SparkType::Byte => Self::Byte(PrimitiveBuilder::new()),
+            SparkType::Short => Self::Short(PrimitiveBuilder::new()),
+            SparkType::Int => Self::Int(PrimitiveBuilder::new()),
+            SparkType::Long => Self::Long(PrimitiveBuilder::new()),
+            SparkType::Float => Self::Float(PrimitiveBuilder::new()),
+            SparkType::Double => Self::Double(PrimitiveBuilder::new()),
+            SparkType::String if is_large => Self::LargeString(LargeStringBuilder::new()),
+            SparkType::String => Self::String(StringBuilder::new()),
+            SparkType::Binary if is_large => Self::LargeBinary(LargeBinaryBuilder::new()),
+            SparkType::Binary => Self::Binary(BinaryBuilder::new()),
+            SparkType::Date => Self::Date(PrimitiveBuilder::new()),
+            SparkType::Time => Self::Time(PrimitiveBuilder::new()),
+            SparkType::Timestamp | SparkType::OffsetTimestamp | SparkType::NamedTimestamp => {
+                Self::Timestamp(PrimitiveBuilder::new().with_data_type(data_type.clone()))
+            }
+            SparkType::TimestampNtz => Self::TimestampNtz(PrimitiveBuilder::new()),
+            SparkType::Interval => Self::Interval(PrimitiveBuilder::new()),
+            SparkType::Decimal => {
+                let DataType::Decimal128(precision, scale) = *data_type else {
+                    return Self::Stock;
+                };
+                let builder = Decimal128Builder::new().with_data_type(data_type.clone());
+                Self::Decimal(builder, precision, scale)
+            }
+            SparkType::Array | SparkType::Struct | SparkType::Map => NestedBuilder::new(data_type)
+                .map_or(Self::Stock, |builder| Self::Nested(Box::new(builder))),
+            SparkType::Null => Self::Stock,
+        }
+    }
 }
 
 impl FieldBuilder {
     /// A builder of `data_type`, as stock's `to_arrow_type` gives it.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "an allow-list: what is not on it goes to stock"
-    )]
     pub(crate) fn new(data_type: &DataType) -> Self {
-        match data_type {
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
-            DataType::Int16 => Self::Short(PrimitiveBuilder::new()),
-            DataType::Int32 => Self::Int(PrimitiveBuilder::new()),
-            DataType::Int64 => Self::Long(PrimitiveBuilder::new()),
-            DataType::Float32 => Self::Float(PrimitiveBuilder::new()),
-            DataType::Float64 => Self::Double(PrimitiveBuilder::new()),
-            DataType::Utf8 => Self::String(StringBuilder::new()),
-            DataType::LargeUtf8 => Self::LargeString(LargeStringBuilder::new()),
-            DataType::Binary => Self::Binary(BinaryBuilder::new()),
-            DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
-            DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
-            DataType::Time64(TimeUnit::Nanosecond) => Self::Time(PrimitiveBuilder::new()),
-            DataType::Timestamp(TimeUnit::Microsecond, None) => {
-                Self::TimestampNtz(PrimitiveBuilder::new())
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-                Self::Timestamp(PrimitiveBuilder::new().with_data_type(data_type.clone()))
-            }
-            DataType::Duration(TimeUnit::Microsecond) => Self::Interval(PrimitiveBuilder::new()),
-            DataType::Decimal128(precision, scale) if *scale >= 0 => Self::Decimal(
-                Decimal128Builder::new().with_data_type(data_type.clone()),
-                *precision,
-                *scale,
-            ),
-            DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => {
-                NestedBuilder::new(data_type)
-                    .map_or(Self::Stock, |builder| Self::Nested(Box::new(builder)))
-            }
-            _ => Self::Stock,
+        let spark = SparkType::of_result(data_type);
+        match spark.map(|spark| Values::new(spark, data_type)) {
+            None | Some(Values::Stock) => Self::stock(),
+            Some(values) => Self { spark, values },
         }
     }
 
-    /// Spark's name of the type, as [`crate::convert::types::InputKind::name`] spells it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Boolean(_) => "boolean",
-            Self::Byte(_) => "byte",
-            Self::Short(_) => "short",
-            Self::Int(_) => "int",
-            Self::Long(_) => "long",
-            Self::Float(_) => "float",
-            Self::Double(_) => "double",
-            Self::String(_) | Self::LargeString(_) => "string",
-            Self::Binary(_) | Self::LargeBinary(_) => "binary",
-            Self::Date(_) => "date",
-            Self::Time(_) => "time",
-            Self::Timestamp(_) => "timestamp",
-            Self::TimestampNtz(_) => "timestamp_ntz",
-            Self::Interval(_) => "interval",
-            Self::Decimal(..) => "decimal",
-            Self::Nested(builder) => builder.name(),
-            Self::Stock => "stock",
+    /// For a field that only stock converts.
+    pub(crate) fn stock() -> Self {
+        Self {
+            spark: None,
+            values: Values::Stock,
         }
     }
 
-    /// Whether values of the type are neither text nor nested, so that arrays of exactly the type
-    /// may stand beside those that are built.
-    pub(crate) fn is_flat(&self) -> bool {
-        match self {
-            Self::Boolean(_)
-            | Self::Byte(_)
-            | Self::Short(_)
-            | Self::Int(_)
-            | Self::Long(_)
-            | Self::Float(_)
-            | Self::Double(_)
-            | Self::Binary(_)
-            | Self::LargeBinary(_)
-            | Self::Date(_)
-            | Self::Time(_)
-            | Self::Timestamp(_)
-            | Self::TimestampNtz(_)
-            | Self::Interval(_)
-            | Self::Decimal(..) => true,
-            Self::String(_) | Self::LargeString(_) | Self::Nested(_) | Self::Stock => false,
-        }
+    /// The type; `None` if only stock converts it.
+    pub(crate) fn spark(&self) -> Option<SparkType> {
+        self.spark
     }
 
     /// Takes what was built. `None` if that is nothing.
@@ -163,7 +127,7 @@ impl FieldBuilder {
     ///
     /// Fails if the parts of a nested type do not fit together, which is a bug.
     pub(crate) fn finish(&mut self) -> Result<Option<ArrayRef>, ArrowError> {
-        if let Self::Nested(builder) = self {
+        if let Values::Nested(builder) = &mut self.values {
             return builder.finish();
         }
         Ok(self
@@ -174,24 +138,24 @@ impl FieldBuilder {
 
     /// The builder of a type that is not nested.
     fn flat(&mut self) -> Option<&mut dyn ArrayBuilder> {
-        Some(match self {
-            Self::Boolean(builder) => builder,
-            Self::Byte(builder) => builder,
-            Self::Short(builder) => builder,
-            Self::Int(builder) => builder,
-            Self::Long(builder) => builder,
-            Self::Float(builder) => builder,
-            Self::Double(builder) => builder,
-            Self::String(builder) => builder,
-            Self::LargeString(builder) => builder,
-            Self::Binary(builder) => builder,
-            Self::LargeBinary(builder) => builder,
-            Self::Date(builder) => builder,
-            Self::Time(builder) => builder,
-            Self::Timestamp(builder) | Self::TimestampNtz(builder) => builder,
-            Self::Interval(builder) => builder,
-            Self::Decimal(builder, ..) => builder,
-            Self::Nested(_) | Self::Stock => return None,
+        Some(match &mut self.values {
+            Values::Boolean(builder) => builder,
+            Values::Byte(builder) => builder,
+            Values::Short(builder) => builder,
+            Values::Int(builder) => builder,
+            Values::Long(builder) => builder,
+            Values::Float(builder) => builder,
+            Values::Double(builder) => builder,
+            Values::String(builder) => builder,
+            Values::LargeString(builder) => builder,
+            Values::Binary(builder) => builder,
+            Values::LargeBinary(builder) => builder,
+            Values::Date(builder) => builder,
+            Values::Time(builder) => builder,
+            Values::Timestamp(builder) | Values::TimestampNtz(builder) => builder,
+            Values::Interval(builder) => builder,
+            Values::Decimal(builder, ..) => builder,
+            Values::Nested(_) | Values::Stock => return None,
         })
     }
 
@@ -201,12 +165,12 @@ impl FieldBuilder {
         reason = "every other type has a fixed width"
     )]
     pub(crate) fn variable_bytes(&self) -> usize {
-        match self {
-            Self::String(builder) => builder.values_slice().len(),
-            Self::LargeString(builder) => builder.values_slice().len(),
-            Self::Binary(builder) => builder.values_slice().len(),
-            Self::LargeBinary(builder) => builder.values_slice().len(),
-            Self::Nested(builder) => builder.variable_bytes(),
+        match &self.values {
+            Values::String(builder) => builder.values_slice().len(),
+            Values::LargeString(builder) => builder.values_slice().len(),
+            Values::Binary(builder) => builder.values_slice().len(),
+            Values::LargeBinary(builder) => builder.values_slice().len(),
+            Values::Nested(builder) => builder.variable_bytes(),
             _ => 0,
         }
     }
@@ -227,13 +191,13 @@ impl FieldBuilder {
         if memory::ensure("a column of a result", rows * BYTES_OF_ROW).is_err() {
             return Ok(false);
         }
-        Ok(match self {
-            Self::Boolean(builder) => booleans(builder, values, classes)?,
-            Self::Byte(builder) => integers(builder, values, classes)?,
-            Self::Short(builder) => integers(builder, values, classes)?,
-            Self::Int(builder) => integers(builder, values, classes)?,
-            Self::Long(builder) => integers(builder, values, classes)?,
-            Self::Float(builder) => floats(
+        Ok(match &mut self.values {
+            Values::Boolean(builder) => booleans(builder, values, classes)?,
+            Values::Byte(builder) => integers(builder, values, classes)?,
+            Values::Short(builder) => integers(builder, values, classes)?,
+            Values::Int(builder) => integers(builder, values, classes)?,
+            Values::Long(builder) => integers(builder, values, classes)?,
+            Values::Float(builder) => floats(
                 builder,
                 values,
                 classes,
@@ -241,7 +205,7 @@ impl FieldBuilder {
                 narrow,
                 |value| value,
             )?,
-            Self::Double(builder) => floats(
+            Values::Double(builder) => floats(
                 builder,
                 values,
                 classes,
@@ -249,42 +213,42 @@ impl FieldBuilder {
                 |value| value,
                 f64::from,
             )?,
-            Self::String(builder) => {
+            Values::String(builder) => {
                 let room = room(builder.values_slice().len());
                 append_strings(values, classes, |value| builder.append_option(value), room)?
             }
-            Self::LargeString(builder) => append_strings(
+            Values::LargeString(builder) => append_strings(
                 values,
                 classes,
                 |value| builder.append_option(value),
                 usize::MAX,
             )?,
-            Self::Binary(builder) => {
+            Values::Binary(builder) => {
                 let room = room(builder.values_slice().len());
                 append_binary(values, classes, |value| builder.append_option(value), room)
             }
-            Self::LargeBinary(builder) => append_binary(
+            Values::LargeBinary(builder) => append_binary(
                 values,
                 classes,
                 |value| builder.append_option(value),
                 usize::MAX,
             ),
-            Self::Date(builder) => append_dates(builder, values, classes)?,
-            Self::Time(builder) => append_times(builder, values, classes),
-            Self::Timestamp(builder) => append_timestamps(builder, values, classes, rules)?,
-            Self::TimestampNtz(builder) => match instants(values, classes, rules)? {
+            Values::Date(builder) => append_dates(builder, values, classes)?,
+            Values::Time(builder) => append_times(builder, values, classes),
+            Values::Timestamp(builder) => append_timestamps(builder, values, classes, rules)?,
+            Values::TimestampNtz(builder) => match instants(values, classes, rules)? {
                 Some((_, values)) => append_all(builder, values, Some),
                 None => false,
             },
-            Self::Interval(builder) => match intervals(values, classes, rules)? {
+            Values::Interval(builder) => match intervals(values, classes, rules)? {
                 Some(values) => append_all(builder, values, Some),
                 None => false,
             },
-            Self::Decimal(builder, precision, scale) => {
+            Values::Decimal(builder, precision, scale) => {
                 append_decimals(builder, values, classes, *precision, *scale)?
             }
-            Self::Nested(builder) => builder.append(values, classes)?,
-            Self::Stock => false,
+            Values::Nested(builder) => builder.append(values, classes)?,
+            Values::Stock => false,
         })
     }
 }

@@ -21,6 +21,7 @@ use crate::convert::output::temporal::exact_date;
 use crate::convert::output::values::{
     column, elements, exact_bool, exact_bytes, exact_double, exact_string, integral, narrow, room,
 };
+use crate::convert::types::{Inside, SparkType};
 use crate::facades::frames::PandasClasses;
 
 /// A growing array of a type that is not nested.
@@ -77,25 +78,24 @@ macro_rules! each {
 
 impl LeafBuilder {
     /// A builder of `data_type`, or `None` if it has no native path inside a nested type.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "an allow-list: what is not on it goes to stock"
-    )]
     pub(crate) fn new(data_type: &DataType) -> Option<Self> {
-        Some(match data_type {
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
-            DataType::Int16 => Self::Short(PrimitiveBuilder::new()),
-            DataType::Int32 => Self::Int(PrimitiveBuilder::new()),
-            DataType::Int64 => Self::Long(PrimitiveBuilder::new()),
-            DataType::Float32 => Self::Float(PrimitiveBuilder::new()),
-            DataType::Float64 => Self::Double(PrimitiveBuilder::new()),
-            DataType::Utf8 => Self::String(StringBuilder::new()),
-            DataType::LargeUtf8 => Self::LargeString(LargeStringBuilder::new()),
-            DataType::Binary => Self::Binary(BinaryBuilder::new()),
-            DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
-            DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
-            DataType::Decimal128(precision, scale) if *scale >= 0 => Self::Decimal(
+        let spark = SparkType::of_result(data_type);
+        let spark = spark.filter(|spark| spark.row().inside != Inside::Never)?;
+        let is_large = matches!(data_type, DataType::LargeUtf8 | DataType::LargeBinary);
+        Some(match (spark, data_type) {
+            (SparkType::Boolean, _) => Self::Boolean(BooleanBuilder::new()),
+            (SparkType::Byte, _) => Self::Byte(PrimitiveBuilder::new()),
+            (SparkType::Short, _) => Self::Short(PrimitiveBuilder::new()),
+            (SparkType::Int, _) => Self::Int(PrimitiveBuilder::new()),
+            (SparkType::Long, _) => Self::Long(PrimitiveBuilder::new()),
+            (SparkType::Float, _) => Self::Float(PrimitiveBuilder::new()),
+            (SparkType::Double, _) => Self::Double(PrimitiveBuilder::new()),
+            (SparkType::String, _) if is_large => Self::LargeString(LargeStringBuilder::new()),
+            (SparkType::String, _) => Self::String(StringBuilder::new()),
+            (SparkType::Binary, _) if is_large => Self::LargeBinary(LargeBinaryBuilder::new()),
+            (SparkType::Binary, _) => Self::Binary(BinaryBuilder::new()),
+            (SparkType::Date, _) => Self::Date(PrimitiveBuilder::new()),
+            (SparkType::Decimal, DataType::Decimal128(precision, scale)) => Self::Decimal(
                 Decimal128Builder::new().with_data_type(data_type.clone()),
                 *precision,
                 *scale,

@@ -68,16 +68,6 @@ impl NestedBuilder {
         })
     }
 
-    /// Spark's name of the type.
-    pub(crate) fn name(&self) -> &'static str {
-        match self.root {
-            Node::Leaf(_) => "stock",
-            Node::List { .. } => "array",
-            Node::Struct { .. } => "struct",
-            Node::Map { .. } => "map",
-        }
-    }
-
     /// Bytes held, apart from a few per row.
     pub(crate) fn variable_bytes(&self) -> usize {
         self.root.bytes()

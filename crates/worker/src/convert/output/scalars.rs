@@ -9,7 +9,7 @@ use arrow_array::types::ArrowPrimitiveType;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
-use crate::convert::output::field_builder::FieldBuilder;
+use crate::convert::output::field_builder::{FieldBuilder, Values};
 use crate::convert::output::values::{exact_double, integral, narrow, room};
 
 /// A result by the dtype that pandas infers from it.
@@ -137,32 +137,32 @@ impl FieldBuilder {
         reason = "an allow-list: what is not on it goes to stock"
     )]
     pub(crate) fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
-        match self {
-            Self::Boolean(builder) => append(scalars, times, boolean, |value| {
+        match &mut self.values {
+            Values::Boolean(builder) => append(scalars, times, boolean, |value| {
                 builder.append_option(value);
             }),
-            Self::Byte(builder) => integers(builder, scalars, times),
-            Self::Short(builder) => integers(builder, scalars, times),
-            Self::Int(builder) => integers(builder, scalars, times),
-            Self::Long(builder) => integers(builder, scalars, times),
-            Self::Float(builder) => append(
+            Values::Byte(builder) => integers(builder, scalars, times),
+            Values::Short(builder) => integers(builder, scalars, times),
+            Values::Int(builder) => integers(builder, scalars, times),
+            Values::Long(builder) => integers(builder, scalars, times),
+            Values::Float(builder) => append(
                 scalars,
                 times,
                 |scalar| Some(float(scalar, f32::MANTISSA_DIGITS)?.map(narrow)),
                 |value| builder.append_option(value),
             ),
-            Self::Double(builder) => append(
+            Values::Double(builder) => append(
                 scalars,
                 times,
                 |scalar| float(scalar, f64::MANTISSA_DIGITS),
                 |value| builder.append_option(value),
             ),
-            Self::String(builder) => {
+            Values::String(builder) => {
                 let room = room(builder.values_slice().len());
                 bytes(scalars, times) <= room
                     && append(scalars, times, text, |value| builder.append_option(value))
             }
-            Self::LargeString(builder) => {
+            Values::LargeString(builder) => {
                 append(scalars, times, text, |value| builder.append_option(value))
             }
             _ => false,
