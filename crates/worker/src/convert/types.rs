@@ -55,7 +55,7 @@ pub(crate) struct Row {
     /// Further classes there whose values are the same.
     like_it: &'static [&'static str],
     /// The Arrow types of its columns, if they are few.
-    arrow: &'static [DataType],
+    pub(crate) arrow: &'static [DataType],
     /// Whether an Arrow type is another of them.
     is_arrow: fn(&DataType) -> bool,
     /// What a column becomes in pandas.
@@ -73,7 +73,7 @@ pub(crate) struct Row {
     /// The classes of pyarrow's scalars of it; none if results of aggregate functions are for stock.
     pub(crate) arrow_scalars: &'static [&'static str],
     /// Whether stock leaves a result of a plain function as it is that is exactly of the type's own class.
-    is_exact: bool,
+    pub(crate) is_exact: bool,
 }
 
 /// What a column becomes in pandas.
@@ -660,6 +660,7 @@ pub(crate) fn types() -> Vec<TypeOfSpark> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::c_data::sends_as_it_is;
 
     #[test]
     fn a_unit_is_known_or_an_error_that_names_it() {
@@ -708,6 +709,16 @@ mod tests {
         let made = TYPES.iter().filter(|row| !row.arrow_scalars.is_empty());
         let names: HashSet<&str> = made.map(|row| row.name).collect();
         assert_eq!(cases(source, "_SCALARS: "), names);
+    }
+
+    #[test]
+    fn every_type_but_null_is_sent_by_pyarrow_as_it_is() {
+        for row in &TYPES {
+            for data_type in row.arrow {
+                let sent = sends_as_it_is(&Field::new("", data_type.clone(), true));
+                assert_eq!(sent, row.spark != SparkType::Null, "{data_type}");
+            }
+        }
     }
 
     fn of(data_type: DataType, session_zone: &str, unproven: &[&str]) -> Option<SparkType> {

@@ -14,6 +14,7 @@ use pyo3::types::PyType;
 use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
 use crate::convert::output::batch::bytes_of;
 use crate::convert::output::field_builder::{FieldBuilder, Values};
+use crate::convert::output::flat_builder::FlatBuilder;
 use crate::convert::output::scalars::{Scalar, Scalars, bytes};
 use crate::convert::output::values::{narrow, room};
 use crate::convert::types::{Dtype, Pandas, TYPES};
@@ -201,8 +202,10 @@ fn append(builder: &mut FieldBuilder, scalars: &[Scalar<'_>], times: usize) {
         .iter()
         .flat_map(|scalar| repeat_n(value(scalar), times));
     match &mut builder.values {
-        Values::Double(builder) => repeated.for_each(|value| builder.append_option(value)),
-        Values::Float(builder) => {
+        Values::Flat(FlatBuilder::Double(builder)) => {
+            repeated.for_each(|value| builder.append_option(value));
+        }
+        Values::Flat(FlatBuilder::Float(builder)) => {
             repeated.for_each(|value| builder.append_option(value.map(narrow)));
         }
         _ => {

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
 use crate::convert::output::field_builder::{FieldBuilder, Values};
+use crate::convert::output::flat_builder::FlatBuilder;
 use crate::convert::output::values::{exact_double, integral, narrow, room};
 
 /// A result by the dtype that pandas infers from it.
@@ -132,37 +133,47 @@ impl Scalar<'_> {
 impl FieldBuilder {
     /// Appends scalars of one variant, each so many times. `false` if only stock may convert them;
     /// then nothing was appended.
+    pub(crate) fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
+        match &mut self.values {
+            Values::Flat(builder) => builder.append_scalars(scalars, times),
+            Values::Nested(_) | Values::Stock => false,
+        }
+    }
+}
+
+impl FlatBuilder {
+    /// As [`FieldBuilder::append_scalars`].
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub(crate) fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
-        match &mut self.values {
-            Values::Boolean(builder) => append(scalars, times, boolean, |value| {
+    fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
+        match self {
+            Self::Boolean(builder) => append(scalars, times, boolean, |value| {
                 builder.append_option(value);
             }),
-            Values::Byte(builder) => integers(builder, scalars, times),
-            Values::Short(builder) => integers(builder, scalars, times),
-            Values::Int(builder) => integers(builder, scalars, times),
-            Values::Long(builder) => integers(builder, scalars, times),
-            Values::Float(builder) => append(
+            Self::Byte(builder) => integers(builder, scalars, times),
+            Self::Short(builder) => integers(builder, scalars, times),
+            Self::Int(builder) => integers(builder, scalars, times),
+            Self::Long(builder) => integers(builder, scalars, times),
+            Self::Float(builder) => append(
                 scalars,
                 times,
                 |scalar| Some(float(scalar, f32::MANTISSA_DIGITS)?.map(narrow)),
                 |value| builder.append_option(value),
             ),
-            Values::Double(builder) => append(
+            Self::Double(builder) => append(
                 scalars,
                 times,
                 |scalar| float(scalar, f64::MANTISSA_DIGITS),
                 |value| builder.append_option(value),
             ),
-            Values::String(builder) => {
+            Self::String(builder) => {
                 let room = room(builder.values_slice().len());
                 bytes(scalars, times) <= room
                     && append(scalars, times, text, |value| builder.append_option(value))
             }
-            Values::LargeString(builder) => {
+            Self::LargeString(builder) => {
                 append(scalars, times, text, |value| builder.append_option(value))
             }
             _ => false,
@@ -250,7 +261,18 @@ pub(crate) fn bytes(scalars: &[Scalar<'_>], times: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Scalar;
+    use super::{FieldBuilder, Scalar};
+    use crate::convert::types::TYPES;
+
+    #[test]
+    fn scalars_become_the_types_that_the_table_says() {
+        for row in &TYPES {
+            for data_type in row.arrow {
+                let taken = FieldBuilder::new(data_type).append_scalars(&[Scalar::None], 1);
+                assert_eq!(taken, row.is_of_scalars(), "{data_type}");
+            }
+        }
+    }
 
     #[test]
     fn a_column_of_values_has_one_dtype_or_is_for_stock() {

@@ -320,3 +320,19 @@ fn binary<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
         .ok()
         .map(PyBytesMethods::as_bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::array_of;
+    use crate::convert::types::TYPES;
+
+    #[test]
+    fn exact_values_become_the_types_that_the_table_says() {
+        for row in &TYPES {
+            for data_type in row.arrow {
+                let taken = array_of(std::iter::empty(), 0, data_type).is_some();
+                assert_eq!(taken, row.is_exact, "{data_type}");
+            }
+        }
+    }
+}
