@@ -11,11 +11,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::is_offset;
+use crate::convert::observed::{Observed, Unit};
 use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
-use crate::convert::types::{Observed, SparkType, Unit};
+use crate::convert::types::SparkType;
 use crate::convert::zone::Zone;
 use crate::errors::internal;
 use crate::facades::conversion::Stock;

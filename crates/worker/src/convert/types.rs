@@ -3,15 +3,11 @@
 //! Whoever asks something of a type asks its [`Row`], in Rust and in Python (`_native.types`). What is not on the table goes
 //! to stock. Conversions are matches over [`SparkType`], which the compiler holds complete.
 
-use std::collections::HashSet;
-use std::str::FromStr;
-
-use arrow_pyarrow::ToPyArrow;
 use arrow_schema::{DataType, Field, TimeUnit};
-use bowstring_ipc::{UnknownWord, choose};
-use pyo3::prelude::*;
 
 use crate::convert::calendar::{fixed_offset, is_offset};
+use crate::convert::nested_types::is_native;
+use crate::convert::observed::{Dtype, Observed, Unit};
 
 /// A type of Spark with a native path, in the order of [`TYPES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,9 +47,9 @@ pub(crate) struct Row {
     /// As the self-test, its record and the log call it: there is a case of this name in `self_test.py`.
     pub(crate) name: &'static str,
     /// Its class in `pyspark.sql.types`.
-    class: &'static str,
+    pub(crate) class: &'static str,
     /// Further classes there whose values are the same.
-    like_it: &'static [&'static str],
+    pub(crate) like_it: &'static [&'static str],
     /// The Arrow types of its columns, if they are few.
     pub(crate) arrow: &'static [DataType],
     /// Whether an Arrow type is another of them.
@@ -455,220 +451,12 @@ impl Pandas {
     }
 }
 
-/// Unit of a pandas datetime or timedelta column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Unit {
-    /// `datetime64[us]`, `timedelta64[us]`.
-    Micro,
-    /// `datetime64[ns]`, `timedelta64[ns]`.
-    Nano,
-}
-
-impl FromStr for Unit {
-    type Err = UnknownWord;
-
-    /// As NumPy names it.
-    fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        choose(
-            "unit of time",
-            word,
-            &[("us", Self::Micro), ("ns", Self::Nano)],
-        )
-    }
-}
-
-/// What the installed Spark, pandas and pyarrow do where they differ, as the self-test observed it.
-#[derive(Clone, Debug)]
-pub(crate) struct Observed {
-    /// Strings are `StringDtype(storage="pyarrow", na_value=nan)` columns, not objects. pandas 3.
-    pub(crate) arrow_strings: bool,
-    /// Unit in which `TimestampType` arrives: µs in Spark 3.5, ns later.
-    pub(crate) timestamp_unit: Unit,
-    /// Unit in which a day-time interval arrives: ns with pandas 2, µs with pandas 3.
-    pub(crate) interval_unit: Unit,
-    /// Integers with nulls are Python objects inside arrays, structs and maps, and the batches of
-    /// a group are joined before they are converted: Spark 4.2 on. Otherwise they are float64.
-    pub(crate) nested_integer_objects: bool,
-    /// Names of the types ([`Row::name`]) whose self-test failed.
-    pub(crate) unproven: HashSet<String>,
-}
-
-/// The dtype of a built column, which decides the block that it lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Dtype {
-    /// `bool`
-    Bool,
-    /// `int8`
-    Int8,
-    /// `int16`
-    Int16,
-    /// `int32`
-    Int32,
-    /// `int64`
-    Int64,
-    /// `float32`
-    Float32,
-    /// `float64`
-    Float64,
-    /// `object`
-    Object,
-    /// `datetime64`
-    Datetime(Unit),
-    /// `timedelta64`
-    Timedelta(Unit),
-    /// pandas 3's `str`
-    String,
-}
-
-/// Whether the type is a list, struct or map all of whose parts have a native path.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "an allow-list: what is not on it goes to stock"
-)]
-pub(crate) fn is_native(data_type: &DataType, observed: &Observed) -> bool {
-    let part = |field: &Field| {
-        // Metadata marks variants and geometries, which are objects of PySpark's own.
-        field.metadata().is_empty()
-            && (leaf(field, observed).is_some() || is_native(field.data_type(), observed))
-    };
-    match data_type {
-        // `numpy.array` of several arrays may have two dimensions.
-        DataType::List(item) => {
-            let doubly_converted =
-                matches!(item.data_type(), DataType::List(_)) && is_converted(item.data_type());
-            !doubly_converted && part(item)
-        }
-        DataType::Struct(fields) => {
-            let names: HashSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-            // pyarrow cuts a name at its first NUL.
-            let plain =
-                names.len() == fields.len() && names.iter().all(|name| !name.contains('\0'));
-            plain && !fields.is_empty() && fields.iter().all(|field| part(field))
-        }
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) => match fields.as_ref() {
-                [key, value] => {
-                    let kind = leaf(key, observed).filter(|_| key.metadata().is_empty());
-                    kind.is_some_and(|kind| kind.row().inside == Inside::Key) && part(value)
-                }
-                _ => false,
-            },
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// The type of a part that is not nested itself.
-pub(crate) fn leaf(field: &Field, observed: &Observed) -> Option<SparkType> {
-    let spark = SparkType::of(field, None, observed);
-    spark.filter(|spark| spark.row().inside != Inside::Never)
-}
-
-/// Whether PySpark passes values of this type through a converter after pyarrow's.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "of the native types only these are"
-)]
-pub(crate) fn is_converted(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Struct(_) | DataType::Map(..) => true,
-        DataType::List(item) => is_converted(item.data_type()),
-        _ => false,
-    }
-}
-
-/// A row of the table, for the Python half.
-#[pyclass(frozen, name = "SparkType", module = "_bowstring")]
-pub(crate) struct TypeOfSpark(&'static Row);
-
-#[pymethods]
-impl TypeOfSpark {
-    #[getter]
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    /// The names of its classes in `pyspark.sql.types`, its own first.
-    #[getter]
-    fn classes(&self) -> Vec<&'static str> {
-        let own = std::iter::once(self.0.class);
-        own.chain(self.0.like_it.iter().copied()).collect()
-    }
-
-    /// The Arrow types of its columns, if they are few.
-    #[getter]
-    fn arrow<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let types = self.0.arrow.iter();
-        types.map(|data_type| data_type.to_pyarrow(py)).collect()
-    }
-
-    #[getter]
-    fn is_nested(&self) -> bool {
-        self.0.spark.is_nested()
-    }
-
-    /// Whether pandas has values of NumPy's in a column without nulls.
-    #[getter]
-    fn is_number(&self) -> bool {
-        match self.0.pandas {
-            Pandas::Booleans | Pandas::Integers(_) | Pandas::Floats(_) => true,
-            Pandas::Text
-            | Pandas::Objects
-            | Pandas::Nested
-            | Pandas::Instants
-            | Pandas::LocalTimes
-            | Pandas::Spans => false,
-        }
-    }
-
-    /// Whether a Series of it is made natively, with or without nulls.
-    #[getter]
-    fn in_series(&self) -> bool {
-        matches!(self.0.series, Series::Always | Series::WithNulls)
-    }
-
-    /// The same in stock's older way.
-    #[getter]
-    fn in_older_series(&self) -> bool {
-        self.0.series != Series::Never
-    }
-
-    #[getter]
-    fn is_result(&self) -> bool {
-        self.0.results != Results::Never
-    }
-
-    /// Whether plain scalars are converted to it natively.
-    #[getter]
-    fn of_scalars(&self) -> bool {
-        self.0.is_of_scalars()
-    }
-
-    #[getter]
-    fn is_exact(&self) -> bool {
-        self.0.is_exact
-    }
-}
-
-/// The types with a native path.
-#[pyfunction]
-pub(crate) fn types() -> Vec<TypeOfSpark> {
-    TYPES.iter().map(TypeOfSpark).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::convert::c_data::sends_as_it_is;
-
-    #[test]
-    fn a_unit_is_known_or_an_error_that_names_it() {
-        assert_eq!("us".parse(), Ok(Unit::Micro));
-        assert_eq!("ns".parse(), Ok(Unit::Nano));
-        let error = "ms".parse::<Unit>().unwrap_err().to_string();
-        assert_eq!(error, "bowstring: \"ms\" is no unit of time: us, ns");
-    }
 
     #[test]
     fn each_type_has_its_row() {

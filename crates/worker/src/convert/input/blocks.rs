@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::convert::input::group_columns::NativeColumns;
-use crate::convert::types::{Dtype, Unit};
+use crate::convert::observed::{Dtype, Unit};
 
 /// Where a column of the frame comes from, and which block it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,10 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Time64NanosecondType,
-    TimestampMicrosecondType,
-};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Time64NanosecondType};
 use arrow_array::{
     Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, PrimitiveArray, RecordBatch,
 };
@@ -15,11 +12,9 @@ use arrow_schema::DataType;
 
 use crate::convert::calendar::{PYTHON_DATES, TimeOfDay, fixed_offset};
 use crate::convert::input::nested;
-use crate::convert::types::{Dtype, Observed, Pandas, SparkType, Unit};
+use crate::convert::observed::{Dtype, Observed};
+use crate::convert::types::{Pandas, SparkType};
 use crate::convert::zone::ZoneTable;
-
-/// Largest number of microseconds that has nanoseconds in an `i64`.
-const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
 
 /// One column of a group: an array per batch.
 #[derive(Debug)]
@@ -131,23 +126,11 @@ impl<'a> Column<'a> {
             SparkType::Time => {
                 self.all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
             }
-            SparkType::Timestamp | SparkType::OffsetTimestamp => {
-                let (offset, unit) = (self.east(), observed.timestamp_unit);
-                self.all::<TimestampMicrosecondType>(|value| {
-                    local_time(value, offset, unit).is_some()
-                })
+            SparkType::Timestamp | SparkType::OffsetTimestamp | SparkType::NamedTimestamp => {
+                self.has_local_times(observed.timestamp_unit)
             }
-            SparkType::NamedTimestamp => {
-                // What they cover has nanoseconds in 64 bits.
-                let offsets = self.offsets.as_ref()?;
-                self.all::<TimestampMicrosecondType>(|value| offsets.cover(value))
-            }
-            SparkType::TimestampNtz => {
-                self.all::<TimestampMicrosecondType>(|value| nanoseconds(value).is_some())
-            }
-            SparkType::Interval => {
-                self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some())
-            }
+            SparkType::TimestampNtz => self.has_nanoseconds(),
+            SparkType::Interval => self.spans_have_nanoseconds(),
         };
         fits.then_some(dtype)
     }
@@ -179,7 +162,8 @@ impl<'a> Column<'a> {
         matches!(data_type, Some(DataType::LargeUtf8 | DataType::LargeBinary))
     }
 
-    fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
+    /// Whether all values fit.
+    pub(super) fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
         self.primitive::<T>().iter().all(|array| {
             if array.null_count() == 0 {
                 array.values().iter().all(|value| fits(*value))
@@ -203,76 +187,5 @@ impl<'a> Column<'a> {
             array.as_binary_opt::<O>().cloned().or_else(text)
         };
         self.arrays.iter().filter_map(in_bytes).collect()
-    }
-
-    /// Whether bytes that stand for text are UTF-8.
-    fn is_text(&self) -> bool {
-        self.arrays.iter().all(|array| {
-            array.as_binary_opt::<i32>().is_none_or(is_utf8)
-                && array.as_binary_opt::<i64>().is_none_or(is_utf8)
-        })
-    }
-}
-
-/// Whether all that lies between the first and the last offset is UTF-8, and no offset inside of a character.
-fn is_utf8<O: OffsetSizeTrait>(array: &GenericBinaryArray<O>) -> bool {
-    let offsets = array.value_offsets();
-    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
-        return true;
-    };
-    let first = first.as_usize();
-    let bytes = array.value_data().get(first..last.as_usize());
-    let text = bytes.and_then(|bytes| simdutf8::basic::from_utf8(bytes).ok());
-    text.is_some_and(|text| {
-        let mut starts = offsets.iter().map(|offset| offset.as_usize() - first);
-        starts.all(|start| text.is_char_boundary(start))
-    })
-}
-
-/// The local time of an instant, in `unit`; `None` if it does not fit.
-///
-/// PARITY: in nanoseconds Spark 4.0 and 4.1 need the instant to fit, later ones the local time.
-pub(crate) fn local_time(instant: i64, offset: i64, unit: Unit) -> Option<i64> {
-    let local = instant.checked_add(offset)?;
-    match unit {
-        // The smallest i64 is NaT.
-        Unit::Micro => (local != i64::MIN).then_some(local),
-        Unit::Nano => nanoseconds(instant).and(nanoseconds(local)),
-    }
-}
-
-fn nanoseconds(micros: i64) -> Option<i64> {
-    (-MAX_NANO_MICROS..=MAX_NANO_MICROS)
-        .contains(&micros)
-        .then(|| micros * 1_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow_array::{BinaryArray, LargeBinaryArray};
-
-    use super::is_utf8;
-
-    #[test]
-    fn text_is_utf8_value_by_value() {
-        let text: [&[u8]; 4] = ["é".as_bytes(), b"", "日本".as_bytes(), b"a"];
-        assert!(is_utf8(&BinaryArray::from_iter_values(text)));
-        assert!(is_utf8(&LargeBinaryArray::from_iter_values(text)));
-        assert!(is_utf8(&BinaryArray::from_iter_values([[0_u8; 0]; 0])));
-        // Together they are.
-        let halves: [&[u8]; 2] = [&[0xC3], &[0xA9]];
-        assert!(!is_utf8(&BinaryArray::from_iter_values(halves)));
-        let surrogate: [&[u8]; 2] = [b"a", &[0xED, 0xA0, 0x80]];
-        assert!(!is_utf8(&BinaryArray::from_iter_values(surrogate)));
-    }
-
-    #[test]
-    fn text_outside_of_a_slice_does_not_matter() {
-        let rows: [&[u8]; 4] = [&[0xFF], "ü".as_bytes(), b"b", &[0xC3]];
-        let array = BinaryArray::from_iter_values(rows);
-        assert!(!is_utf8(&array));
-        assert!(is_utf8(&array.slice(1, 2)));
-        assert!(!is_utf8(&array.slice(1, 3)));
-        assert!(is_utf8(&array.slice(4, 0)));
     }
 }

@@ -10,9 +10,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow_array::types::{ArrowPrimitiveType, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, ListArray, MapArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field};
@@ -25,8 +23,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice, PyString};
 
 use crate::convert::input::column::Column;
-use crate::convert::input::numpy::{Builder, round_to_f64};
-use crate::convert::types::{Dtype, Observed, SparkType, is_converted, leaf};
+use crate::convert::input::numpy::Builder;
+use crate::convert::nested_types::{is_converted, leaf};
+use crate::convert::observed::{Dtype, Observed};
+use crate::convert::types::SparkType;
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
@@ -112,11 +112,10 @@ impl<'py> Builder<'_, 'py> {
         let spark = self.leaf(array)?;
         // PARITY: an integer column with nulls is float64 in Spark 3.5 to 4.1.
         let as_float = array.null_count() > 0 && !self.observed.nested_integer_objects;
+        if as_float && let Some(floats) = self.float_objects(spark, array)? {
+            return Ok(floats);
+        }
         match spark {
-            SparkType::Byte if as_float => self.values::<Int8Type, _>(array, f64::from),
-            SparkType::Short if as_float => self.values::<Int16Type, _>(array, f64::from),
-            SparkType::Int if as_float => self.values::<Int32Type, _>(array, f64::from),
-            SparkType::Long if as_float => self.values::<Int64Type, _>(array, round_to_f64),
             SparkType::Float => self.values::<Float32Type, _>(array, f64::from),
             SparkType::Double => self.values::<Float64Type, _>(array, |value| value),
             _ => {
@@ -127,7 +126,7 @@ impl<'py> Builder<'_, 'py> {
         }
     }
 
-    fn values<T, U>(
+    pub(super) fn values<T, U>(
         &self,
         array: &ArrayRef,
         convert: impl Fn(T::Native) -> U,

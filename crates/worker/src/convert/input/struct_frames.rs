@@ -12,7 +12,8 @@ use crate::convert::input::column::Column;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::key_columns::KeyColumns;
-use crate::convert::types::{Dtype, SparkType};
+use crate::convert::observed::Dtype;
+use crate::convert::types::SparkType;
 use crate::facades::conversion::Stock;
 use crate::facades::record::SelfTest;
 

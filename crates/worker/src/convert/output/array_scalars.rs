@@ -12,12 +12,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
+use crate::convert::observed::Dtype;
 use crate::convert::output::batch::bytes_of;
 use crate::convert::output::field_builder::{FieldBuilder, Values};
 use crate::convert::output::flat_builder::FlatBuilder;
 use crate::convert::output::scalars::{Scalar, Scalars, bytes};
 use crate::convert::output::values::{narrow, room};
-use crate::convert::types::{Dtype, Pandas, TYPES};
+use crate::convert::types::{Pandas, TYPES};
 
 /// Knows scalars by their class: Python's, NumPy's and pyarrow's.
 #[derive(Debug)]
