@@ -17,14 +17,15 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use bowstring_ipc::framing::{Framing, GroupReader, Join};
-use bowstring_ipc::group::Group;
-use bowstring_ipc::{CONTINUATION, Decoded, MessageHeader, Source, Why, WireError};
+use bowstring_ipc::group::{EncodedBatch, Group, InputSchema};
+use bowstring_ipc::{CONTINUATION, Decoded, MessageHeader, Source, Why, WireError, nullable};
 use bowstring_socket::input::Input;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -74,7 +75,7 @@ pub(crate) fn decoder(data: &[u8]) {
             assert_eq!(first.to_string(), second.to_string());
             return;
         }
-        (Decoded::Native(_), Decoded::Stock(why)) => return assert_known(why),
+        (Decoded::Native(_), Decoded::Stock(why)) => return assert_refused(&native, why),
         (Decoded::Stock(_), Decoded::Stock(_)) => return,
         (Decoded::Native(_), Decoded::Native(batches)) => follow(&native, batches, data),
         (first, second) => panic!("what is sound is refused: {first:?}, {second:?}"),
@@ -97,37 +98,53 @@ fn whole(schema: &[u8], batch: &[u8], data: &[u8]) {
         Decoded::Native(batches) => {
             follow(&group, batches, data);
             for (encoded, batch) in group.encoded.iter().zip(batches) {
+                let message = encoded.message().expect("memory");
+                let theirs = read_by_arrow(&message, batch.schema(), None);
                 assert_eq!(
-                    &read_by_arrow(&encoded.message().expect("memory"), batch.schema()),
+                    &theirs.expect("what is decoded the Arrow library reads"),
                     batch
                 );
             }
         }
-        Decoded::Stock(why) => assert_known(why),
+        Decoded::Stock(why) => assert_refused(&group, why),
         Decoded::Malformed(fault) => panic!("what is sound is refused: {fault}"),
     }
 }
 
 /// A batch as the Arrow library alone reads it.
-fn read_by_arrow(message: &[u8], schema: SchemaRef) -> RecordBatch {
+fn read_by_arrow(
+    message: &[u8],
+    schema: SchemaRef,
+    projection: Option<&[usize]>,
+) -> Result<RecordBatch, ArrowError> {
     let length = u32::from_le_bytes(message[4..8].try_into().unwrap()) as usize;
     let (metadata, body) = message[8..].split_at(length);
     let header = MessageHeader::decode(metadata, "a record batch").unwrap();
     let batch = header.record_batch().unwrap();
     let (body, none) = (Buffer::from(body), HashMap::new());
-    read_record_batch(&body, batch, schema, &none, None, &header.version())
-        .expect("what is decoded the Arrow library reads")
+    read_record_batch(&body, batch, schema, &none, projection, &header.version())
 }
 
-/// What is sound is refused by the Arrow library for two reasons alone, neither of them such that a
-/// reader could stumble over it.
-fn assert_known(why: &Why) {
+/// What is sound is refused for two reasons alone, neither of them such that a reader could stumble over it; and the Arrow
+/// library refuses it, too.
+fn assert_refused(group: &Group, why: &Why) {
     let Why::Refused(error) = why else {
         panic!("projection decides: {why:?}");
     };
     let error = error.to_string().to_lowercase();
     let known = ["utf8", "utf-8", "non-nullable", "map key", "maparray"];
     assert!(known.iter().any(|part| error.contains(part)), "{error}");
+    let InputSchema {
+        schema, projection, ..
+    } = &*group.schema;
+    let fields: Vec<_> = schema.fields().iter().map(nullable).collect();
+    let schema = SchemaRef::new(Schema::new(fields));
+    let reads = |encoded: &EncodedBatch| {
+        let message = encoded.message().expect("memory");
+        let read = || read_by_arrow(&message, SchemaRef::clone(&schema), Some(projection));
+        catch_unwind(AssertUnwindSafe(read)).is_ok_and(|read| read.is_ok())
+    };
+    assert!(!group.encoded.iter().all(reads), "{error}");
 }
 
 /// Everything that the main thread reads of a decoded group.

@@ -42,6 +42,43 @@ class OutputFile:
     def writable(self) -> bool: ...
     def close(self) -> None: ...
 
+@final
+class SparkType:
+    """A type of Spark that has a native path: a row of `crates/worker/src/convert/types.rs`."""
+
+    @property
+    def name(self) -> str:
+        """As the self-test calls it."""
+    @property
+    def classes(self) -> list[str]:
+        """The names of its classes in `pyspark.sql.types`, its own first."""
+    @property
+    def arrow(self) -> list[pa.DataType]:
+        """The Arrow types of its columns, if they are few."""
+    @property
+    def is_nested(self) -> bool: ...
+    @property
+    def is_number(self) -> bool:
+        """Whether pandas has values of NumPy's in a column without nulls."""
+    @property
+    def in_series(self) -> bool:
+        """Whether a Series of it is made natively, with or without nulls."""
+    @property
+    def in_older_series(self) -> bool:
+        """The same in stock's older way."""
+    @property
+    def is_result(self) -> bool:
+        """Whether columns of results are converted natively."""
+    @property
+    def of_scalars(self) -> bool:
+        """Whether plain scalars are converted to it natively."""
+    @property
+    def is_exact(self) -> bool:
+        """Whether stock leaves a result of a plain function as it is that is exactly of the type's own class."""
+
+def types() -> list[SparkType]:
+    """The types with a native path."""
+
 def to_list(array: pa.Array) -> list[Any] | None:
     """What `to_pylist` returns; None for types that are not converted here."""
 

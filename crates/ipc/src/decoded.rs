@@ -19,8 +19,8 @@ pub enum Decoded<T> {
 #[derive(Debug)]
 pub enum Why {
     /// It is sound in a way that the Arrow library does not know: a null count is left open, which arrow-rs takes for
-    /// none; a buffer of offsets ends inside one, which arrow-rs panics about; or buffers of views are counted where there
-    /// are none.
+    /// none; a buffer of offsets ends inside one, which arrow-rs panics about; buffers of views are counted where there
+    /// are none; or a batch that needs no arrays or buffers has no list of them, which pyarrow refuses.
     Unusual,
     /// There is a type that Spark never sends (views, unions, dictionaries, run ends, maps of something else than pairs);
     /// neither it nor what follows it was looked at.

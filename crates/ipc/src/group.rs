@@ -18,8 +18,8 @@ use crate::framing::GroupReader;
 use crate::inflate::Parts;
 use crate::whole_columns::can_join;
 use crate::{
-    CONTINUATION, Decoded, Fault, MessageHeader, MessagePrefix, Why, WireError, check, inflate,
-    is_plain, owner, plain_columns,
+    CONTINUATION, Decoded, Fault, MessageHeader, MessagePrefix, SoundBatch, Why, WireError, check,
+    inflate, owner,
 };
 
 /// The schema of a task's groups, in both languages that need it.
@@ -38,8 +38,8 @@ pub struct InputSchema {
     /// PARITY: Spark marks fields that have nulls all the same, where the user's schema says so,
     /// and pyarrow does not look.
     pub(super) decoded: SchemaRef,
-    /// The projected fields of `decoded`, if [`plain_columns`] makes their arrays.
-    pub(super) plain: Option<SchemaRef>,
+    /// The projected fields of `decoded`; nothing if one of them is not there.
+    projected: Option<SchemaRef>,
     /// Whether all columns are wanted and those of several batches can be put together.
     pub(super) joins: bool,
     /// Whether there is a column of text.
@@ -56,14 +56,12 @@ impl InputSchema {
         in_struct: bool,
     ) -> Self {
         let decoded = Arc::new(Schema::new(decoded));
-        let plain = is_plain(&decoded.fields) && projection.is_sorted_by(|one, next| one < next);
-        let plain = plain.then(|| decoded.project(&projection).ok().map(Arc::new));
         let is_text =
             |field: &FieldRef| matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
         Self {
             message,
             in_struct,
-            plain: plain.flatten(),
+            projected: decoded.project(&projection).ok().map(Arc::new),
             joins: projection.len() == decoded.fields().len() && can_join(&decoded),
             has_text: schema.fields().iter().any(is_text),
             schema: Arc::new(schema),
@@ -72,17 +70,12 @@ impl InputSchema {
         }
     }
 
-    /// The projected columns of a sound batch, if they are plain.
-    fn plain_columns(
-        &self,
-        batch: arrow_ipc::RecordBatch<'_>,
-        body: &Buffer,
-    ) -> Option<RecordBatch> {
-        let schema = Arc::clone(self.plain.as_ref()?);
-        let columns = plain_columns(&self.decoded.fields, &self.projection, batch, body)?;
-        let rows = usize::try_from(batch.length()).ok()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(schema, columns, &options).ok()
+    /// The projected columns of a sound batch.
+    fn columns(&self, batch: &SoundBatch) -> Result<RecordBatch, ArrowError> {
+        let projected = self.projected.as_ref();
+        let projected =
+            projected.ok_or_else(|| ArrowError::SchemaError("no such column".to_owned()))?;
+        batch.columns(self.decoded.fields(), &self.projection, projected)
     }
 }
 
@@ -273,27 +266,12 @@ fn follow(
     header: &MessageHeader<'_>,
     body: &Buffer,
 ) -> Result<Decoded<RecordBatch>, WireError> {
-    let batch = header.record_batch()?;
-    match check(&schema.schema, batch, body) {
-        Decoded::Native(()) => {}
+    let sound = match check(&schema.schema, header.record_batch()?, body) {
+        Decoded::Native(sound) => sound,
         Decoded::Stock(why) => return Ok(Decoded::Stock(why)),
         Decoded::Malformed(fault) => return Ok(Decoded::Malformed(fault)),
-    }
-    let plain = guarded(|| Ok(schema.plain_columns(batch, body)));
-    if let Ok(Some(columns)) = plain {
-        return Ok(Decoded::Native(columns));
-    }
-    let columns = guarded(|| {
-        read_record_batch(
-            body,
-            batch,
-            Arc::clone(&schema.decoded),
-            &HashMap::new(),
-            Some(&schema.projection),
-            &header.version(),
-        )
-    });
-    Ok(match columns {
+    };
+    Ok(match guarded(|| schema.columns(&sound)) {
         Ok(columns) => Decoded::Native(columns),
         Err(error) => Decoded::Stock(Why::Refused(error)),
     })

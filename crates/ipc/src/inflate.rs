@@ -14,7 +14,7 @@ use byteorder::{ByteOrder, LittleEndian};
 
 use crate::fault::Lie;
 use crate::message::record_batch_metadata;
-use crate::soundness::slice;
+use crate::soundness::find;
 
 /// Largest factor by which a compressed buffer may grow. LZ4 reaches 255, zstd on constant data
 /// some ten thousand.
@@ -51,8 +51,8 @@ pub(crate) fn inflate(
     let mut places = Vec::new();
     let mut inflated = Vec::new();
     for (index, place) in batch.buffers().into_iter().flatten().enumerate() {
-        let buffer = match slice(body, index, place) {
-            Ok(buffer) => buffer,
+        let buffer = match find(body, index, place) {
+            Ok((_, buffer)) => buffer,
             Err(lie) => return Ok(Err((index, lie))),
         };
         inflated.resize(inflated.len().next_multiple_of(ALIGNMENT), 0);

@@ -40,17 +40,15 @@ mod unwrap;
 mod whole_columns;
 mod words;
 
-pub use arrays::plain_columns;
 pub use decoded::{Decoded, Why};
 pub use error::WireError;
 pub use fault::{Fault, Lie};
 pub use fields::{nullable, text_as_bytes};
 pub use message::{CONTINUATION, MessageHeader};
-pub use soundness::check;
+pub use soundness::{SoundBatch, check};
 pub use source::Source;
 pub use words::{UnknownWord, choose};
 
-use arrays::is_plain;
 use inflate::inflate;
 use layout::owner;
 use message::MessagePrefix;

@@ -4,8 +4,14 @@
 //! where they lie. What passes here can be read without that, by us and by pyarrow. It is not
 //! about values: text need not be UTF-8, a decimal may have more digits than its type.
 //!
+//! The buffers of a message are walked here and nowhere else: what was found is a [`SoundBatch`], and arrays are made of
+//! nothing else.
+//!
 //! Source: Arrow Columnar Format, "Physical memory layout", "`RecordBatch` message".
 
+use std::ops::Range;
+
+use arrow_buffer::Buffer;
 use arrow_buffer::bit_chunk_iterator::UnalignedBitChunk;
 use arrow_ipc::{Buffer as Place, FieldNode, RecordBatch};
 use arrow_schema::{Field, Schema};
@@ -15,30 +21,76 @@ use crate::layout::{Layout, Width};
 use crate::offsets::ValueOffsets;
 use crate::{Decoded, Why};
 
+/// An uncompressed record batch whose numbers agree, and where in its body everything lies.
+#[derive(Debug)]
+pub struct SoundBatch {
+    pub(super) rows: usize,
+    pub(super) body: Buffer,
+    /// One for each field of the schema that it was checked with.
+    pub(super) columns: Vec<SoundArray>,
+}
+
+/// An array of a sound batch. Ranges are of bytes in the body.
+#[derive(Debug)]
+pub(super) struct SoundArray {
+    pub(super) rows: usize,
+    /// How many of them are null.
+    pub(super) nulls: usize,
+    /// A bit for each row if some are null, otherwise anything; of nulls alone nothing.
+    pub(super) validity: Range<usize>,
+    pub(super) values: Values,
+}
+
+/// What a sound array has beside its nulls: see [`Layout`].
+#[derive(Debug)]
+pub(super) enum Values {
+    Null,
+    Bits(Range<usize>),
+    Fixed(Range<usize>),
+    /// As many offsets as rows and one more; or none if there are no rows.
+    Bytes {
+        offsets: Range<usize>,
+        bytes: Range<usize>,
+    },
+    /// The same.
+    List {
+        offsets: Range<usize>,
+        elements: Box<SoundArray>,
+    },
+    FixedList(Box<SoundArray>),
+    Struct(Vec<SoundArray>),
+}
+
 /// Checks every column of an uncompressed batch. A fault is that of the first column that has one, as if the batch were the
 /// first group.
-pub fn check(schema: &Schema, batch: RecordBatch<'_>, body: &[u8]) -> Decoded<()> {
+pub fn check(schema: &Schema, batch: RecordBatch<'_>, body: &Buffer) -> Decoded<SoundBatch> {
     let rows = usize::try_from(batch.length()).unwrap_or_default();
     let mut walk = Walk {
         nodes: batch.nodes().into_iter().flatten(),
         buffers: batch.buffers().into_iter().flatten().enumerate(),
         body,
-        unusual: batch
-            .variadicBufferCounts()
-            .is_some_and(|counts| !counts.is_empty()),
+        unusual: batch.nodes().is_none()
+            || batch.buffers().is_none()
+            || batch
+                .variadicBufferCounts()
+                .is_some_and(|counts| !counts.is_empty()),
     };
+    let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         match walk.field(field, Some(rows)) {
-            Ok(_) => {}
+            Ok(column) => columns.push(column),
             Err(Stop::Unknown) => return Decoded::Stock(Why::UnknownLayout),
             Err(Stop::Lie(fault)) => return Decoded::Malformed(fault),
         }
     }
     if walk.unusual {
-        Decoded::Stock(Why::Unusual)
-    } else {
-        Decoded::Native(())
+        return Decoded::Stock(Why::Unusual);
     }
+    Decoded::Native(SoundBatch {
+        rows,
+        body: body.clone(),
+        columns,
+    })
 }
 
 /// Why a walk ends early.
@@ -49,12 +101,22 @@ enum Stop {
 }
 
 impl Stop {
+    /// At a lie about this field.
+    fn at(field: &Field, (row, lie): (Option<usize>, Lie)) -> Self {
+        Self::Lie(Box::new(Fault {
+            group: 0,
+            column: field.name().clone(),
+            row,
+            lie,
+        }))
+    }
+
     /// Tells the enclosing column of it.
-    fn inside(self, parent: &str, row: impl FnOnce(usize) -> usize) -> Self {
+    fn inside(self, parent: &Field, row: impl FnOnce(usize) -> usize) -> Self {
         match self {
             Self::Unknown => Self::Unknown,
             Self::Lie(fault) => Self::Lie(Box::new(Fault {
-                column: format!("{parent}.{}", fault.column),
+                column: format!("{}.{}", parent.name(), fault.column),
                 row: fault.row.map(row),
                 ..*fault
             })),
@@ -77,66 +139,91 @@ where
     N: Iterator<Item = &'a FieldNode>,
     B: Iterator<Item = (usize, &'a Place)>,
 {
-    /// Checks the next array, which has to have `expected` rows. Returns how many it has.
-    fn field(&mut self, field: &Field, expected: Option<usize>) -> Result<usize, Stop> {
-        let name = field.name();
-        let found = |(row, lie)| {
-            Stop::Lie(Box::new(Fault {
-                group: 0,
-                column: name.clone(),
-                row,
-                lie,
-            }))
-        };
+    /// Checks the next array, which has to have `expected` rows if that is known.
+    fn field(&mut self, field: &Field, expected: Option<usize>) -> Result<SoundArray, Stop> {
+        let found = |found| Stop::at(field, found);
         let (rows, nulls) = self.node(expected).map_err(found)?;
-        match Layout::of(field.data_type()) {
-            Layout::Null if nulls == -1 => self.unusual = true,
-            Layout::Null => check_nulls(nulls, rows, rows, || Some(0)).map_err(found)?,
-            Layout::Bits => {
-                self.validity(rows, nulls).map_err(found)?;
-                self.values(rows, rows.div_ceil(8), |bytes| bytes.saturating_mul(8))
-                    .map_err(found)?;
+        let layout = Layout::of(field.data_type());
+        let validity = match layout {
+            Layout::Null if nulls == -1 => {
+                self.unusual = true;
+                0..0
             }
-            Layout::Fixed(width) => {
-                self.validity(rows, nulls).map_err(found)?;
+            Layout::Null => check_nulls(nulls, rows, rows, || Some(0))
+                .map(|()| 0..0)
+                .map_err(found)?,
+            Layout::Unknown => return Err(Stop::Unknown),
+            Layout::Bits
+            | Layout::Fixed(_)
+            | Layout::Bytes(_)
+            | Layout::List(..)
+            | Layout::FixedList(..)
+            | Layout::Struct(_) => self.validity(rows, nulls).map_err(found)?,
+        };
+        Ok(SoundArray {
+            rows,
+            // An open count is none that anybody relies on: such a batch is unusual.
+            nulls: usize::try_from(nulls).unwrap_or_default(),
+            validity,
+            values: self.beside_nulls(field, &layout, rows)?,
+        })
+    }
+
+    /// Checks what the array of a field has beside its nulls.
+    fn beside_nulls(
+        &mut self,
+        field: &Field,
+        layout: &Layout<'_>,
+        rows: usize,
+    ) -> Result<Values, Stop> {
+        let found = |found| Stop::at(field, found);
+        Ok(match *layout {
+            Layout::Null => Values::Null,
+            Layout::Unknown => return Err(Stop::Unknown),
+            Layout::Bits => Values::Bits(
+                self.values(rows, rows.div_ceil(8), |bytes| bytes.saturating_mul(8))
+                    .map_err(found)?,
+            ),
+            Layout::Fixed(width) => Values::Fixed(
                 self.values(rows, rows.saturating_mul(width), |bytes| {
                     bytes.checked_div(width).unwrap_or_default()
                 })
-                .map_err(found)?;
-            }
+                .map_err(found)?,
+            ),
             Layout::Bytes(width) => {
-                self.validity(rows, nulls).map_err(found)?;
-                let offsets = self.offsets(rows, width).map_err(found)?;
-                let bytes = self.buffer("bytes").map_err(found)?.len();
-                offsets.check(bytes, "bytes").map_err(found)?;
-            }
-            Layout::List(width, child) => {
-                self.validity(rows, nulls).map_err(found)?;
-                let offsets = self.offsets(rows, width).map_err(found)?;
-                let elements = self
-                    .field(child, None)
-                    .map_err(|stop| stop.inside(name, |element| offsets.row_of(element)))?;
-                offsets.check(elements, "elements").map_err(found)?;
-            }
-            Layout::FixedList(size, child) => {
-                self.validity(rows, nulls).map_err(found)?;
-                self.field(child, Some(rows.saturating_mul(size)))
-                    .map_err(|stop| {
-                        stop.inside(name, |element| {
-                            element.checked_div(size).unwrap_or_default()
-                        })
-                    })?;
-            }
-            Layout::Struct(fields) => {
-                self.validity(rows, nulls).map_err(found)?;
-                for child in fields {
-                    self.field(child, Some(rows))
-                        .map_err(|stop| stop.inside(name, |row| row))?;
+                let (range, offsets) = self.offsets(rows, width).map_err(found)?;
+                let (bytes, _) = self.buffer("bytes").map_err(found)?;
+                offsets.check(bytes.len(), "bytes").map_err(found)?;
+                Values::Bytes {
+                    offsets: range,
+                    bytes,
                 }
             }
-            Layout::Unknown => return Err(Stop::Unknown),
-        }
-        Ok(rows)
+            Layout::List(width, child) => {
+                let (range, offsets) = self.offsets(rows, width).map_err(found)?;
+                let elements = self.field(child, None);
+                let elements = elements
+                    .map_err(|stop| stop.inside(field, |element| offsets.row_of(element)))?;
+                offsets.check(elements.rows, "elements").map_err(found)?;
+                Values::List {
+                    offsets: range,
+                    elements: Box::new(elements),
+                }
+            }
+            Layout::FixedList(size, child) => {
+                let elements = self.field(child, Some(rows.saturating_mul(size)));
+                let row = |element: usize| element.checked_div(size).unwrap_or_default();
+                Values::FixedList(Box::new(elements.map_err(|stop| stop.inside(field, row))?))
+            }
+            Layout::Struct(fields) => {
+                let mut children = Vec::with_capacity(fields.len());
+                for child in fields {
+                    let child = self.field(child, Some(rows));
+                    children.push(child.map_err(|stop| stop.inside(field, |row| row))?);
+                }
+                Values::Struct(children)
+            }
+        })
     }
 
     /// Length and null count of the next array.
@@ -157,14 +244,15 @@ where
         }
     }
 
-    fn buffer(&mut self, what: &'static str) -> Outcome<&'a [u8]> {
+    /// The next buffer: where it lies, and its bytes.
+    fn buffer(&mut self, what: &'static str) -> Outcome<(Range<usize>, &'a [u8])> {
         let (index, place) = self.buffers.next().ok_or((None, Lie::Missing { what }))?;
-        slice(self.body, index, place).map_err(|lie| (None, lie))
+        find(self.body, index, place).map_err(|lie| (None, lie))
     }
 
     /// The validity bitmap, which may be left out where there are no nulls.
-    fn validity(&mut self, rows: usize, nulls: i64) -> Outcome<()> {
-        let bitmap = self.buffer("validity bitmap")?;
+    fn validity(&mut self, rows: usize, nulls: i64) -> Outcome<Range<usize>> {
+        let (range, bitmap) = self.buffer("validity bitmap")?;
         let needed = rows.div_ceil(8);
         if nulls != 0 && bitmap.len() < needed {
             return Err(short("validity bitmap", bitmap, needed, |bytes| {
@@ -173,7 +261,7 @@ where
         }
         if nulls == -1 {
             self.unusual = true;
-            return Ok(());
+            return Ok(range);
         }
         let known = rows.min(bitmap.len().saturating_mul(8));
         let found = known.saturating_sub(UnalignedBitChunk::new(bitmap, 0, known).count_ones());
@@ -184,6 +272,7 @@ where
                     .is_some_and(|byte| byte & (1 << (row & 7)) == 0)
             })
         })
+        .map(|()| range)
     }
 
     fn values(
@@ -191,17 +280,17 @@ where
         rows: usize,
         needed: usize,
         covered: impl FnOnce(usize) -> usize,
-    ) -> Outcome<()> {
-        let values = self.buffer("values")?;
+    ) -> Outcome<Range<usize>> {
+        let (range, values) = self.buffer("values")?;
         if values.len() < needed && rows > 0 {
             return Err(short("values", values, needed, covered));
         }
-        Ok(())
+        Ok(range)
     }
 
     /// The offsets of a column, all of them present, their values unchecked.
-    fn offsets(&mut self, rows: usize, width: Width) -> Outcome<ValueOffsets<'a>> {
-        let bytes = self.buffer("offsets")?;
+    fn offsets(&mut self, rows: usize, width: Width) -> Outcome<(Range<usize>, ValueOffsets<'a>)> {
+        let (range, bytes) = self.buffer("offsets")?;
         let size = width.bytes();
         self.unusual |= !bytes.len().is_multiple_of(size);
         // An array without rows may have no offset at all; Java writes it so.
@@ -212,7 +301,7 @@ where
         };
         let needed = count.saturating_mul(size);
         match bytes.get(..needed) {
-            Some(bytes) => Ok(ValueOffsets { bytes, width }),
+            Some(bytes) => Ok((range, ValueOffsets { bytes, width })),
             None => Err(short("offsets", bytes, needed, |bytes| {
                 bytes
                     .checked_div(size)
@@ -253,18 +342,22 @@ fn short(
     (Some(covered(length)), lie)
 }
 
-/// The bytes of a buffer.
+/// Where a buffer lies, and its bytes.
 ///
 /// # Errors
 ///
 /// Fails if it does not lie in `body`.
-pub(super) fn slice<'a>(body: &'a [u8], index: usize, place: &Place) -> Result<&'a [u8], Lie> {
+pub(super) fn find<'a>(
+    body: &'a [u8],
+    index: usize,
+    place: &Place,
+) -> Result<(Range<usize>, &'a [u8]), Lie> {
     let (offset, length) = (place.offset(), place.length());
     usize::try_from(offset)
         .ok()
         .zip(usize::try_from(length).ok())
         .and_then(|(offset, length)| Some(offset..offset.checked_add(length)?))
-        .and_then(|range| body.get(range))
+        .and_then(|range| Some((range.clone(), body.get(range)?)))
         .ok_or(Lie::OutsideBody {
             index,
             offset,

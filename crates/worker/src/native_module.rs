@@ -5,6 +5,7 @@ use pyo3::types::PyModule;
 
 use crate::convert::input::struct_frames::StructFrames;
 use crate::convert::input::task_columns::Columns;
+use crate::convert::types_for_python::{self, TypeOfSpark};
 use crate::kinds::arrow_batched;
 use crate::kinds::grouped_agg::GroupedAgg;
 use crate::kinds::grouped_agg::iter::GroupedAggIter;
@@ -35,6 +36,7 @@ pub(crate) fn new(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     native.add_function(wrap_pyfunction!(array_results::array_of_scalars, &native)?)?;
     native.add_function(wrap_pyfunction!(verifier::verifier, &native)?)?;
     native.add_function(wrap_pyfunction!(log_declined, &native)?)?;
+    native.add_function(wrap_pyfunction!(types_for_python::types, &native)?)?;
     native.add_class::<Batches>()?;
     native.add_class::<StructBatch>()?;
     native.add_class::<StructStream>()?;
@@ -53,6 +55,7 @@ pub(crate) fn new(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     native.add_class::<GroupedAgg>()?;
     native.add_class::<GroupedMapArrow>()?;
     native.add_class::<TableRows>()?;
+    native.add_class::<TypeOfSpark>()?;
     native.add_class::<GroupedMapArrowIter>()?;
     Ok(native)
 }

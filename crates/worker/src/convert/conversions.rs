@@ -11,11 +11,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::calendar::is_offset;
+use crate::convert::observed::{Observed, Unit};
 use crate::convert::output::batch::Output;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::values::Rules;
-use crate::convert::types::{InputKind, NAMED_TIMESTAMP, OFFSET_TIMESTAMP, Observed, Unit};
+use crate::convert::types::SparkType;
 use crate::convert::zone::Zone;
 use crate::errors::internal;
 use crate::facades::conversion::Stock;
@@ -52,14 +53,14 @@ impl Conversions {
         let unproven_output = proven.unproven_output.clone();
         let zone = (stock.timezone.as_deref())
             .map_or(Zone::Stock, |name| Zone::new(name, stock.object(py)));
-        let kind = match zone {
+        let in_zone = match zone {
             Zone::Fixed(_) if stock.timezone.as_deref().is_some_and(is_offset) => {
-                Some(OFFSET_TIMESTAMP)
+                Some(SparkType::OffsetTimestamp)
             }
             Zone::Fixed(_) | Zone::Stock => None,
-            Zone::Named(_) => Some(NAMED_TIMESTAMP),
+            Zone::Named(_) => Some(SparkType::NamedTimestamp),
         };
-        let proven_output = kind.is_none_or(|kind| !unproven_output.contains(kind));
+        let proven_output = in_zone.is_none_or(|spark| !unproven_output.contains(spark.name()));
         Ok(Self {
             rules: Rules {
                 safe: stock.safecheck,
@@ -86,9 +87,9 @@ impl Conversions {
         })
     }
 
-    /// The kind of each input column, `None` for those that only stock may convert.
-    pub(crate) fn kinds(&self, schema: &Schema) -> Vec<Option<InputKind>> {
-        kinds(&self.observed, self.session_zone.as_deref(), schema)
+    /// The type of each input column, `None` for those that only stock may convert.
+    pub(crate) fn types(&self, schema: &Schema) -> Vec<Option<SparkType>> {
+        types(&self.observed, self.session_zone.as_deref(), schema)
     }
 
     /// A reader that decodes the columns with a native path, and leaves the others encoded.
@@ -101,11 +102,8 @@ impl Conversions {
     fn projection(&self) -> Box<Projection> {
         let (observed, zone) = (self.observed.clone(), self.session_zone.clone());
         Box::new(move |schema| {
-            let kinds = kinds(&observed, zone.as_deref(), schema);
-            let native = kinds
-                .into_iter()
-                .enumerate()
-                .filter(|(_, kind)| kind.is_some());
+            let types = types(&observed, zone.as_deref(), schema).into_iter();
+            let native = types.enumerate().filter(|(_, spark)| spark.is_some());
             native.map(|(index, _)| index).collect()
         })
     }
@@ -127,7 +125,8 @@ impl Conversions {
         values: &Bound<'_, PyAny>,
     ) -> PyResult<Option<ArrayRef>> {
         let mut builder = FieldBuilder::new(data_type);
-        if self.unproven_output.contains(builder.name()) {
+        let is_proven = |spark: SparkType| !self.unproven_output.contains(spark.name());
+        if !builder.spark().is_some_and(is_proven) {
             return Ok(None);
         }
         // As in stock, where pyarrow makes an array of NumPy's memory.
@@ -153,10 +152,10 @@ fn unit(word: &str) -> PyResult<Unit> {
         .map_err(|error: UnknownWord| PyValueError::new_err(error.to_string()))
 }
 
-fn kinds(observed: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<InputKind>> {
+fn types(observed: &Observed, zone: Option<&str>, schema: &Schema) -> Vec<Option<SparkType>> {
     schema
         .fields()
         .iter()
-        .map(|field| InputKind::of(field, zone, observed))
+        .map(|field| SparkType::of(field, zone, observed))
         .collect()
 }

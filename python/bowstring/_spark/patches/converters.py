@@ -30,8 +30,8 @@ except ImportError:
         return False
 
 
-_INPUT = {"BinaryType", "BooleanType", "DateType", "TimeType", "DecimalType", "TimestampType"}
-_INTEGERS = {"ByteType", "ShortType", "IntegerType", "LongType"}
+_USUAL = {each.classes[0] for each in native.types() if each.in_series}
+_OLDER = {each.classes[0] for each in native.types() if each.in_older_series}
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:
@@ -73,8 +73,7 @@ class TaskColumns:
         `data_type`: of Spark; None where the Arrow type says all.
         """
         if data_type is not None:
-            kind = type(data_type).__name__
-            if kind not in _INPUT and not (legacy and kind in _INTEGERS):
+            if type(data_type).__name__ not in (_OLDER if legacy else _USUAL):
                 return None
         if _options() != _DEFAULT_OPTIONS:
             return None

@@ -9,23 +9,14 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 from pyspark import worker
+from pyspark.sql import types
 from pyspark.sql.pandas.types import to_arrow_type
-from pyspark.sql.types import (
-    BinaryType,
-    BooleanType,
-    ByteType,
-    DoubleType,
-    IntegerType,
-    LongType,
-    ShortType,
-    StringType,
-)
 from pyspark.util import fail_on_stopiteration
 
 from ... import _native as native
 from ..task_parts import SingleUdf
 
-EXACT = (BinaryType, BooleanType, ByteType, DoubleType, IntegerType, LongType, ShortType, StringType)
+EXACT = tuple(getattr(types, each.classes[0]) for each in native.types() if each.is_exact)
 """Types whose results stock's converters leave as they are, if they are exactly of the type's own class."""
 
 

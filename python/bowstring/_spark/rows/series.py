@@ -20,19 +20,10 @@ from ... import _native as native
 from ..._worker.frames import has_usual_options
 from ..task_parts import SingleUdf
 
-_NUMBERS = {pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()}
+_NUMBERS = {arrow for each in native.types() if each.is_number for arrow in each.arrow}
 """Types of which a Series without nulls gives the same objects as Arrow does."""
 
-SCALARS = {
-    "BooleanType": "boolean",
-    "ByteType": "byte",
-    "ShortType": "short",
-    "IntegerType": "int",
-    "LongType": "long",
-    "FloatType": "float",
-    "DoubleType": "double",
-    "StringType": "string",
-}
+SCALARS = {each.classes[0]: each.name for each in native.types() if each.of_scalars}
 """Types whose plain results have a native path, and what the self-test calls them."""
 
 

@@ -15,11 +15,9 @@ from pyspark import worker
 from pyspark.sql.pandas.types import _check_series_convert_timestamps_internal, to_arrow_type
 from pyspark.sql.types import StringType, StructField, StructType
 
-_PLAIN = {
-    *("NullType", "BooleanType", "ByteType", "ShortType", "IntegerType", "LongType", "FloatType", "DoubleType"),
-    *("DecimalType", "StringType", "CharType", "VarcharType", "BinaryType", "DateType", "TimestampType"),
-    *("TimestampNTZType", "DayTimeIntervalType", "TimeType"),
-}
+from ... import _native as native
+
+_PLAIN = {name for each in native.types() if not each.is_nested for name in each.classes}
 
 
 def is_plain(data_type: Any) -> bool:

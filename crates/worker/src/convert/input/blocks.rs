@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::convert::input::group_columns::NativeColumns;
-use crate::convert::types::{Dtype, Unit};
+use crate::convert::observed::{Dtype, Unit};
 
 /// Where a column of the frame comes from, and which block it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,22 @@ impl BlockSource {
     }
 }
 
+/// The dtypes whose columns pandas 2 brings together.
+const CONSOLIDATED: [Dtype; 12] = [
+    Dtype::Object,
+    Dtype::Bool,
+    Dtype::Int8,
+    Dtype::Int16,
+    Dtype::Int32,
+    Dtype::Int64,
+    Dtype::Float32,
+    Dtype::Float64,
+    Dtype::Datetime(Unit::Nano),
+    Dtype::Datetime(Unit::Micro),
+    Dtype::Timedelta(Unit::Nano),
+    Dtype::Timedelta(Unit::Micro),
+];
+
 /// The name that pandas gives to the dtype of a block.
 fn dtype_name(dtype: Dtype) -> &'static str {
     match dtype {
@@ -120,22 +136,8 @@ pub(crate) fn slot(
         .get(offset)
         .and_then(Option::as_ref)
         .map_or("", |column| &column.dtype);
-    let joined = match dtype {
-        _ if one_per_column => None,
-        "object" => Some(Dtype::Object),
-        "bool" => Some(Dtype::Bool),
-        "int8" => Some(Dtype::Int8),
-        "int16" => Some(Dtype::Int16),
-        "int32" => Some(Dtype::Int32),
-        "int64" => Some(Dtype::Int64),
-        "float32" => Some(Dtype::Float32),
-        "float64" => Some(Dtype::Float64),
-        "datetime64[ns]" => Some(Dtype::Datetime(Unit::Nano)),
-        "datetime64[us]" => Some(Dtype::Datetime(Unit::Micro)),
-        "timedelta64[ns]" => Some(Dtype::Timedelta(Unit::Nano)),
-        "timedelta64[us]" => Some(Dtype::Timedelta(Unit::Micro)),
-        _ => None,
-    };
+    let mut known = CONSOLIDATED.into_iter().filter(|_| !one_per_column);
+    let joined = known.find(|known| dtype_name(*known) == dtype);
     match joined {
         Some(dtype) => BlockSource::Native {
             dtype,

@@ -4,56 +4,45 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Time64NanosecondType,
-    TimestampMicrosecondType,
-};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Time64NanosecondType};
 use arrow_array::{
     Array, ArrayRef, GenericBinaryArray, OffsetSizeTrait, PrimitiveArray, RecordBatch,
 };
+use arrow_schema::DataType;
 
-use crate::convert::calendar::{PYTHON_DATES, TimeOfDay};
+use crate::convert::calendar::{PYTHON_DATES, TimeOfDay, fixed_offset};
 use crate::convert::input::nested;
-use crate::convert::types::{Dtype, InputKind, Observed, Unit};
+use crate::convert::observed::{Dtype, Observed};
+use crate::convert::types::{Pandas, SparkType};
 use crate::convert::zone::ZoneTable;
-
-/// Largest number of microseconds that has nanoseconds in an `i64`.
-const MAX_NANO_MICROS: i64 = i64::MAX / 1_000;
 
 /// One column of a group: an array per batch.
 #[derive(Debug)]
 pub(crate) struct Column<'a> {
-    pub(crate) kind: InputKind,
+    pub(crate) spark: SparkType,
     pub(crate) arrays: Vec<Cow<'a, ArrayRef>>,
     nulls: usize,
-    /// Of the session's zone, for [`InputKind::NamedTimestamp`].
+    /// Of the session's zone, for [`SparkType::NamedTimestamp`].
     pub(crate) offsets: Option<Arc<ZoneTable>>,
 }
 
 impl<'a> Column<'a> {
     /// Column `index` of every batch.
-    pub(crate) fn new(kind: InputKind, batches: &'a [RecordBatch], index: usize) -> Self {
+    pub(crate) fn new(spark: SparkType, batches: &'a [RecordBatch], index: usize) -> Self {
         let arrays: Vec<_> = batches
             .iter()
             .filter_map(|batch| batch.columns().get(index).map(Cow::Borrowed))
             .collect();
         let nulls = arrays.iter().map(|array| array.null_count()).sum();
-        let has_wide_offsets = arrays
-            .first()
-            .is_some_and(|array| array.as_binary_opt::<i64>().is_some());
         Self {
-            kind: if has_wide_offsets {
-                kind.with_wide_offsets()
-            } else {
-                kind
-            },
+            spark,
             arrays,
             nulls,
             offsets: None,
         }
     }
 
-    /// With the offsets that a [`InputKind::NamedTimestamp`] needs.
+    /// With the offsets that a [`SparkType::NamedTimestamp`] needs.
     #[must_use]
     pub(crate) fn in_zone(self, offsets: &Arc<ZoneTable>) -> Self {
         Self {
@@ -63,9 +52,9 @@ impl<'a> Column<'a> {
     }
 
     /// An array that is all of a column.
-    pub(crate) fn of(kind: InputKind, array: ArrayRef) -> Column<'static> {
+    pub(crate) fn of(spark: SparkType, array: ArrayRef) -> Column<'static> {
         Column {
-            kind,
+            spark,
             nulls: array.null_count(),
             offsets: None,
             arrays: vec![Cow::Owned(array)],
@@ -74,10 +63,7 @@ impl<'a> Column<'a> {
 
     /// Whether the values are integers.
     pub(crate) fn is_integer(&self) -> bool {
-        matches!(
-            self.kind,
-            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long
-        )
+        matches!(self.spark.row().pandas, Pandas::Integers(_))
     }
 
     /// The first row alone.
@@ -89,7 +75,7 @@ impl<'a> Column<'a> {
             .map(|array| array.slice(0, 1));
         let nulls = first.as_ref().map_or(0, Array::null_count);
         Column {
-            kind: self.kind,
+            spark: self.spark,
             arrays: first.map(Cow::Owned).into_iter().collect(),
             nulls,
             offsets: self.offsets.clone(),
@@ -118,65 +104,66 @@ impl<'a> Column<'a> {
     /// The dtype that stock gives this column, or `None` if a value lies outside the range for
     /// which the native path is known to be equal, or text is not UTF-8.
     pub(crate) fn dtype(&self, observed: &Observed) -> Option<Dtype> {
-        let nullable =
-            |without: Dtype, with: Dtype| Some(if self.nulls == 0 { without } else { with });
-        match self.kind {
-            InputKind::Boolean => nullable(Dtype::Bool, Dtype::Object),
-            InputKind::Byte => nullable(Dtype::Int8, Dtype::Float64),
-            InputKind::Short => nullable(Dtype::Int16, Dtype::Float64),
-            InputKind::Int => nullable(Dtype::Int32, Dtype::Float64),
-            InputKind::Long => nullable(Dtype::Int64, Dtype::Float64),
-            InputKind::Float => Some(Dtype::Float32),
-            InputKind::Double => Some(Dtype::Float64),
-            InputKind::String | InputKind::LargeString if observed.arrow_strings => {
-                Some(Dtype::String)
-            }
-            InputKind::String | InputKind::LargeString => self.is_text().then_some(Dtype::Object),
-            InputKind::Binary
-            | InputKind::LargeBinary
-            | InputKind::Decimal(_)
-            | InputKind::Null => Some(Dtype::Object),
-            InputKind::Array | InputKind::Struct | InputKind::Map => {
+        let dtype = self.spark.row().pandas.dtype(self.nulls > 0, observed);
+        let fits = match self.spark {
+            SparkType::Boolean
+            | SparkType::Byte
+            | SparkType::Short
+            | SparkType::Int
+            | SparkType::Long
+            | SparkType::Float
+            | SparkType::Double
+            | SparkType::Binary
+            | SparkType::Decimal
+            | SparkType::Null => true,
+            SparkType::String => dtype == Dtype::String || self.is_text(),
+            SparkType::Array | SparkType::Struct | SparkType::Map => {
                 let joined = self.arrays.len() == 1 || observed.nested_integer_objects;
-                let fits = self
-                    .arrays
-                    .iter()
-                    .all(|array| nested::fits(array, observed));
-                (joined && fits).then_some(Dtype::Object)
+                let fits = |array: &Cow<'_, ArrayRef>| nested::fits(array, observed);
+                joined && self.arrays.iter().all(fits)
             }
-            InputKind::Date => self
-                .all::<Date32Type>(|days| PYTHON_DATES.contains(&days))
-                .then_some(Dtype::Object),
-            InputKind::Time => self
-                .all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
-                .then_some(Dtype::Object),
-            InputKind::Timestamp(offset) => {
-                let unit = observed.timestamp_unit;
-                let fits = self.all::<TimestampMicrosecondType>(|value| {
-                    local_time(value, offset, unit).is_some()
-                });
-                fits.then_some(Dtype::Datetime(unit))
+            SparkType::Date => self.all::<Date32Type>(|days| PYTHON_DATES.contains(&days)),
+            SparkType::Time => {
+                self.all::<Time64NanosecondType>(|value| TimeOfDay::new(value).is_some())
             }
-            InputKind::NamedTimestamp => {
-                // What they cover has nanoseconds in 64 bits.
-                let offsets = self.offsets.as_ref()?;
-                let fits = self.all::<TimestampMicrosecondType>(|value| offsets.cover(value));
-                fits.then_some(Dtype::Datetime(observed.timestamp_unit))
+            SparkType::Timestamp | SparkType::OffsetTimestamp | SparkType::NamedTimestamp => {
+                self.has_local_times(observed.timestamp_unit)
             }
-            InputKind::TimestampNtz => {
-                let fits =
-                    self.all::<TimestampMicrosecondType>(|value| nanoseconds(value).is_some());
-                fits.then_some(Dtype::Datetime(Unit::Nano))
-            }
-            InputKind::Interval => {
-                let fits =
-                    self.all::<DurationMicrosecondType>(|value| nanoseconds(value).is_some());
-                fits.then_some(Dtype::Timedelta(observed.interval_unit))
-            }
+            SparkType::TimestampNtz => self.has_nanoseconds(),
+            SparkType::Interval => self.spans_have_nanoseconds(),
+        };
+        fits.then_some(dtype)
+    }
+
+    /// The Arrow type; of a column without batches none.
+    fn data_type(&self) -> Option<&DataType> {
+        self.arrays.first().map(|array| array.data_type())
+    }
+
+    /// Microseconds east of UTC of timestamps in a zone without rules; 0 of others.
+    pub(crate) fn east(&self) -> i64 {
+        match self.data_type() {
+            Some(DataType::Timestamp(_, Some(zone))) => fixed_offset(zone).unwrap_or_default(),
+            _ => 0,
         }
     }
 
-    fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
+    /// The scale of decimals; 0 of others.
+    pub(crate) fn scale(&self) -> i8 {
+        match self.data_type() {
+            Some(DataType::Decimal128(_, scale)) => *scale,
+            _ => 0,
+        }
+    }
+
+    /// Whether text or bytes have 64-bit offsets, which columns have, too, that were put together of several batches.
+    pub(crate) fn has_wide_offsets(&self) -> bool {
+        let data_type = self.data_type();
+        matches!(data_type, Some(DataType::LargeUtf8 | DataType::LargeBinary))
+    }
+
+    /// Whether all values fit.
+    pub(super) fn all<T: ArrowPrimitiveType>(&self, fits: impl Fn(T::Native) -> bool) -> bool {
         self.primitive::<T>().iter().all(|array| {
             if array.null_count() == 0 {
                 array.values().iter().all(|value| fits(*value))
@@ -200,76 +187,5 @@ impl<'a> Column<'a> {
             array.as_binary_opt::<O>().cloned().or_else(text)
         };
         self.arrays.iter().filter_map(in_bytes).collect()
-    }
-
-    /// Whether bytes that stand for text are UTF-8.
-    fn is_text(&self) -> bool {
-        self.arrays.iter().all(|array| {
-            array.as_binary_opt::<i32>().is_none_or(is_utf8)
-                && array.as_binary_opt::<i64>().is_none_or(is_utf8)
-        })
-    }
-}
-
-/// Whether all that lies between the first and the last offset is UTF-8, and no offset inside of a character.
-fn is_utf8<O: OffsetSizeTrait>(array: &GenericBinaryArray<O>) -> bool {
-    let offsets = array.value_offsets();
-    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
-        return true;
-    };
-    let first = first.as_usize();
-    let bytes = array.value_data().get(first..last.as_usize());
-    let text = bytes.and_then(|bytes| simdutf8::basic::from_utf8(bytes).ok());
-    text.is_some_and(|text| {
-        let mut starts = offsets.iter().map(|offset| offset.as_usize() - first);
-        starts.all(|start| text.is_char_boundary(start))
-    })
-}
-
-/// The local time of an instant, in `unit`; `None` if it does not fit.
-///
-/// PARITY: in nanoseconds Spark 4.0 and 4.1 need the instant to fit, later ones the local time.
-pub(crate) fn local_time(instant: i64, offset: i64, unit: Unit) -> Option<i64> {
-    let local = instant.checked_add(offset)?;
-    match unit {
-        // The smallest i64 is NaT.
-        Unit::Micro => (local != i64::MIN).then_some(local),
-        Unit::Nano => nanoseconds(instant).and(nanoseconds(local)),
-    }
-}
-
-fn nanoseconds(micros: i64) -> Option<i64> {
-    (-MAX_NANO_MICROS..=MAX_NANO_MICROS)
-        .contains(&micros)
-        .then(|| micros * 1_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow_array::{BinaryArray, LargeBinaryArray};
-
-    use super::is_utf8;
-
-    #[test]
-    fn text_is_utf8_value_by_value() {
-        let text: [&[u8]; 4] = ["é".as_bytes(), b"", "日本".as_bytes(), b"a"];
-        assert!(is_utf8(&BinaryArray::from_iter_values(text)));
-        assert!(is_utf8(&LargeBinaryArray::from_iter_values(text)));
-        assert!(is_utf8(&BinaryArray::from_iter_values([[0_u8; 0]; 0])));
-        // Together they are.
-        let halves: [&[u8]; 2] = [&[0xC3], &[0xA9]];
-        assert!(!is_utf8(&BinaryArray::from_iter_values(halves)));
-        let surrogate: [&[u8]; 2] = [b"a", &[0xED, 0xA0, 0x80]];
-        assert!(!is_utf8(&BinaryArray::from_iter_values(surrogate)));
-    }
-
-    #[test]
-    fn text_outside_of_a_slice_does_not_matter() {
-        let rows: [&[u8]; 4] = [&[0xFF], "ü".as_bytes(), b"b", &[0xC3]];
-        let array = BinaryArray::from_iter_values(rows);
-        assert!(!is_utf8(&array));
-        assert!(is_utf8(&array.slice(1, 2)));
-        assert!(!is_utf8(&array.slice(1, 3)));
-        assert!(is_utf8(&array.slice(4, 0)));
     }
 }

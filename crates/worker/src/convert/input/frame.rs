@@ -15,7 +15,7 @@ use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::Dtype;
+use crate::convert::observed::Dtype;
 use crate::facades::frames::{Frames, FramesModule};
 
 /// Builds the frames of one task's groups.

@@ -13,7 +13,8 @@ use pyo3::types::{PyBytes, PyList};
 use crate::convert::conversions::Conversions;
 use crate::convert::input::column::Column;
 use crate::convert::lent::lend;
-use crate::convert::types::{Dtype, InputKind};
+use crate::convert::observed::Dtype;
+use crate::convert::types::SparkType;
 use crate::convert::zone::Zone;
 use crate::errors;
 use crate::facades::conversion::Messages;
@@ -25,7 +26,7 @@ pub(crate) type NativeColumns<'g> = [Option<(Column<'g>, Dtype)>];
 #[derive(Debug)]
 pub(crate) struct GroupColumns {
     conversions: Arc<Conversions>,
-    kinds: Vec<Option<InputKind>>,
+    types: Vec<Option<SparkType>>,
     /// Position among the decoded columns, by position in the schema.
     decoded: HashMap<usize, usize>,
 }
@@ -35,22 +36,19 @@ impl GroupColumns {
     pub(crate) fn new(conversions: &Arc<Conversions>) -> Self {
         Self {
             conversions: Arc::clone(conversions),
-            kinds: Vec::new(),
+            types: Vec::new(),
             decoded: HashMap::new(),
         }
     }
 
     /// Looks at the schema, once a task.
     pub(crate) fn start(&mut self, py: Python<'_>, schema: &InputSchema) -> PyResult<()> {
-        self.kinds = self.conversions.kinds(&schema.schema);
+        self.types = self.conversions.types(&schema.schema);
         let projection = schema.projection.iter().enumerate();
         self.decoded = projection
             .map(|(position, index)| (*index, position))
             .collect();
-        let is_text = |kind: &Option<InputKind>| {
-            matches!(kind, Some(InputKind::String | InputKind::LargeString))
-        };
-        if self.kinds.iter().any(is_text) {
+        if self.types.contains(&Some(SparkType::String)) {
             self.conversions.stock.meet_text(py)?;
         }
         Ok(())
@@ -63,7 +61,7 @@ impl GroupColumns {
     /// There is no such column.
     pub(crate) fn label(&self, schema: &InputSchema, offset: usize) -> PyResult<String> {
         let field = schema.schema.fields().get(offset).ok_or_else(|| {
-            let width = self.kinds.len();
+            let width = self.types.len();
             PyRuntimeError::new_err(format!(
                 "bowstring: the task names column {offset}, its data have {width}"
             ))
@@ -82,7 +80,7 @@ impl GroupColumns {
         group: &'g Group,
         alone: impl Fn(usize) -> bool,
     ) -> PyResult<Vec<Option<(Column<'g>, Dtype)>>> {
-        let width = self.kinds.len();
+        let width = self.types.len();
         match &group.columns {
             Decoded::Native(batches) => (0..width)
                 .map(|index| self.native_column(py, batches, index, alone(index)))
@@ -102,15 +100,15 @@ impl GroupColumns {
         index: usize,
         alone: bool,
     ) -> PyResult<Option<(Column<'g>, Dtype)>> {
-        let kind = self.kinds.get(index).copied().flatten();
-        let (Some(kind), Some(position)) = (kind, self.decoded.get(&index)) else {
+        let spark = self.types.get(index).copied().flatten();
+        let (Some(spark), Some(position)) = (spark, self.decoded.get(&index)) else {
             return Ok(None);
         };
-        if kind.is_nested() && alone {
+        if spark.is_nested() && alone {
             return Ok(None);
         }
-        let column = Column::new(kind, batches, *position);
-        let Some(column) = zoned(py, &self.conversions, kind, column)? else {
+        let column = Column::new(spark, batches, *position);
+        let Some(column) = zoned(py, &self.conversions, column)? else {
             return Ok(None);
         };
         let dtype = column.dtype(&self.conversions.observed);
@@ -129,10 +127,9 @@ impl GroupColumns {
 pub(crate) fn zoned<'a>(
     py: Python<'_>,
     conversions: &Conversions,
-    kind: InputKind,
     column: Column<'a>,
 ) -> PyResult<Option<Column<'a>>> {
-    let (InputKind::NamedTimestamp, Zone::Named(zone)) = (kind, &conversions.zone) else {
+    let (SparkType::NamedTimestamp, Zone::Named(zone)) = (column.spark, &conversions.zone) else {
         return Ok(Some(column));
     };
     Ok(zone.input(py)?.map(|offsets| column.in_zone(offsets)))

@@ -10,9 +10,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow_array::types::{ArrowPrimitiveType, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, ListArray, MapArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field};
@@ -26,7 +24,9 @@ use pyo3::types::{PyDict, PySlice, PyString};
 
 use crate::convert::input::column::Column;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Observed, is_converted, leaf};
+use crate::convert::nested_types::{is_converted, leaf};
+use crate::convert::observed::{Dtype, Observed};
+use crate::convert::types::SparkType;
 
 /// Whether every value lies in the range for which the native path is known to be equal.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are leaves")]
@@ -42,11 +42,13 @@ pub(crate) fn fits(array: &ArrayRef, observed: &Observed) -> bool {
             let (keys, values, _) = entries(map);
             keys.null_count() == 0 && fits(&keys, observed) && fits(&values, observed)
         }),
-        data_type => leaf(&Field::new("", data_type.clone(), true), observed).is_some_and(|kind| {
-            Column::of(kind, Arc::clone(array))
-                .dtype(observed)
-                .is_some()
-        }),
+        data_type => {
+            leaf(&Field::new("", data_type.clone(), true), observed).is_some_and(|spark| {
+                Column::of(spark, Arc::clone(array))
+                    .dtype(observed)
+                    .is_some()
+            })
+        }
     }
 }
 
@@ -102,47 +104,29 @@ impl<'py> Builder<'_, 'py> {
     }
 
     /// Python objects, as taking a single value out of pyarrow's flat NumPy array gives them.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are the objects that a column of them has"
+    )]
     fn leaves(&self, array: &ArrayRef) -> PyResult<Vec<Py<PyAny>>> {
-        let kind = self.leaf(array)?;
+        let spark = self.leaf(array)?;
         // PARITY: an integer column with nulls is float64 in Spark 3.5 to 4.1.
         let as_float = array.null_count() > 0 && !self.observed.nested_integer_objects;
-        match kind {
-            InputKind::Byte if as_float => self.values::<Int8Type, _>(array, f64::from),
-            InputKind::Short if as_float => self.values::<Int16Type, _>(array, f64::from),
-            InputKind::Int if as_float => self.values::<Int32Type, _>(array, f64::from),
-            InputKind::Long if as_float => {
-                self.values::<Int64Type, _>(array, crate::convert::input::numpy::round_to_f64)
-            }
-            InputKind::Float => self.values::<Float32Type, _>(array, f64::from),
-            InputKind::Double => self.values::<Float64Type, _>(array, |value| value),
-            InputKind::Boolean
-            | InputKind::Byte
-            | InputKind::Short
-            | InputKind::Int
-            | InputKind::Long
-            | InputKind::String
-            | InputKind::LargeString
-            | InputKind::Binary
-            | InputKind::LargeBinary
-            | InputKind::Date
-            | InputKind::Timestamp(_)
-            | InputKind::NamedTimestamp
-            | InputKind::TimestampNtz
-            | InputKind::Time
-            | InputKind::Interval
-            | InputKind::Decimal(_)
-            | InputKind::Array
-            | InputKind::Struct
-            | InputKind::Map
-            | InputKind::Null => {
+        if as_float && let Some(floats) = self.float_objects(spark, array)? {
+            return Ok(floats);
+        }
+        match spark {
+            SparkType::Float => self.values::<Float32Type, _>(array, f64::from),
+            SparkType::Double => self.values::<Float64Type, _>(array, |value| value),
+            _ => {
                 let mut objects: Vec<_> = (0..array.len()).map(|_| self.py.None()).collect();
-                self.fill_objects(&Column::of(kind, Arc::clone(array)), &mut objects)?;
+                self.fill_objects(&Column::of(spark, Arc::clone(array)), &mut objects)?;
                 Ok(objects)
             }
         }
     }
 
-    fn values<T, U>(
+    pub(super) fn values<T, U>(
         &self,
         array: &ArrayRef,
         convert: impl Fn(T::Native) -> U,
@@ -160,7 +144,7 @@ impl<'py> Builder<'_, 'py> {
             .collect()
     }
 
-    fn leaf(&self, array: &ArrayRef) -> PyResult<InputKind> {
+    fn leaf(&self, array: &ArrayRef) -> PyResult<SparkType> {
         let field = Field::new("", array.data_type().clone(), true);
         leaf(&field, self.observed).ok_or_else(|| {
             PyRuntimeError::new_err(format!(

@@ -1,32 +1,32 @@
 //! Arrow columns of one group → the arrays that pandas blocks are made of.
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type,
-    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time64NanosecondType,
-    TimestampMicrosecondType,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, Time64NanosecondType,
 };
-use arrow_array::{Array, GenericBinaryArray, LargeBinaryArray, OffsetSizeTrait};
-use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer};
+use arrow_buffer::Buffer;
 use arrow_pyarrow::ToPyArrow;
-use arrow_schema::ArrowError;
 use numpy::datetime::{Datetime, Timedelta, units};
-use numpy::{Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods};
+use numpy::{Element, PyArray2, PyArrayDescrMethods, PyArrayMethods};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PySlice;
 
-use crate::convert::c_data;
-use crate::convert::input::column::{Column, local_time};
+use crate::convert::input::column::Column;
+use crate::convert::input::integers::fill_floats;
 use crate::convert::input::objects;
-use crate::convert::types::{Dtype, InputKind, Observed, Unit};
+use crate::convert::input::timestamps::{fill_instants, fill_spans};
+use crate::convert::observed::{Dtype, Observed, Unit};
+use crate::convert::types::{Pandas, SparkType};
 use crate::errors;
 
 /// What memory is asked for.
-const BLOCK: &str = "a block of a frame";
+pub(super) const BLOCK: &str = "a block of a frame";
 
 /// Bytes of a column from which on it is not copied if it need not be.
-const VIEWED_BYTES: usize = 64 << 10;
+pub(super) const VIEWED_BYTES: usize = 64 << 10;
 
 /// Bytes from which on NumPy asks for huge pages.
 const HUGE: usize = 4 << 20;
@@ -86,7 +86,9 @@ impl<'py> Builder<'_, 'py> {
                 Ok(())
             })?,
             Dtype::Float64 => self.fill(&columns, |column, target| {
-                fill_float64(column, target);
+                if !fill_floats(column, target) {
+                    convert::<Float64Type, _>(column, target, f64::NAN, |value| value);
+                }
                 Ok(())
             })?,
             Dtype::Object => self
@@ -105,23 +107,13 @@ impl<'py> Builder<'_, 'py> {
             }
             Dtype::Timedelta(Unit::Nano) => {
                 self.fill::<Timedelta<units::Nanoseconds>>(&columns, |column, target| {
-                    convert::<DurationMicrosecondType, _>(
-                        column,
-                        target,
-                        i64::MIN.into(),
-                        |value| (value * 1_000).into(),
-                    );
+                    fill_spans(column, target, Unit::Nano);
                     Ok(())
                 })?
             }
             Dtype::Timedelta(Unit::Micro) => {
                 self.fill::<Timedelta<units::Microseconds>>(&columns, |column, target| {
-                    convert::<DurationMicrosecondType, _>(
-                        column,
-                        target,
-                        i64::MIN.into(),
-                        Into::into,
-                    );
+                    fill_spans(column, target, Unit::Micro);
                     Ok(())
                 })?
             }
@@ -149,15 +141,15 @@ impl<'py> Builder<'_, 'py> {
         let [array] = column.arrays.as_slice() else {
             return Ok(None);
         };
-        let as_it_is = match dtype {
-            Dtype::Int8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64 => column.is_integer(),
-            Dtype::Float32 => column.kind == InputKind::Float,
-            Dtype::Float64 => column.kind == InputKind::Double,
-            Dtype::Bool
-            | Dtype::Object
-            | Dtype::Datetime(_)
-            | Dtype::Timedelta(_)
-            | Dtype::String => false,
+        let as_it_is = match column.spark.row().pandas {
+            Pandas::Integers(own) | Pandas::Floats(own) => own == dtype,
+            Pandas::Booleans
+            | Pandas::Text
+            | Pandas::Objects
+            | Pandas::Nested
+            | Pandas::Instants
+            | Pandas::LocalTimes
+            | Pandas::Spans => false,
         };
         let data = array.to_data();
         let bytes: usize = data.buffers().iter().map(Buffer::len).sum();
@@ -166,50 +158,6 @@ impl<'py> Builder<'_, 'py> {
         }
         let values = data.to_pyarrow(self.py)?.call_method0("to_numpy")?;
         values.call_method1("reshape", (1, self.rows)).map(Some)
-    }
-
-    /// Values and mask of one of pandas' own arrays of integers; `None` if the column has other values.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Python has no memory.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "an allow-list: what is not on it goes to stock"
-    )]
-    pub(crate) fn masked(
-        &self,
-        column: &Column<'_>,
-    ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-        let values = match column.kind {
-            InputKind::Byte => self.integers::<Int8Type>(column)?,
-            InputKind::Short => self.integers::<Int16Type>(column)?,
-            InputKind::Int => self.integers::<Int32Type>(column)?,
-            InputKind::Long => self.integers::<Int64Type>(column)?,
-            _ => return Ok(None),
-        };
-        let mask = column
-            .arrays
-            .iter()
-            .flat_map(|array| (0..array.len()).map(|row| array.is_null(row)));
-        let mask = PyArray1::from_iter(self.py, mask);
-        Ok(Some((values, mask.into_any())))
-    }
-
-    fn integers<T: ArrowPrimitiveType>(&self, column: &Column<'_>) -> PyResult<Bound<'py, PyAny>>
-    where
-        T::Native: Element + From<bool>,
-    {
-        errors::ensure(BLOCK, self.rows * size_of::<T::Native>())?;
-        let array = PyArray1::<T::Native>::zeros(self.py, self.rows, false);
-        // PARITY: below a null pandas puts a one.
-        convert::<T, _>(
-            column,
-            array.readwrite().as_slice_mut()?,
-            true.into(),
-            |value| value,
-        );
-        Ok(array.into_any())
     }
 
     fn fill<T: Element>(
@@ -266,8 +214,8 @@ impl<'py> Builder<'_, 'py> {
         target: &mut [Py<PyAny>],
     ) -> PyResult<()> {
         let py = self.py;
-        match column.kind {
-            InputKind::Boolean => {
+        match column.spark {
+            SparkType::Boolean => {
                 let arrays: Vec<_> = column
                     .arrays
                     .iter()
@@ -276,42 +224,39 @@ impl<'py> Builder<'_, 'py> {
                 objects::fill_booleans(py, &arrays, target);
                 Ok(())
             }
-            InputKind::String => {
-                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::string)
-            }
-            InputKind::LargeString => {
+            SparkType::String if column.has_wide_offsets() => {
                 objects::fill_bytes(py, &column.in_bytes::<i64>(), target, objects::string)
             }
-            InputKind::Binary => {
-                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::bytes)
+            SparkType::String => {
+                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::string)
             }
-            InputKind::LargeBinary => {
+            SparkType::Binary if column.has_wide_offsets() => {
                 objects::fill_bytes(py, &column.in_bytes::<i64>(), target, objects::bytes)
             }
-            InputKind::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
-            InputKind::Time => {
+            SparkType::Binary => {
+                objects::fill_bytes(py, &column.in_bytes::<i32>(), target, objects::bytes)
+            }
+            SparkType::Date => objects::fill_dates(py, &column.primitive::<Date32Type>(), target),
+            SparkType::Time => {
                 objects::fill_times(py, &column.primitive::<Time64NanosecondType>(), target)
             }
-            InputKind::Decimal(scale) => objects::fill_decimals(
+            SparkType::Decimal => objects::fill_decimals(
                 py,
                 self.decimal,
                 &column.primitive::<Decimal128Type>(),
-                scale,
+                column.scale(),
                 target,
             ),
-            InputKind::Null => {
+            SparkType::Null => {
                 for slot in target.iter_mut() {
                     *slot = py.None();
                 }
                 Ok(())
             }
-            InputKind::Byte => objects::fill_integers(py, &column.primitive::<Int8Type>(), target),
-            InputKind::Short => {
-                objects::fill_integers(py, &column.primitive::<Int16Type>(), target)
+            SparkType::Byte | SparkType::Short | SparkType::Int | SparkType::Long => {
+                self.fill_integers(column, target)
             }
-            InputKind::Int => objects::fill_integers(py, &column.primitive::<Int32Type>(), target),
-            InputKind::Long => objects::fill_integers(py, &column.primitive::<Int64Type>(), target),
-            InputKind::Array | InputKind::Struct | InputKind::Map => {
+            SparkType::Array | SparkType::Struct | SparkType::Map => {
                 let batches: Vec<&dyn Array> = column
                     .arrays
                     .iter()
@@ -322,62 +267,17 @@ impl<'py> Builder<'_, 'py> {
                 }
                 Ok(())
             }
-            InputKind::Float
-            | InputKind::Double
-            | InputKind::Timestamp(_)
-            | InputKind::NamedTimestamp
-            | InputKind::TimestampNtz
-            | InputKind::Interval => Err(PyRuntimeError::new_err(format!(
+            SparkType::Float
+            | SparkType::Double
+            | SparkType::Timestamp
+            | SparkType::OffsetTimestamp
+            | SparkType::NamedTimestamp
+            | SparkType::TimestampNtz
+            | SparkType::Interval => Err(PyRuntimeError::new_err(format!(
                 "bowstring: {} columns hold no objects",
-                column.kind.name()
+                column.spark.name()
             ))),
         }
-    }
-
-    /// The `pyarrow.LargeStringArray` inside a pandas 3 string column, for text that was decoded as bytes; `shared`: in the
-    /// memory that was read into, if that is possible, all of which then lives as long as the column.
-    ///
-    /// # Errors
-    ///
-    /// Fails if pyarrow refuses the array.
-    pub(crate) fn string_array(
-        &self,
-        column: &Column<'_>,
-        shared: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if column.kind == InputKind::LargeString {
-            self.large_strings(&column.in_bytes::<i64>(), shared)
-        } else {
-            self.large_strings(&column.in_bytes::<i32>(), shared)
-        }
-    }
-
-    fn large_strings<O: OffsetSizeTrait>(
-        &self,
-        arrays: &[GenericBinaryArray<O>],
-        shared: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if let [array] = arrays
-            && (shared || array.value_data().len() >= VIEWED_BYTES)
-        {
-            return c_data::to_large_string(self.py, array);
-        }
-        let bytes = |array: &GenericBinaryArray<O>| {
-            let offsets = array.value_offsets();
-            let (first, last) = (offsets.first(), offsets.last());
-            first
-                .zip(last)
-                .map_or(0, |(first, last)| last.as_usize() - first.as_usize())
-        };
-        let bytes = arrays.iter().map(bytes).sum();
-        errors::ensure(
-            "a text column of a frame",
-            bytes + 2 * self.rows * size_of::<i64>(),
-        )?;
-        let array = joined(arrays, bytes).map_err(|error| {
-            PyRuntimeError::new_err(format!("bowstring: build a string column: {error}"))
-        })?;
-        c_data::to_large_string(self.py, &array)
     }
 }
 
@@ -396,7 +296,7 @@ fn copy<T: ArrowPrimitiveType>(column: &Column<'_>, target: &mut [T::Native]) ->
 }
 
 /// Converts value by value; `null` stands for nulls.
-fn convert<T: ArrowPrimitiveType, U: Copy>(
+pub(super) fn convert<T: ArrowPrimitiveType, U: Copy>(
     column: &Column<'_>,
     target: &mut [U],
     null: U,
@@ -416,85 +316,4 @@ fn convert<T: ArrowPrimitiveType, U: Copy>(
         }
         rest = tail;
     }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other kinds never have this dtype"
-)]
-fn fill_float64(column: &Column<'_>, target: &mut [f64]) {
-    match column.kind {
-        InputKind::Byte => convert::<Int8Type, _>(column, target, f64::NAN, f64::from),
-        InputKind::Short => convert::<Int16Type, _>(column, target, f64::NAN, f64::from),
-        InputKind::Int => convert::<Int32Type, _>(column, target, f64::NAN, f64::from),
-        // PARITY: above 2^53 stock rounds too.
-        InputKind::Long => convert::<Int64Type, _>(column, target, f64::NAN, round_to_f64),
-        _ => convert::<Float64Type, _>(column, target, f64::NAN, |value| value),
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "an integer column with nulls is float64 in stock, rounded to nearest"
-)]
-pub(crate) fn round_to_f64(value: i64) -> f64 {
-    value as f64
-}
-
-fn fill_instants<T: Copy + From<i64>>(column: &Column<'_>, target: &mut [T], unit: Unit) {
-    let nat = i64::MIN;
-    if let Some(offsets) = &column.offsets {
-        let lookup = offsets.lookup();
-        convert::<TimestampMicrosecondType, _>(column, target, nat.into(), |value| {
-            let offset = lookup.offset(value);
-            offset
-                .and_then(|offset| local_time(value, offset, unit))
-                .unwrap_or(nat)
-                .into()
-        });
-        return;
-    }
-    let offset = if let InputKind::Timestamp(offset) = column.kind {
-        offset
-    } else {
-        0
-    };
-    convert::<TimestampMicrosecondType, _>(column, target, nat.into(), |value| {
-        local_time(value, offset, unit).unwrap_or(nat).into()
-    });
-}
-
-/// The bytes of all arrays, which are so many, copied into one with 64-bit offsets.
-fn joined<O: OffsetSizeTrait>(
-    arrays: &[GenericBinaryArray<O>],
-    bytes: usize,
-) -> Result<LargeBinaryArray, ArrowError> {
-    let rows: usize = arrays.iter().map(Array::len).sum();
-    let mut offsets = Vec::with_capacity(rows + 1);
-    let mut values = Vec::with_capacity(bytes);
-    let mut nulls = arrays
-        .iter()
-        .any(|array| array.null_count() > 0)
-        .then(|| BooleanBufferBuilder::new(rows));
-    offsets.push(0_i64);
-    for array in arrays {
-        let range = array.value_offsets().iter().map(|offset| offset.as_usize());
-        let start = range.clone().next().unwrap_or(0);
-        let end = range.clone().next_back().unwrap_or(0);
-        let base = values.len();
-        values.extend_from_slice(array.value_data().get(start..end).unwrap_or_default());
-        offsets.extend(
-            range
-                .skip(1)
-                .map(|offset| i64::usize_as(base + offset - start)),
-        );
-        if let Some(builder) = &mut nulls {
-            match array.nulls() {
-                Some(validity) => builder.append_buffer(validity.inner()),
-                None => builder.append_n(array.len(), true),
-            }
-        }
-    }
-    let nulls = nulls.map(|mut builder| NullBuffer::new(builder.finish()));
-    LargeBinaryArray::try_new(OffsetBuffer::new(offsets.into()), values.into(), nulls)
 }

@@ -14,7 +14,7 @@ use crate::convert::input::blocks::dtype_maker;
 use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::{GroupColumns, NativeColumns, messages};
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::Dtype;
+use crate::convert::observed::Dtype;
 use crate::facades::frames::FramesModule;
 
 /// Builds the Series of one task's groups.

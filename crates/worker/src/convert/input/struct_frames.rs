@@ -12,7 +12,8 @@ use crate::convert::input::column::Column;
 use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::key_columns::KeyColumns;
-use crate::convert::types::{Dtype, InputKind};
+use crate::convert::observed::Dtype;
+use crate::convert::types::SparkType;
 use crate::facades::conversion::Stock;
 use crate::facades::record::SelfTest;
 
@@ -92,19 +93,19 @@ impl StructFrames {
 
     fn column(&self, array: &Bound<'_, PyAny>) -> PyResult<Option<(Column<'static>, Dtype)>> {
         let conversions = &self.conversions;
-        let kind_of = |data_type: &DataType| {
+        let type_of = |data_type: &DataType| {
             let field = Field::new("", data_type.clone(), true);
             let zone = conversions.session_zone.as_deref();
-            InputKind::of(&field, zone, &conversions.observed)
+            SparkType::of(&field, zone, &conversions.observed)
         };
-        let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
+        let Some(data) = flat_array(array, |data_type| type_of(data_type).is_some())? else {
             return Ok(None);
         };
-        let Some(kind) = kind_of(data.data_type()) else {
+        let Some(spark) = type_of(data.data_type()) else {
             return Ok(None);
         };
-        let column = Column::of(kind, make_array(data));
-        let Some(column) = zoned(array.py(), conversions, kind, column)? else {
+        let column = Column::of(spark, make_array(data));
+        let Some(column) = zoned(array.py(), conversions, column)? else {
             return Ok(None);
         };
         let dtype = column.dtype(&conversions.observed);

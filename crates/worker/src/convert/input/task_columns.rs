@@ -1,12 +1,9 @@
 //! Single columns, for kinds whose frames stock puts together: Arrow → what a pandas column is made
 //! of, and a result's column → Arrow.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, make_array};
+use arrow_array::{Array, make_array};
 use arrow_pyarrow::{FromPyArrow, ToPyArrow};
 use arrow_schema::{DataType, Field};
-use numpy::{Element, PyArray1};
 use pyo3::prelude::*;
 
 use crate::convert::c_data::flat_array;
@@ -14,7 +11,8 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::column::Column;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::convert::observed::{Dtype, Unit};
+use crate::convert::types::{Series, SparkType};
 use crate::facades::conversion::Stock;
 use crate::facades::record::SelfTest;
 use crate::words::Word;
@@ -57,50 +55,38 @@ impl Columns {
     fn values<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Option<Made<'py>>> {
         let py = array.py();
         let conversions = &self.conversions;
-        let kind_of = |data_type: &DataType| {
+        let type_of = |data_type: &DataType| {
             let field = Field::new("", data_type.clone(), true);
-            InputKind::of(
+            SparkType::of(
                 &field,
                 conversions.session_zone.as_deref(),
                 &conversions.observed,
             )
         };
-        let Some(data) = flat_array(array, |data_type| kind_of(data_type).is_some())? else {
+        let Some(data) = flat_array(array, |data_type| type_of(data_type).is_some())? else {
             return Ok(None);
         };
-        let Some(kind) = kind_of(data.data_type()) else {
+        let Some(spark) = type_of(data.data_type()) else {
             return Ok(None);
         };
         let array = make_array(data);
-        match kind {
-            InputKind::Byte | InputKind::Short | InputKind::Int | InputKind::Long => {
-                return Ok((self.legacy && array.null_count() > 0)
-                    .then(|| masked(py, &array))
-                    .flatten());
-            }
-            InputKind::Boolean if array.null_count() == 0 => return Ok(None),
-            InputKind::Boolean
-            | InputKind::Binary
-            | InputKind::LargeBinary
-            | InputKind::Date
-            | InputKind::Time
-            | InputKind::Decimal(_)
-            | InputKind::Timestamp(_)
-            | InputKind::NamedTimestamp => {}
-            InputKind::Float
-            | InputKind::Double
-            | InputKind::String
-            | InputKind::LargeString
-            | InputKind::TimestampNtz
-            | InputKind::Interval
-            | InputKind::Array
-            | InputKind::Struct
-            | InputKind::Map
-            | InputKind::Null => return Ok(None),
+        match (spark.row().series, array.null_count() > 0) {
+            (Series::Always, _) | (Series::WithNulls, true) => {}
+            (Series::OlderWithNulls, true) if self.legacy => {}
+            (Series::Never | Series::WithNulls | Series::OlderWithNulls, _) => return Ok(None),
         }
         let rows = array.len();
-        let column = Column::of(kind, array);
-        let Some(column) = zoned(py, conversions, kind, column)? else {
+        let column = Column::of(spark, array);
+        let builder = Builder {
+            py,
+            decimal: conversions.classes.decimal.bind(py).as_any(),
+            observed: &conversions.observed,
+            rows,
+        };
+        if let Some((values, mask)) = builder.masked(&column)? {
+            return Ok(Some(("integers", vec![values, mask])));
+        }
+        let Some(column) = zoned(py, conversions, column)? else {
             return Ok(None);
         };
         // What has no nanoseconds is an error where stock goes through them.
@@ -111,12 +97,6 @@ impl Columns {
         let (Some(dtype), Some(_)) = (column.dtype(&conversions.observed), column.dtype(&strict))
         else {
             return Ok(None);
-        };
-        let builder = Builder {
-            py,
-            decimal: conversions.classes.decimal.bind(py).as_any(),
-            observed: &conversions.observed,
-            rows,
         };
         let read_only = conversions.observed.arrow_strings
             && !self.legacy
@@ -151,29 +131,4 @@ impl Columns {
         };
         array.to_data().to_pyarrow(values.py()).map(Some)
     }
-}
-
-/// The two arrays of a pandas `IntegerArray`.
-fn masked<'py>(py: Python<'py>, array: &ArrayRef) -> Option<Made<'py>> {
-    let values = filled::<Int8Type>(py, array)
-        .or_else(|| filled::<Int16Type>(py, array))
-        .or_else(|| filled::<Int32Type>(py, array))
-        .or_else(|| filled::<Int64Type>(py, array))?;
-    let mask: Vec<bool> = (0..array.len()).map(|row| array.is_null(row)).collect();
-    let mask = PyArray1::from_vec(py, mask).into_any();
-    Some(("integers", vec![values, mask]))
-}
-
-/// The values of an integer column, 1 for null as pandas has it.
-fn filled<'py, T>(py: Python<'py>, array: &ArrayRef) -> Option<Bound<'py, PyAny>>
-where
-    T: ArrowPrimitiveType,
-    T::Native: Element + From<bool>,
-{
-    let array = array.as_primitive_opt::<T>()?;
-    let values: Vec<T::Native> = array
-        .iter()
-        .map(|value| value.unwrap_or_else(|| true.into()))
-        .collect();
-    Some(PyArray1::from_vec(py, values).into_any())
 }

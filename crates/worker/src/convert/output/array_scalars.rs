@@ -12,23 +12,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::convert::limits::{MAX_BYTES, MAX_ROWS};
+use crate::convert::observed::Dtype;
 use crate::convert::output::batch::bytes_of;
-use crate::convert::output::field_builder::FieldBuilder;
+use crate::convert::output::field_builder::{FieldBuilder, Values};
+use crate::convert::output::flat_builder::FlatBuilder;
 use crate::convert::output::scalars::{Scalar, Scalars, bytes};
 use crate::convert::output::values::{narrow, room};
-
-/// The classes of pyarrow's scalars whose values have a plain Python type.
-const ARROW_CLASSES: [&str; 9] = [
-    "BooleanScalar",
-    "Int8Scalar",
-    "Int16Scalar",
-    "Int32Scalar",
-    "Int64Scalar",
-    "FloatScalar",
-    "DoubleScalar",
-    "StringScalar",
-    "LargeStringScalar",
-];
+use crate::convert::types::{Pandas, TYPES};
 
 /// Knows scalars by their class: Python's, NumPy's and pyarrow's.
 #[derive(Debug)]
@@ -46,9 +36,10 @@ impl<'py> ArrayScalars<'py> {
     pub(crate) fn new(py: Python<'py>) -> PyResult<Self> {
         let pyarrow = py.import("pyarrow")?;
         let class = |name: &&str| Ok::<_, PyErr>(pyarrow.getattr(*name)?.cast_into::<PyType>()?);
+        let arrow = TYPES.iter().flat_map(|row| row.arrow_scalars);
         Ok(Self {
             scalars: Scalars::new(py)?,
-            arrow: ARROW_CLASSES.iter().map(class).collect::<PyResult<_>>()?,
+            arrow: arrow.map(class).collect::<PyResult<_>>()?,
         })
     }
 
@@ -117,8 +108,9 @@ impl ScalarColumns {
     pub(crate) fn new(fields: &Fields, unproven: &[String]) -> Option<Self> {
         let builder = |data_type| {
             let builder = FieldBuilder::new(data_type);
-            (is_plain(&builder) && !unproven.iter().any(|name| name == builder.name()))
-                .then_some(builder)
+            let row = builder.spark()?.row();
+            let is_proven = !unproven.iter().any(|name| name == row.name);
+            (is_proven && row.is_of_scalars()).then_some(builder)
         };
         let builders = fields.iter().map(|field| builder(field.data_type()));
         Some(Self {
@@ -178,38 +170,17 @@ impl ScalarColumns {
     }
 }
 
-/// Whether pyarrow infers the type, or one whose values are the same, from plain scalars.
-fn is_plain(builder: &FieldBuilder) -> bool {
-    matches!(
-        builder,
-        FieldBuilder::Boolean(_)
-            | FieldBuilder::Byte(_)
-            | FieldBuilder::Short(_)
-            | FieldBuilder::Int(_)
-            | FieldBuilder::Long(_)
-            | FieldBuilder::Float(_)
-            | FieldBuilder::Double(_)
-            | FieldBuilder::String(_)
-            | FieldBuilder::LargeString(_)
-    )
-}
-
 /// Whether `builder` appends, so many times, what pyarrow would make of each.
 fn takes(builder: &mut FieldBuilder, scalars: &[Scalar<'_>], times: usize) -> bool {
-    let known = |scalar: &Scalar<'_>| match (&*builder, *scalar) {
-        (FieldBuilder::Boolean(_), Scalar::Bool(_))
-        | (
-            FieldBuilder::Byte(_)
-            | FieldBuilder::Short(_)
-            | FieldBuilder::Int(_)
-            | FieldBuilder::Long(_),
-            Scalar::Int(_),
-        )
-        | (FieldBuilder::Double(_), Scalar::Float(_))
-        | (FieldBuilder::String(_) | FieldBuilder::LargeString(_), Scalar::Text(_))
-        | (_, Scalar::None) => true,
+    let pandas = builder.spark().map(|spark| spark.row().pandas);
+    let known = |scalar: &Scalar<'_>| match (pandas, *scalar) {
+        (_, Scalar::None)
+        | (Some(Pandas::Booleans), Scalar::Bool(_))
+        | (Some(Pandas::Integers(_)), Scalar::Int(_))
+        | (Some(Pandas::Floats(Dtype::Float64)), Scalar::Float(_))
+        | (Some(Pandas::Text), Scalar::Text(_)) => true,
         // A NaN of 32 bits may not come through 64 as it was.
-        (FieldBuilder::Float(_), Scalar::Float(value)) => !value.is_nan(),
+        (Some(Pandas::Floats(_)), Scalar::Float(value)) => !value.is_nan(),
         (_, Scalar::Bool(_) | Scalar::Int(_) | Scalar::Float(_) | Scalar::Text(_)) => false,
     };
     scalars.iter().all(known)
@@ -231,13 +202,15 @@ fn append(builder: &mut FieldBuilder, scalars: &[Scalar<'_>], times: usize) {
     let repeated = scalars
         .iter()
         .flat_map(|scalar| repeat_n(value(scalar), times));
-    match builder {
-        FieldBuilder::Double(builder) => repeated.for_each(|value| builder.append_option(value)),
-        FieldBuilder::Float(builder) => {
+    match &mut builder.values {
+        Values::Flat(FlatBuilder::Double(builder)) => {
+            repeated.for_each(|value| builder.append_option(value));
+        }
+        Values::Flat(FlatBuilder::Float(builder)) => {
             repeated.for_each(|value| builder.append_option(value.map(narrow)));
         }
-        other => {
-            other.append_scalars(scalars, times);
+        _ => {
+            builder.append_scalars(scalars, times);
         }
     }
 }

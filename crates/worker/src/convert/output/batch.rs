@@ -23,6 +23,7 @@ use crate::convert::output::number_piece::number_piece;
 use crate::convert::output::scalars::Scalar;
 use crate::convert::output::text::{arrow_chunk, text_piece};
 use crate::convert::output::values::{Rules, room};
+use crate::convert::types::{Results, SparkType};
 use crate::facades::frames::PandasClasses;
 
 /// What memory is asked for.
@@ -52,7 +53,7 @@ impl FieldOutput {
         classes: &PandasClasses,
     ) -> PyResult<Option<usize>> {
         let room = room(self.builder.variable_bytes());
-        if let FieldBuilder::String(_) | FieldBuilder::LargeString(_) = self.builder {
+        if self.builder.spark() == Some(SparkType::String) {
             let Some(text) = text_piece(values, classes, self.held.data_type(), room)? else {
                 return Ok(None);
             };
@@ -76,7 +77,7 @@ impl FieldOutput {
 
     /// A long column of exactly the declared type of numbers, where it lies.
     fn number_piece(&self, values: &Bound<'_, PyAny>) -> PyResult<Option<ArrayRef>> {
-        if matches!(self.builder, FieldBuilder::Stock) {
+        if self.builder.spark().is_none() {
             return Ok(None);
         }
         number_piece(values, &self.declared)
@@ -140,10 +141,17 @@ impl Output {
         let outputs = fields.iter().enumerate().map(|(index, field)| {
             let relaxed = nullable(field);
             let builder = FieldBuilder::new(relaxed.data_type());
-            let proven = !opaque.contains(&index) && !unproven.contains(builder.name());
-            let builder = if proven { builder } else { FieldBuilder::Stock };
+            let is_proven = |spark: SparkType| !unproven.contains(spark.name());
+            let proven = !opaque.contains(&index) && builder.spark().is_some_and(is_proven);
+            let builder = if proven {
+                builder
+            } else {
+                FieldBuilder::stock()
+            };
+            let results = builder.spark().map(|spark| spark.row().results);
+            let takes_arrow = results == Some(Results::BuiltOrTaken);
             FieldOutput {
-                arrow_backed: builder.is_flat().then(|| field.data_type().clone()),
+                arrow_backed: takes_arrow.then(|| field.data_type().clone()),
                 declared: field.data_type().clone(),
                 held: text_as_bytes(relaxed),
                 builder,

@@ -1,118 +1,39 @@
-//! Growing Arrow arrays of what lies inside arrays, structs and maps: value by value.
+//! What lies inside arrays, structs and maps → growing Arrow arrays: value by value.
 
-use std::sync::Arc;
-
-use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, Decimal128Builder, LargeBinaryBuilder, LargeStringBuilder,
-    PrimitiveBuilder, StringBuilder,
-};
-use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type,
-};
+use arrow_array::builder::PrimitiveBuilder;
+use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
 use crate::convert::output::decimal::exact_decimal;
+use crate::convert::output::flat_builder::FlatBuilder;
 use crate::convert::output::numbers::append_integers;
 use crate::convert::output::temporal::exact_date;
 use crate::convert::output::values::{
     column, elements, exact_bool, exact_bytes, exact_double, exact_string, integral, narrow, room,
 };
+use crate::convert::types::{Inside, SparkType};
 use crate::facades::frames::PandasClasses;
 
-/// A growing array of a type that is not nested.
-#[derive(Debug)]
-pub(crate) enum LeafBuilder {
-    /// `boolean`
-    Boolean(BooleanBuilder),
-    /// `byte`
-    Byte(PrimitiveBuilder<Int8Type>),
-    /// `short`
-    Short(PrimitiveBuilder<Int16Type>),
-    /// `int`
-    Int(PrimitiveBuilder<Int32Type>),
-    /// `long`
-    Long(PrimitiveBuilder<Int64Type>),
-    /// `float`
-    Float(PrimitiveBuilder<Float32Type>),
-    /// `double`
-    Double(PrimitiveBuilder<Float64Type>),
-    /// `string`
-    String(StringBuilder),
-    /// `string` with 64-bit offsets
-    LargeString(LargeStringBuilder),
-    /// `binary`
-    Binary(BinaryBuilder),
-    /// `binary` with 64-bit offsets
-    LargeBinary(LargeBinaryBuilder),
-    /// `date`
-    Date(PrimitiveBuilder<Date32Type>),
-    /// `decimal`
-    Decimal(Decimal128Builder, u8, i8),
+/// A builder of `data_type`, or `None` if it has no native path inside a nested type.
+pub(super) fn leaf_builder(data_type: &DataType) -> Option<FlatBuilder> {
+    let spark = SparkType::of_result(data_type);
+    let spark = spark.filter(|spark| spark.row().inside != Inside::Never)?;
+    FlatBuilder::new(spark, data_type)
 }
 
-/// Runs the same code for whichever builder it is.
-macro_rules! each {
-    ($leaf:expr, $builder:ident => $code:expr) => {
-        match $leaf {
-            LeafBuilder::Boolean($builder) => $code,
-            LeafBuilder::Byte($builder) => $code,
-            LeafBuilder::Short($builder) => $code,
-            LeafBuilder::Int($builder) => $code,
-            LeafBuilder::Long($builder) => $code,
-            LeafBuilder::Float($builder) => $code,
-            LeafBuilder::Double($builder) => $code,
-            LeafBuilder::String($builder) => $code,
-            LeafBuilder::LargeString($builder) => $code,
-            LeafBuilder::Binary($builder) => $code,
-            LeafBuilder::LargeBinary($builder) => $code,
-            LeafBuilder::Date($builder) => $code,
-            LeafBuilder::Decimal($builder, ..) => $code,
-        }
-    };
-}
-
-impl LeafBuilder {
-    /// A builder of `data_type`, or `None` if it has no native path inside a nested type.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "an allow-list: what is not on it goes to stock"
-    )]
-    pub(crate) fn new(data_type: &DataType) -> Option<Self> {
-        Some(match data_type {
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Int8 => Self::Byte(PrimitiveBuilder::new()),
-            DataType::Int16 => Self::Short(PrimitiveBuilder::new()),
-            DataType::Int32 => Self::Int(PrimitiveBuilder::new()),
-            DataType::Int64 => Self::Long(PrimitiveBuilder::new()),
-            DataType::Float32 => Self::Float(PrimitiveBuilder::new()),
-            DataType::Float64 => Self::Double(PrimitiveBuilder::new()),
-            DataType::Utf8 => Self::String(StringBuilder::new()),
-            DataType::LargeUtf8 => Self::LargeString(LargeStringBuilder::new()),
-            DataType::Binary => Self::Binary(BinaryBuilder::new()),
-            DataType::LargeBinary => Self::LargeBinary(LargeBinaryBuilder::new()),
-            DataType::Date32 => Self::Date(PrimitiveBuilder::new()),
-            DataType::Decimal128(precision, scale) if *scale >= 0 => Self::Decimal(
-                Decimal128Builder::new().with_data_type(data_type.clone()),
-                *precision,
-                *scale,
-            ),
-            _ => return None,
-        })
-    }
-
+impl FlatBuilder {
     /// Appends a value; what stock calls null becomes null. `false` if only stock may convert it.
-    pub(crate) fn push(
+    pub(super) fn push(
         &mut self,
         value: &Bound<'_, PyAny>,
         classes: &PandasClasses,
     ) -> PyResult<bool> {
         // PARITY: inside a nested value, NaN is null for every type.
         if classes.is_null(value) {
-            self.push_null();
+            self.append_null();
             return Ok(true);
         }
         Ok(match self {
@@ -148,6 +69,8 @@ impl LeafBuilder {
                 let value = exact_decimal(value, classes, *precision, *scale)?;
                 take(value, |value| builder.append_value(value))
             }
+            // Only as columns.
+            Self::Time(_) | Self::Timestamp(_) | Self::TimestampNtz(_) | Self::Interval(_) => false,
         })
     }
 
@@ -157,7 +80,7 @@ impl LeafBuilder {
         clippy::wildcard_enum_match_arm,
         reason = "the other types have no dtype of their own"
     )]
-    pub(crate) fn extend(
+    pub(super) fn extend(
         &mut self,
         array: &Bound<'_, PyAny>,
         classes: &PandasClasses,
@@ -203,41 +126,14 @@ impl LeafBuilder {
         })
     }
 
-    /// Appends a null.
-    pub(crate) fn push_null(&mut self) {
-        each!(self, builder => builder.append_null());
-    }
-
-    /// Number of values, nulls included.
-    pub(crate) fn count(&self) -> usize {
-        use arrow_array::builder::ArrayBuilder;
-        each!(self, builder => builder.len())
-    }
-
     /// Bytes held, about.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "every other type has a fixed width"
-    )]
-    pub(crate) fn bytes(&self) -> usize {
-        let variable = match self {
-            Self::String(builder) => builder.values_slice().len(),
-            Self::LargeString(builder) => builder.values_slice().len(),
-            Self::Binary(builder) => builder.values_slice().len(),
-            Self::LargeBinary(builder) => builder.values_slice().len(),
-            _ => 0,
-        };
-        variable + self.count() * size_of::<u64>()
-    }
-
-    /// Drops all values.
-    pub(crate) fn clear(&mut self) {
-        drop(self.take(0));
+    pub(super) fn bytes(&self) -> usize {
+        self.variable_bytes() + self.len() * size_of::<u64>()
     }
 
     /// Takes the first `length` values and drops the others.
-    pub(crate) fn take(&mut self, length: usize) -> ArrayRef {
-        let array: ArrayRef = each!(self, builder => Arc::new(builder.finish()));
+    pub(super) fn take(&mut self, length: usize) -> ArrayRef {
+        let array = self.finish();
         if length < array.len() {
             array.slice(0, length)
         } else {

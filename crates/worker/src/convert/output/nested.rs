@@ -14,7 +14,8 @@ use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::convert::output::leaf_builder::LeafBuilder;
+use crate::convert::output::flat_builder::FlatBuilder;
+use crate::convert::output::leaf_builder::leaf_builder;
 use crate::convert::output::values::elements;
 use crate::facades::frames::PandasClasses;
 
@@ -37,7 +38,7 @@ struct Rows {
 
 #[derive(Debug)]
 enum Node {
-    Leaf(LeafBuilder),
+    Leaf(FlatBuilder),
     List {
         item: FieldRef,
         rows: Rows,
@@ -53,7 +54,7 @@ enum Node {
         fields: Fields,
         ordered: bool,
         rows: Rows,
-        keys: LeafBuilder,
+        keys: FlatBuilder,
         values: Box<Self>,
     },
 }
@@ -66,16 +67,6 @@ impl NestedBuilder {
             head: None,
             rows: 0,
         })
-    }
-
-    /// Spark's name of the type.
-    pub(crate) fn name(&self) -> &'static str {
-        match self.root {
-            Node::Leaf(_) => "stock",
-            Node::List { .. } => "array",
-            Node::Struct { .. } => "struct",
-            Node::Map { .. } => "map",
-        }
     }
 
     /// Bytes held, apart from a few per row.
@@ -164,14 +155,14 @@ impl Node {
                         fields: fields.clone(),
                         ordered: *ordered,
                         rows: rows(),
-                        keys: LeafBuilder::new(key.data_type())?,
+                        keys: leaf_builder(key.data_type())?,
                         values: Box::new(Self::new(value.data_type())?),
                     },
                     _ => return None,
                 },
                 _ => return None,
             },
-            leaf_type => Self::Leaf(LeafBuilder::new(leaf_type)?),
+            leaf_type => Self::Leaf(leaf_builder(leaf_type)?),
         })
     }
 
@@ -250,7 +241,7 @@ impl Node {
                         return Ok(false);
                     }
                 }
-                Ok(rows.push(keys.count()))
+                Ok(rows.push(keys.len()))
             }
         }
     }
@@ -280,7 +271,7 @@ impl Node {
 
     fn push_null(&mut self) {
         match self {
-            Self::Leaf(builder) => builder.push_null(),
+            Self::Leaf(builder) => builder.append_null(),
             Self::List { rows, .. } | Self::Map { rows, .. } => {
                 rows.push_null();
             }
@@ -293,7 +284,7 @@ impl Node {
 
     fn len(&self) -> usize {
         match self {
-            Self::Leaf(builder) => builder.count(),
+            Self::Leaf(builder) => builder.len(),
             Self::List { rows, .. } | Self::Struct { rows, .. } | Self::Map { rows, .. } => {
                 rows.validity.len()
             }
@@ -311,7 +302,7 @@ impl Node {
 
     fn clear(&mut self) {
         match self {
-            Self::Leaf(builder) => builder.clear(),
+            Self::Leaf(builder) => drop(builder.finish()),
             Self::List { rows, values, .. } => {
                 rows.clear();
                 values.clear();
@@ -324,7 +315,7 @@ impl Node {
                 rows, keys, values, ..
             } => {
                 rows.clear();
-                keys.clear();
+                drop(keys.finish());
                 values.clear();
             }
         }

@@ -9,7 +9,8 @@ use arrow_array::types::ArrowPrimitiveType;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
-use crate::convert::output::field_builder::FieldBuilder;
+use crate::convert::output::field_builder::{FieldBuilder, Values};
+use crate::convert::output::flat_builder::FlatBuilder;
 use crate::convert::output::values::{exact_double, integral, narrow, room};
 
 /// A result by the dtype that pandas infers from it.
@@ -132,11 +133,21 @@ impl Scalar<'_> {
 impl FieldBuilder {
     /// Appends scalars of one variant, each so many times. `false` if only stock may convert them;
     /// then nothing was appended.
+    pub(crate) fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
+        match &mut self.values {
+            Values::Flat(builder) => builder.append_scalars(scalars, times),
+            Values::Nested(_) | Values::Stock => false,
+        }
+    }
+}
+
+impl FlatBuilder {
+    /// As [`FieldBuilder::append_scalars`].
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "an allow-list: what is not on it goes to stock"
     )]
-    pub(crate) fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
+    fn append_scalars(&mut self, scalars: &[Scalar<'_>], times: usize) -> bool {
         match self {
             Self::Boolean(builder) => append(scalars, times, boolean, |value| {
                 builder.append_option(value);
@@ -250,7 +261,18 @@ pub(crate) fn bytes(scalars: &[Scalar<'_>], times: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Scalar;
+    use super::{FieldBuilder, Scalar};
+    use crate::convert::types::TYPES;
+
+    #[test]
+    fn scalars_become_the_types_that_the_table_says() {
+        for row in &TYPES {
+            for data_type in row.arrow {
+                let taken = FieldBuilder::new(data_type).append_scalars(&[Scalar::None], 1);
+                assert_eq!(taken, row.is_of_scalars(), "{data_type}");
+            }
+        }
+    }
 
     #[test]
     fn a_column_of_values_has_one_dtype_or_is_for_stock() {

@@ -19,6 +19,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyList, PyString, PyTuple};
 use crate::convert::c_data::flat_array;
 use crate::convert::output::field_builder::FieldBuilder;
 use crate::convert::output::scalars::{Scalar, Scalars};
+use crate::convert::types::SparkType;
 use crate::errors::internal;
 
 /// What `pyarrow.Array.to_pylist` returns, or `None` if the type is not one of those that are
@@ -30,7 +31,7 @@ use crate::errors::internal;
 #[pyfunction]
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "an allow-list: what is not on it goes to stock"
+    reason = "of those that scalars become only text is left"
 )]
 pub(crate) fn to_list<'py>(
     py: Python<'py>,
@@ -39,32 +40,31 @@ pub(crate) fn to_list<'py>(
     let Some(data) = flat_array(array, |_| true)? else {
         return Ok(None);
     };
-    let data_type = data.data_type().clone();
-    let sound = match data_type {
-        DataType::Boolean
-        | DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::Float32
-        | DataType::Float64 => data.validate().is_ok(),
-        DataType::Utf8 | DataType::LargeUtf8 => data.validate_full().is_ok(),
-        _ => return Ok(None),
+    let spark = SparkType::of_result(data.data_type());
+    let Some(spark) = spark.filter(|spark| spark.row().is_of_scalars()) else {
+        return Ok(None);
     };
-    if !sound {
+    let sound = if spark == SparkType::String {
+        data.validate_full()
+    } else {
+        data.validate()
+    };
+    if sound.is_err() {
         return Ok(None);
     }
     let array = make_array(data);
-    let list = match data_type {
-        DataType::Boolean => PyList::new(py, array.as_boolean().iter().collect::<Vec<_>>()),
-        DataType::Int8 => primitive::<Int8Type>(py, &array),
-        DataType::Int16 => primitive::<Int16Type>(py, &array),
-        DataType::Int32 => primitive::<Int32Type>(py, &array),
-        DataType::Int64 => primitive::<Int64Type>(py, &array),
-        DataType::Float32 => primitive::<Float32Type>(py, &array),
-        DataType::Float64 => primitive::<Float64Type>(py, &array),
-        DataType::Utf8 => PyList::new(py, array.as_string::<i32>().iter().collect::<Vec<_>>()),
-        _ => PyList::new(py, array.as_string::<i64>().iter().collect::<Vec<_>>()),
+    let list = match spark {
+        SparkType::Boolean => PyList::new(py, array.as_boolean().iter().collect::<Vec<_>>()),
+        SparkType::Byte => primitive::<Int8Type>(py, &array),
+        SparkType::Short => primitive::<Int16Type>(py, &array),
+        SparkType::Int => primitive::<Int32Type>(py, &array),
+        SparkType::Long => primitive::<Int64Type>(py, &array),
+        SparkType::Float => primitive::<Float32Type>(py, &array),
+        SparkType::Double => primitive::<Float64Type>(py, &array),
+        _ => match array.as_string_opt::<i32>() {
+            Some(text) => PyList::new(py, text.iter().collect::<Vec<_>>()),
+            None => PyList::new(py, array.as_string::<i64>().iter().collect::<Vec<_>>()),
+        },
     };
     list.map(Some)
 }
@@ -319,4 +319,20 @@ fn binary<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
         .cast_exact::<PyBytes>()
         .ok()
         .map(PyBytesMethods::as_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::array_of;
+    use crate::convert::types::TYPES;
+
+    #[test]
+    fn exact_values_become_the_types_that_the_table_says() {
+        for row in &TYPES {
+            for data_type in row.arrow {
+                let taken = array_of(std::iter::empty(), 0, data_type).is_some();
+                assert_eq!(taken, row.is_exact, "{data_type}");
+            }
+        }
+    }
 }

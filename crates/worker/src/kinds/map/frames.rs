@@ -20,7 +20,8 @@ use crate::convert::input::frame::GroupFrames;
 use crate::convert::input::group_columns::zoned;
 use crate::convert::input::key_columns::KeyColumns;
 use crate::convert::input::numpy::Builder;
-use crate::convert::types::{Dtype, InputKind, Unit};
+use crate::convert::observed::{Dtype, Unit};
+use crate::convert::types::SparkType;
 use crate::errors::wire_error;
 use crate::facades::conversion::Stock;
 use crate::facades::frames::FramesModule;
@@ -62,7 +63,7 @@ enum Started {
 struct Way {
     conversions: Arc<Conversions>,
     is_older: bool,
-    kinds: Vec<InputKind>,
+    types: Vec<SparkType>,
     frames: GroupFrames,
 }
 
@@ -159,8 +160,8 @@ impl MapFrames {
         };
         let (rows, fields) = (column.len(), [RecordBatch::from(column)]);
         let (mut native, mut masked) = (Vec::new(), Vec::new());
-        for (index, kind) in way.kinds.iter().enumerate() {
-            let Some(made) = way.column(py, *kind, &fields, index)? else {
+        for (index, spark) in way.types.iter().enumerate() {
+            let Some(made) = way.column(py, *spark, &fields, index)? else {
                 return Ok(None);
             };
             let (column, array) = match made {
@@ -181,18 +182,17 @@ impl MapFrames {
         let Some(fields) = fields(schema) else {
             return Ok(Started::Never);
         };
-        let kinds = self.usual.kinds(&Schema::new(fields.clone()));
-        let Some(kinds) = kinds.into_iter().collect::<Option<Vec<_>>>() else {
+        let types = self.usual.types(&Schema::new(fields.clone()));
+        let Some(types) = types.into_iter().collect::<Option<Vec<_>>>() else {
             return Ok(Started::Never);
         };
-        let needs_older = kinds.iter().any(|kind| is_for_the_older_way(*kind));
+        let needs_older = types.iter().any(|spark| spark.row().takes_older_way);
         let (conversions, is_older) = match &self.older {
             Older::Known(older) if needs_older => (older, true),
             Older::Unproven if needs_older => return Ok(Started::Never),
             Older::None | Older::Known(_) | Older::Unproven => (&self.usual, false),
         };
-        let is_text = |kind: &InputKind| matches!(kind, InputKind::String | InputKind::LargeString);
-        if kinds.iter().any(is_text) {
+        if types.contains(&SparkType::String) {
             conversions.stock.meet_text(py)?;
         }
         let labels: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
@@ -204,7 +204,7 @@ impl MapFrames {
         Ok(Started::Frames(Box::new(Way {
             conversions: Arc::clone(conversions),
             is_older,
-            kinds,
+            types,
             frames,
         })))
     }
@@ -215,24 +215,23 @@ impl Way {
     fn column<'a, 'py>(
         &self,
         py: Python<'py>,
-        kind: InputKind,
+        spark: SparkType,
         fields: &'a [RecordBatch],
         index: usize,
     ) -> PyResult<Option<Made<'a, 'py>>> {
-        let column = Column::new(kind, fields, index);
-        let Some(column) = zoned(py, &self.conversions, kind, column)? else {
+        let column = Column::new(spark, fields, index);
+        let Some(column) = zoned(py, &self.conversions, column)? else {
             return Ok(None);
         };
         let Some(dtype) = column.dtype(&self.conversions.observed) else {
             return Ok(None);
         };
         if self.is_older {
-            let is_float = matches!(kind, InputKind::Float | InputKind::Double);
-            if dtype == Dtype::Float64 && !is_float {
+            if dtype == Dtype::Float64 && column.is_integer() {
                 return Ok(self.masked(py, &column)?.map(Made::Masked));
             }
             return Ok(self
-                .dtype_in_the_older_way(kind, &column, dtype)
+                .dtype_in_the_older_way(&column, dtype)
                 .map(|dtype| Made::Native(column, dtype)));
         }
         Ok(Some(Made::Native(column, dtype)))
@@ -264,25 +263,20 @@ impl Way {
     /// The dtype in stock's older way of a column that has `dtype` in the newer one, or `None` if it is not known.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the other kinds have one dtype in both ways, which the self-test compares"
+        reason = "the other types have one dtype in both ways, which the self-test compares"
     )]
-    fn dtype_in_the_older_way(
-        &self,
-        kind: InputKind,
-        column: &Column<'_>,
-        dtype: Dtype,
-    ) -> Option<Dtype> {
+    fn dtype_in_the_older_way(&self, column: &Column<'_>, dtype: Dtype) -> Option<Dtype> {
         let observed = &self.conversions.observed;
-        match kind {
-            InputKind::Timestamp(_) | InputKind::NamedTimestamp => {
+        match column.spark {
+            SparkType::Timestamp | SparkType::OffsetTimestamp | SparkType::NamedTimestamp => {
                 // Whatever the unit, it goes through nanoseconds.
                 let mut nanoseconds = observed.clone();
                 nanoseconds.timestamp_unit = Unit::Nano;
                 column.dtype(&nanoseconds).and(Some(dtype))
             }
             // In nanoseconds it is the same.
-            InputKind::TimestampNtz => Some(Dtype::Datetime(observed.timestamp_unit)),
-            InputKind::Null => None,
+            SparkType::TimestampNtz => Some(Dtype::Datetime(observed.timestamp_unit)),
+            SparkType::Null => None,
             _ => Some(dtype),
         }
     }
@@ -297,15 +291,4 @@ fn fields(schema: &Schema) -> Option<&Fields> {
         return Some(fields);
     }
     None
-}
-
-/// Whether a column of this kind has stock convert a whole frame in its older way.
-///
-/// Source: `ArrowArrayToPandasConversion._prefer_convert_numpy`, Spark 4.2.1 and 4.3.0.
-fn is_for_the_older_way(kind: InputKind) -> bool {
-    let is_flat = matches!(
-        kind,
-        InputKind::String | InputKind::LargeString | InputKind::Decimal(_) | InputKind::Interval
-    );
-    is_flat || kind.is_nested()
 }

@@ -21,7 +21,7 @@ use crate::convert::conversions::Conversions;
 use crate::convert::input::group_columns::messages;
 use crate::convert::input::series::GroupSeries;
 use crate::convert::output::batch::Output;
-use crate::convert::types::InputKind;
+use crate::convert::types::SparkType;
 use crate::errors::internal;
 use crate::facades::Callable;
 use crate::facades::frames::FramesModule;
@@ -95,10 +95,10 @@ fn pays(
     let Some(schema) = infile.get().input.peek_schema(py)? else {
         return Ok(true);
     };
-    let kinds = conversions.kinds(&schema);
+    let types = conversions.types(&schema);
     // pyarrow shares the memory of text, which nobody has looked at.
-    let pays = |kind: &InputKind| !kind.is_nested();
-    Ok(!kinds.is_empty() && kinds.iter().all(|kind| kind.as_ref().is_some_and(pays)))
+    let pays = |spark: SparkType| !spark.is_nested();
+    Ok(!types.is_empty() && types.into_iter().all(|spark| spark.is_some_and(pays)))
 }
 
 /// The batch that is written before the next one is read.
