@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from answers import answers_of, pack
 from environments import ENVIRONMENTS, NEWEST, OLDEST, Environment, find_python, make
-from harness import end_session, environment_variables
-from wheels import LARGEST, PYTHONS, TAG, build_wheel, find_cpython, install, tools
+from harness import environment_variables
+from wheels import LARGEST, PYTHONS, TAG, build_wheel, find_cpython, tools
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 240
 DEBIAN = Path("/usr/bin/python3")
 
 
@@ -49,7 +49,7 @@ class Installed:
 
     def submit(self, directory: Path, conf: dict[str, str], *pythons: str, master: str = "local[1]") -> dict[str, Any]:
         """What the workers of a session with these settings answer, one query for each Python."""
-        command = [self.spark / "bin" / "spark-submit", "--master", master]
+        command: list[str | Path] = [self.spark / "bin" / "spark-submit", "--master", master]
         usual = {"spark.ui.enabled": "false", "spark.driver.memory": "1g", "spark.sql.shuffle.partitions": "1"}
         for key, value in {**usual, **conf}.items():
             command += ["--conf", f"{key}={value}"]
@@ -61,23 +61,7 @@ class Installed:
             driver["spark.pyspark.python"] = str(self.python)
         for key, value in driver.items():
             command += ["--conf", f"{key}={value}"]
-        process = subprocess.Popen(
-            list(map(str, [*command, HERE / "wheel_ways.py", *pythons])),
-            cwd=directory,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            said, log = process.communicate(timeout=SECONDS)
-        finally:
-            end_session(process.pid)
-        answers = [line for line in said.splitlines() if line.startswith("ANSWERS ")]
-        assert len(answers) == 1, f"{said}\n{log[-4000:]}"
-        return json.loads(answers[0].removeprefix("ANSWERS "))
+        return answers_of([*command, HERE / "wheel_ways.py", *pythons], directory, variables)
 
 
 def linked(file: Path) -> tuple[list[str], tuple[int, ...]]:
@@ -163,15 +147,8 @@ def test_every_way_on(line: str, flavour: str, wheel: Path, tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def packed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment without PySpark, packed to be sent along with a job."""
-    libraries = ENVIRONMENTS["libraries-py311"]
-    make(libraries)
-    install(libraries)
-    archive = tmp_path_factory.mktemp("packed") / "environment.tar.gz"
-    command = ["venv-pack", "--prefix", libraries.path, "--output", archive, "--compress-level", "1"]
-    subprocess.run(command, env=tools(), check=True, capture_output=True)
-    return archive
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.mark.parametrize("line", [OLDEST, NEWEST])
