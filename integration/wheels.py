@@ -19,7 +19,7 @@ from pathlib import Path
 
 from environments import CHECKOUT, ENVIRONMENTS, PYTHON, Environment, is_built, make
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 DIST = CHECKOUT / "dist"
 TARGETS = CHECKOUT / "target"
 GLIBC = "2.28"
