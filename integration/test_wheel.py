@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from answers import answers_of, pack
 from environments import ENVIRONMENTS, NEWEST, OLDEST, Environment, find_python, make
 from harness import environment_variables
-from wheels import LARGEST, PYTHONS, TAG, build_wheel, find_cpython, tools
+from wheels import DEBUG, LARGEST, TAG, build_wheel, find_cpython, tools
 
 HERE = Path(__file__).resolve().parent
 DEBIAN = Path("/usr/bin/python3")
@@ -213,6 +214,29 @@ def test_what_is_in_the_wheel(wheel: Path, tmp_path: Path) -> None:
     assert any(name.endswith("/LICENSE") for name in modes)
 
 
+def output_of(*command: str | Path) -> str:
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
+
+
+def test_line_tables_are_kept_apart(wheel: Path, tmp_path: Path) -> None:
+    """Each program names the file that has its own, and an address of it has a place there."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    [module] = tmp_path.glob("bowstring/_native.*.so")
+    [script] = tmp_path.glob("*.data/scripts/bowstring")
+    places = {module: "crates/worker/src/", script: "src/main.rs"}
+    functions = {module: r" t _ZN16bowstring_worker", script: r" t _ZN9bowstring4main"}
+    for program, place in places.items():
+        sections = output_of("readelf", "-SW", program)
+        assert ".debug_line" not in sections and ".symtab" not in sections
+        output_of("objcopy", "--dump-section", f".gnu_debuglink={tmp_path}/link", program, tmp_path / "copy")
+        link = (tmp_path / "link").read_bytes()
+        debug = DEBUG / link.partition(b"\0")[0].decode()
+        assert int.from_bytes(link[-4:], "little") == zlib.crc32(debug.read_bytes())
+        symbols = [line for line in output_of("nm", debug).splitlines() if re.search(functions[program], line)]
+        assert place in output_of("addr2line", "-ie", debug, symbols[0].split()[0])
+
+
 def test_auditwheel_gives_it_the_tag(wheel: Path) -> None:
     said = subprocess.run(["auditwheel", "show", wheel], env=tools(), capture_output=True, text=True, check=True).stdout
     [tag] = re.findall(r'constrains the platform tag to\s+"(\w+)"', said)
@@ -329,7 +353,7 @@ PARITY |= {"3.11": NEWEST, "3.13": f"{NEWEST}-py313"}
 """The environment whose packages the wheel for a CPython is tried with."""
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+@pytest.mark.parametrize("version", PARITY)
 def test_every_kind_answers_like_stock_on_every_cpython(version: str, tmp_path: Path) -> None:
     """Generated programs of all kinds through both workers, without a JVM; columns are native."""
     python = find_cpython(version)
