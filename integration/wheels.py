@@ -23,7 +23,9 @@ from pathlib import Path
 
 from environments import CHECKOUT, ENVIRONMENTS, PYTHON, Environment, is_built, make
 
-PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+WITHOUT_INTERPRETER = ("3.14",)
+"""What maturin knows enough of to build for it where it is not installed."""
 DIST = CHECKOUT / "dist"
 DEBUG = DIST / "debug"
 TARGETS = CHECKOUT / "target"
@@ -136,7 +138,7 @@ def build_wheel(version: str) -> Path:
     if is_built() and ready:
         return ready[0]
     python = find_cpython(version)
-    if python is None:
+    if python is None and version not in WITHOUT_INTERPRETER:
         raise SystemExit(f"bowstring: no CPython {version} found")
     executable()
     target = TARGETS / f"wheel-{version}"
@@ -145,7 +147,7 @@ def build_wheel(version: str) -> Path:
         old.unlink()
     run(
         *("maturin", "build", "--profile", "wheel", "--locked", "--zig", "--target", TRIPLE, "--compatibility"),
-        *(TAG.removesuffix(f"_{MACHINE}"), "--interpreter", python, "--strip", "false"),
+        *(TAG.removesuffix(f"_{MACHINE}"), "--interpreter", python or f"python{version}", "--strip", "false"),
         *("--target-dir", target, "--out", target / "whole"),
     )
     [whole] = (target / "whole").glob(f"bowstring-*-{tag}-{tag}-{TAG}.whl")
@@ -173,7 +175,7 @@ def main(versions: list[str]) -> None:
     """Builds the wheels and prints their paths."""
     known = list(PYTHONS) if versions == ["all"] else versions or [PYTHON]
     for version in known:
-        if versions == ["all"] and find_cpython(version) is None:
+        if versions == ["all"] and version not in WITHOUT_INTERPRETER and find_cpython(version) is None:
             print(f"bowstring: LEFT OUT, no CPython {version} here", file=sys.stderr)
             continue
         print(build_wheel(version), flush=True)
