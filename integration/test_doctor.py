@@ -298,7 +298,10 @@ def test_executors_tell_whose_daemon_has_started_them(lifecycle: Environment, se
     (tmp_path / "rapids").mkdir()
     (tmp_path / "rapids" / "__init__.py").write_text("")
     (tmp_path / "rapids" / "daemon.py").write_text(FOREIGN)
-    variables = {"PYTHONPATH": str(tmp_path), "PYSPARK_SUBMIT_ARGS": f"--master local[2] --conf {setting} pyspark-shell"}
+    variables = {
+        "PYTHONPATH": str(tmp_path),
+        "PYSPARK_SUBMIT_ARGS": f"--master local[2] --conf {setting} pyspark-shell",
+    }
     done = ask_executors(lifecycle, build_bowstring(lifecycle.python), "--json", variables=variables)
     assert done.stdout, done.stderr[-3_000:]
     host, *everywhere = json.loads(done.stdout).values()
