@@ -21,7 +21,7 @@ endif
 endif
 
 .PHONY: help demo test test-rust test-daemon-wheel test-unit test-spark parity-fuzz parity-cases parity-releases releases matrix \
-	self-test check deny fuzz bench bench-micro build wheel wheels images cluster-demo cluster-test clean
+	self-test check deny fuzz bench bench-micro build wheel wheels wheel-debian images cluster-demo cluster-test clean
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,9 +36,15 @@ wheel: ## the wheel for CPython 3.11, or WHEEL_PYTHON, in dist/
 	$(ENVIRONMENTS) tools
 	$(PYTHON) integration/wheels.py $(WHEEL_PYTHON)
 
-wheels: ## the wheels for every CPython from 3.10 to 3.13 that is here
+wheels: ## the wheels for every CPython from 3.9 to 3.14 that is here; 3.14 need not be
 	$(ENVIRONMENTS) tools
 	$(PYTHON) integration/wheels.py all
+
+# SUITES="sid" for one of them.
+SUITES ?= sid bullseye
+
+wheel-debian: ## the wheel in containers of a new and an old Debian, with their Pythons; needs root, Docker, debootstrap
+	$(PYTHON) integration/wheel_in_container.py $(SUITES)
 
 demo: ## the scoring pipeline on local Spark, stock beside bowstring
 	BOWSTRING_FORM=wheel $(ENVIRONMENTS) tools $(NEWEST)

@@ -72,6 +72,7 @@ ENVIRONMENTS = {
         Environment("tools", "tools"),
         # Without Spark, for the wheels: to be packed, and of the CPythons that have no environment of Spark.
         Environment("libraries-py311", "libraries"),
+        Environment("libraries-py39", "libraries-3.5", python="3.9"),
         Environment("libraries-py310", "libraries", python="3.10"),
         Environment("libraries-py312", "libraries", python="3.12"),
         # What Spark Connect needs beside PySpark.
@@ -156,7 +157,7 @@ def complete(environment: Environment) -> None:
 
     To those for wheels their tests do, and what is to be packed must not lead elsewhere.
     """
-    if environment.requirements != "libraries":
+    if not environment.requirements.startswith("libraries"):
         show_checkout(environment)
     if form() == WHEEL and environment.name.startswith("spark-"):
         import wheels

@@ -149,6 +149,19 @@ def foreign_daemon(folder: Path) -> tuple[Site, Planted]:
     return Site(folder), {"variables": {"SPARK_CONF_DIR": str(folder / "conf")}, "arguments": ["--no-tasks"]}
 
 
+def folder_too_deep_for_sockets(folder: Path) -> tuple[Site, Planted]:
+    deep = folder / "conf" / ("a" * 60)
+    deep.mkdir(parents=True)
+    settings = {"enabled": "true", "dir": deep}
+    lines = [f"spark.python.unix.domain.socket.{name} {value}\n" for name, value in settings.items()]
+    (folder / "conf" / "spark-defaults.conf").write_text("".join(lines))
+    return Site(folder), {"variables": {"SPARK_CONF_DIR": str(folder / "conf")}, "arguments": ["--no-tasks"]}
+
+
+def databricks(folder: Path) -> tuple[Site, Planted]:
+    return Site(folder), {"variables": {"DATABRICKS_RUNTIME_VERSION": "16.4"}, "arguments": ["--no-tasks"]}
+
+
 def read_only_folder(folder: Path) -> tuple[Site, Planted]:
     # Nobody can make a file there, not even root.
     return Site(folder), {"variables": {"TMPDIR": "/proc"}, "arguments": ["--no-tasks"]}
@@ -191,7 +204,9 @@ FAULTS: dict[Callable[[Path], tuple[Site, Planted]], tuple[int, str, str, str]] 
     unknown_line: (1, "tasks", "9.1.0", "a Spark of a known line"),
     changed_symbol: (1, "surface", "read_udfs", "PySpark's own code"),
     tiny_limit: (2, "memory", "RLIMIT_AS is 200 MiB", "raise it to 512 MiB"),
-    foreign_daemon: (2, "daemon", "rapids.daemon", "leave spark.python.daemon.module out"),
+    foreign_daemon: (2, "daemon", "rapids.daemon, of RAPIDS", "leave spark.python.daemon.module out"),
+    folder_too_deep_for_sockets: (2, "Unix sockets", "AF_UNIX path too long", "whose path has 64 bytes at most"),
+    databricks: (2, "bowstring", "Databricks 16.4", "nothing can be done"),
     read_only_folder: (2, "temporary folder", "TMPDIR=/proc cannot be written to", "mount it writable"),
     thread_after_warm_up: (1, "threads", "have left 2 threads", "BOWSTRING_PREIMPORT"),
     pyarrow_too_old: (1, "pyarrow", "10.0.1 is too old", "install pyarrow 11.0 or later"),
@@ -237,9 +252,11 @@ def test_a_planted_fault_is_found_with_its_cure(
     assert code == expected, found
 
 
-def ask_executors(environment: Environment, worker: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def ask_executors(
+    environment: Environment, worker: Path, *arguments: str, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """What the doctor finds in a session on this host whose workers are that program."""
-    variables = environment_variables(environment, {"PYSPARK_PYTHON": str(worker)})
+    variables = environment_variables(environment, {"PYSPARK_PYTHON": str(worker), **(variables or {})})
     program = CHECKOUT / "python" / "bowstring" / "doctor" / "__main__.py"
     command = [make(environment), program, "--spark", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=variables, timeout=WHOLE_RUN, check=False)
@@ -260,6 +277,52 @@ def test_executors_without_bowstring_are_told_from_it(lifecycle: Environment) ->
     [finding] = [finding for finding in report["findings"] if finding["verdict"] != "fine"]
     assert finding["about"] == "bowstring" and "spark.pyspark.python" in finding["cure"]
     assert done.returncode == 2
+
+
+FOREIGN = """from pyspark.daemon import manager
+
+if __name__ == "__main__":
+    manager()
+"""
+
+
+DAEMONS = {
+    "spark.python.daemon.module=rapids.daemon": ("daemon", "rapids.daemon, of RAPIDS", "leave spark.python.daemon"),
+    "spark.python.use.daemon=false": ("bowstring", "a Python of its own", "leave spark.python.use.daemon out"),
+}
+"""What the finding about each host is about, what it says, and the cure."""
+
+
+@pytest.mark.parametrize("setting", DAEMONS)
+def test_executors_tell_whose_daemon_has_started_them(lifecycle: Environment, setting: str, tmp_path: Path) -> None:
+    (tmp_path / "rapids").mkdir()
+    (tmp_path / "rapids" / "__init__.py").write_text("")
+    (tmp_path / "rapids" / "daemon.py").write_text(FOREIGN)
+    variables = {
+        "PYTHONPATH": str(tmp_path),
+        "PYSPARK_SUBMIT_ARGS": f"--master local[2] --conf {setting} pyspark-shell",
+    }
+    done = ask_executors(lifecycle, build_bowstring(lifecycle.python), "--json", variables=variables)
+    assert done.stdout, done.stderr[-3_000:]
+    host, *everywhere = json.loads(done.stdout).values()
+    found = [finding for finding in host["findings"] if finding["verdict"] != "fine"]
+    about, text, cure = DAEMONS[setting]
+    [finding] = found
+    assert finding["about"] == about and text in finding["text"] and cure in finding["cure"]
+    assert [report["verdict"] for report in everywhere] == ["broken"] * (about == "daemon")
+    assert done.returncode == 2
+
+
+def test_a_folder_for_sockets_is_tried_by_executors(tmp_path: Path) -> None:
+    environment = ENVIRONMENTS[NEWEST]
+    conf = "--conf spark.python.unix.domain.socket.enabled=true pyspark-shell"
+    variables = {"PYSPARK_SUBMIT_ARGS": conf}
+    done = ask_executors(environment, build_bowstring(environment.python), "--json", variables=variables)
+    assert done.stdout, done.stderr[-3_000:]
+    [host] = json.loads(done.stdout).values()
+    [finding] = [finding for finding in host["findings"] if finding["about"] == "Unix sockets"]
+    assert (finding["verdict"], done.returncode) == ("fine", 0)
+    assert finding["text"].startswith("can be made in /")
 
 
 def make_version(environment: Environment) -> str:

@@ -38,7 +38,8 @@ def facts(pdf: pd.DataFrame) -> pd.DataFrame:
         "native": getattr(hook, "INSTALLED", None) is not None,
         "executable": sys.executable,
         "argv": sys.argv[1:],
-        "orig_argv": sys.orig_argv[1:],
+        # CPython 3.9 has none.
+        "orig_argv": getattr(sys, "orig_argv", [])[1:],
         "main": [main.__name__, main.__spec__.name],
         "names": sorted(name for name in vars(main) if not name.startswith("__")),
         "bowstring": sorted(name for name in sys.modules if name.partition(".")[0] == "bowstring"),

@@ -2,25 +2,32 @@
 
 A wheel has two programs: the executable `bowstring`, the same in all of them, which needs libc alone, and the module
 `bowstring._native` for one CPython. Both are linked by zig against an old glibc, so that a wheel runs where it was not
-built. They go to `dist/`, which git ignores.
+built. They go to `dist/`, which git ignores. Their symbols and line tables, which nobody needs before a crash, are left
+behind in `dist/debug`.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import zipfile
 from functools import cache
 from pathlib import Path
 
 from environments import CHECKOUT, ENVIRONMENTS, PYTHON, Environment, is_built, make
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+WITHOUT_INTERPRETER = ("3.14",)
+"""What maturin knows enough of to build for it where it is not installed."""
 DIST = CHECKOUT / "dist"
+DEBUG = DIST / "debug"
 TARGETS = CHECKOUT / "target"
 GLIBC = "2.28"
 """That of RHEL 8. Amazon Linux 2023, Ubuntu 20.04 and Debian 11 have newer ones."""
@@ -57,6 +64,39 @@ def run(*command: str | Path) -> None:
     subprocess.run(list(map(str, command)), cwd=CHECKOUT, env=tools(), check=True)
 
 
+def keep_apart(file: Path) -> None:
+    """Moves symbols and line tables of a program out of it into a file `….debug`, whose name it keeps."""
+    DEBUG.mkdir(parents=True, exist_ok=True)
+    debug = DEBUG / f"{file.name.removesuffix('.so')}.debug"
+    run("objcopy", "--only-keep-debug", "--compress-debug-sections", file, debug)
+    # Debuggers, and Rust's own backtraces, look for that name beside the program.
+    run("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", file)
+
+
+def pack_without_symbols(whole: Path, wheel: Path) -> None:
+    """Writes a wheel anew, its module without what `keep_apart` takes out."""
+    part = wheel.with_suffix(".part")
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+        [module] = [entry for entry in source.infolist() if entry.filename.endswith(".so")]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(source.extract(module, folder))
+            keep_apart(file)
+            stripped = file.read_bytes()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(stripped).digest()).rstrip(b"=").decode()
+        for entry in source.infolist():
+            content = source.read(entry)
+            if entry is module:
+                content = stripped
+            elif entry.filename.endswith(".dist-info/RECORD"):
+                lines = content.decode().splitlines()
+                own = f"{module.filename},sha256={digest},{len(stripped)}"
+                lines = [own if line.startswith(f"{module.filename},") else line for line in lines]
+                assert own in lines
+                content = "".join(f"{line}\n" for line in lines).encode()
+            target.writestr(entry, content)
+    part.rename(wheel)
+
+
 ONE_AT_A_TIME = threading.RLock()
 """Environments are made side by side, but built for and installed into one after the other."""
 
@@ -72,9 +112,11 @@ def executable() -> Path:
         *("cargo-zigbuild", "zigbuild", "--profile", "wheel", "--package", "bowstring", "--no-default-features"),
         *("--locked", "--target", f"{TRIPLE}.{GLIBC}", "--target-dir", target),
     )
-    scripts = target / "bowstring.data" / "scripts"
-    scripts.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy2(target / TRIPLE / "wheel" / "bowstring", scripts / "bowstring"))
+    part = target / "part" / ready.name
+    for file in (part, ready):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    keep_apart(Path(shutil.copy2(target / TRIPLE / "wheel" / ready.name, part)))
+    return part.rename(ready)
 
 
 def begin_with_another(target: Path) -> None:
@@ -96,18 +138,21 @@ def build_wheel(version: str) -> Path:
     if is_built() and ready:
         return ready[0]
     python = find_cpython(version)
-    if python is None:
+    if python is None and version not in WITHOUT_INTERPRETER:
         raise SystemExit(f"bowstring: no CPython {version} found")
     executable()
     target = TARGETS / f"wheel-{version}"
     begin_with_another(target)
-    for old in DIST.glob(f"bowstring-*-{tag}-*.whl"):
+    for old in [*DIST.glob(f"bowstring-*-{tag}-*.whl"), *(target / "whole").glob("*.whl")]:
         old.unlink()
     run(
         *("maturin", "build", "--profile", "wheel", "--locked", "--zig", "--target", TRIPLE, "--compatibility"),
-        *(TAG.removesuffix(f"_{MACHINE}"), "--interpreter", python, "--target-dir", target, "--out", DIST),
+        *(TAG.removesuffix(f"_{MACHINE}"), "--interpreter", python or f"python{version}", "--strip", "false"),
+        *("--target-dir", target, "--out", target / "whole"),
     )
-    [wheel] = DIST.glob(f"bowstring-*-{tag}-{tag}-{TAG}.whl")
+    [whole] = (target / "whole").glob(f"bowstring-*-{tag}-{tag}-{TAG}.whl")
+    wheel = DIST / whole.name
+    pack_without_symbols(whole, wheel)
     size = wheel.stat().st_size
     if size > LARGEST:
         raise SystemExit(f"{wheel} has {size} bytes, and {LARGEST} are allowed")
@@ -130,7 +175,7 @@ def main(versions: list[str]) -> None:
     """Builds the wheels and prints their paths."""
     known = list(PYTHONS) if versions == ["all"] else versions or [PYTHON]
     for version in known:
-        if versions == ["all"] and find_cpython(version) is None:
+        if versions == ["all"] and version not in WITHOUT_INTERPRETER and find_cpython(version) is None:
             print(f"bowstring: LEFT OUT, no CPython {version} here", file=sys.stderr)
             continue
         print(build_wheel(version), flush=True)

@@ -144,7 +144,7 @@ class Match:
         score = self.score
         print(
             f"{self._name}: {now - self._started:.0f} s, program {label}, {score.cases} cases, {score.errors} of them "
-            f"errors, {score.groups} groups, {len(score.differences)} differences, {score.known.total()} known",
+            f"errors, {score.groups} groups, {len(score.differences)} differences, {sum(score.known.values())} known",
             flush=True,
         )
 

@@ -4,6 +4,8 @@ In a worker the package is called `_bowstring`, so that nothing of the user's ca
 of theirs.
 """
 
+from __future__ import annotations
+
 import linecache
 import sys
 from collections.abc import Callable

@@ -29,11 +29,19 @@ def options(words: list[str], arguments: list[str]) -> list[str]:
     return before
 
 
+def command_line() -> list[str]:
+    """All words that this process was started with. CPython 3.9 has no `sys.orig_argv`."""
+    if sys.version_info >= (3, 10):
+        return sys.orig_argv
+    with open("/proc/self/cmdline", "rb") as file:
+        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
+
+
 def main() -> None:
     """Becomes the daemon: bowstring's, or PySpark's where `BOWSTRING_DISABLE` says so."""
     arguments = sys.argv[1:]
     try:
-        known = options(sys.orig_argv, arguments)
+        known = options(command_line(), arguments)
     except ValueError:
         sys.exit("bowstring: run this as `python -m bowstring.daemon`; what else runs it would be lost")
     if not sys.executable:

@@ -310,3 +310,14 @@ def test_settings_of_spark_are_those_that_the_daemon_reads() -> None:
     read = set(re.findall(r'"((?:PYSPARK|PYTHON|SPARK)_[A-Z_0-9]+)"', code))
     rows = re.findall(r"(?m)^\| `((?:PYSPARK|PYTHON|SPARK)_\w+)` \|", (ROOT / "docs/settings.md").read_text())
     assert sorted(rows) == sorted(read)
+
+
+def test_tests_that_the_table_of_sparks_settings_names_are_there() -> None:
+    """Its last column, and each row has one."""
+    page = (ROOT / "docs/compatibility.md").read_text()
+    section = page.partition("## Spark's own settings")[2].partition("\n## ")[0]
+    rows = [row.strip("| ").split(" | ")[-1] for row in re.findall(r"(?m)^\| .*$", section)[1:]]
+    code = "\n".join((ROOT / path).read_text() for path in tree() if re.match(r"integration/.*\.py$", path))
+    defined = set(re.findall(r"(?m)^def (\w+)\(", code))
+    named = [[word for word in in_backticks(row) if word in defined] for row in rows]
+    assert len(rows) > 10 and all(named), named

@@ -30,7 +30,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +44,7 @@ START_ARROW_STREAM = -6
 ARROW_CONTINUATION = 0xFFFFFFFF
 """First four bytes, little-endian, of every message of an Arrow IPC stream."""
 
-Bytes = bytes | bytearray | memoryview
+Bytes = Union[bytes, bytearray, memoryview]
 
 
 class ConnectionLost(Exception):

@@ -315,7 +315,7 @@ def encode_data(dialect: Dialect, eval_type: int, data: Sequence[Any], schema: A
         schemas = schema or [side[0].schema for side in data[0]]
         for pair in data:
             sink.write(_int(2))
-            for side, of_side in zip(pair, schemas, strict=True):
+            for side, of_side in zip(pair, schemas):
                 whole = side if dialect.stream_per_group else [_join(side, of_side)]
                 # A side without rows is a batch without rows.
                 _write_stream(sink, whole or [_join([], of_side)], of_side)

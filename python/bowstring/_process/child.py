@@ -1,5 +1,7 @@
 """What a new worker does to itself, and how it ends. Loaded once, before the fork."""
 
+from __future__ import annotations
+
 import faulthandler
 import os
 import signal

@@ -5,6 +5,8 @@ reads that archive's directory again for each package inside, forty milliseconds
 archive whose device, inode, size and modification time are as before has the directory it had.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import zipimport

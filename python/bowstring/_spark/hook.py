@@ -5,6 +5,8 @@ with every Spark release. The original is called first; its result is either ret
 replaced by native objects with the same three methods.
 """
 
+from __future__ import annotations
+
 import os
 from collections import Counter
 from collections.abc import Callable

@@ -4,6 +4,8 @@ For daemons that do not import pandas in advance: a worker that only runs RDD fu
 pay for it, and one that gets Arrow data needs it anyway.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

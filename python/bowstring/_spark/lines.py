@@ -3,6 +3,8 @@
 Within a line it is the surface that decides what is native, not the version: see `surface`.
 """
 
+from __future__ import annotations
+
 import inspect
 import re
 from functools import cache

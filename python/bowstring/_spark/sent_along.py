@@ -8,6 +8,8 @@ worker starts over as one that has imported what stock's has, before anything of
 `add_path` and what calls it last are PySpark's; the originals are called first.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time

@@ -1,7 +1,9 @@
 """What the hook has seen of a task while PySpark has read it: what every kind of UDF begins with."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Optional
 
 from pyspark.sql.types import DataType, StructType
 from pyspark.worker import PythonEvalType
@@ -9,11 +11,11 @@ from pyspark.worker import PythonEvalType
 from .lines import Line
 from .proof.record import SelfTest
 
-SingleUdf: TypeAlias = tuple[Any, ...]
+SingleUdf = tuple[Any, ...]
 """(function, offsets, named offsets, return type), as `read_single_udf` returns them from Spark 4.3 on."""
 
 
-Answer: TypeAlias = tuple[Callable[[int, Any], object], Any]
+Answer = tuple[Callable[[int, Any], object], Any]
 """What `read_udfs` answers with in place of stock's: the function of the worker's main loop, and the object that is
 both deserializer and serializer."""
 
@@ -53,7 +55,7 @@ class TaskParts:
         return udfs if len(udfs) == len(self.singles) else None
 
 
-Kind: TypeAlias = Callable[[TaskParts], Answer | None]
+Kind = Callable[[TaskParts], Optional[Answer]]
 """What stands in for a kind of UDF; `None` leaves the task to stock."""
 
 

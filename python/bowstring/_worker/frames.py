@@ -4,10 +4,12 @@ Runs once per group, so everything that can be looked up once is looked up in `F
 The self-test of the seam compares what this makes with what stock makes, for the installed pandas.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +32,7 @@ PANDAS_3 = int(pd.__version__.split(".")[0]) >= 3
 _MAY_TAKE_INFINITE_FOR_NULL = hasattr(missing, "INF_AS_NA")
 
 # Options that change what stock builds. Read per group: the user's function may set them.
-_Maker: TypeAlias = Callable[..., Any]
+_Maker = Callable[..., Any]
 """Makes a block of values, their placement and, where it may have two, the number of dimensions."""
 
 _OPTIONS = [("future", "infer_string"), ("mode", "string_storage")] + ([] if PANDAS_3 else [("mode", "copy_on_write")])

@@ -1,7 +1,7 @@
 """Says in an exception which group it was raised for.
 
 A note (PEP 678) is a line below the message in every form of traceback; class, arguments and message stay as they are.
-CPython 3.10 has no notes, so nothing is added there.
+CPython 3.9 and 3.10 have no notes, so nothing is added there.
 """
 
 from typing import Any

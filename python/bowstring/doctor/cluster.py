@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from . import facts
-from .judge import Finding, Verdict, judge
+from .judge import Finding, Verdict, judge, without_bowstring
 from .report import worst
 
 ROUNDS = 4
@@ -70,8 +70,7 @@ def judged(answers: list[dict[str, Any]]) -> list[tuple[str, list[Finding]]]:
 def _taken(answer: dict[str, Any]) -> Finding:
     worker = answer["worker"]
     if worker is None:
-        cure = "set spark.pyspark.python (or spark.sql.execution.pyspark.python) to a bowstring that this host has"
-        return Finding("bowstring", Verdict.BROKEN, "this worker is PySpark's own", cure)
+        return without_bowstring(answer)
     if not worker["installed"] and not worker["refused"]:
         return Finding("bowstring", Verdict.NOT_ALL_NATIVE, "runs; its native paths are not installed", "")
     return Finding("bowstring", Verdict.FINE, "runs")
@@ -86,7 +85,8 @@ def table(hosts: list[tuple[str, list[Finding]]]) -> str:
         verdict = "all native" if first.verdict is Verdict.FINE else f"{first.about}: {first.text}"
         python = by["Python"].text.split(",")[0].removeprefix("cpython ")
         cells = (by[name].text for name in ("PySpark", "pandas", "pyarrow"))
-        rows.append((host, by["bowstring"].text, python, *cells, verdict))
+        taken = by["bowstring"].text if "bowstring" in by else "does not run"
+        rows.append((host, taken, python, *cells, verdict))
     widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
     lines = []
     for row in rows:

@@ -16,6 +16,7 @@ import socket
 import sys
 import sysconfig
 import tempfile
+import uuid
 from typing import Any
 
 PACKAGES = ("pyspark", "pandas", "pyarrow", "numpy", "bowstring")
@@ -50,8 +51,38 @@ def gather() -> dict[str, Any]:
         "temporary folders": _wanted_folders(),
         "folders that cannot be written to": _refusing_folders(),
         "settings": {name: value for name, value in sorted(os.environ.items()) if name.startswith("BOWSTRING_")},
+        # Where a worker is, Spark has set these.
+        "Unix sockets": unix_sockets(os.environ.get("PYTHON_WORKER_FACTORY_SOCK_DIR")),
+        "started as": _module_of_process(),
+        "Databricks": os.environ.get("DATABRICKS_RUNTIME_VERSION"),
         "worker": _worker(),
     }
+
+
+def unix_sockets(folder: str | None) -> dict[str, str | None] | None:
+    """Whether a daemon can listen in that folder: why not, or None. None for no folder."""
+    if not folder:
+        return None
+    # As long a name as `pyspark/daemon.py` and bowstring give.
+    path = os.path.join(folder, f".{uuid.uuid4()}.sock")
+    refused = None
+    try:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+        os.unlink(path)
+    except OSError as error:
+        refused = error.strerror or str(error)
+    return {"folder": folder, "refused": refused}
+
+
+def _module_of_process() -> str | None:
+    """What `-m` names on the command line. A stock worker is a fork of its daemon and has the daemon's."""
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            words = file.read().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    return words[words.index("-m") + 1] if "-m" in words[:-1] else None
 
 
 def _finite(limit: int) -> int | None:

@@ -12,12 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from . import daemons, facts
-from .judge import Finding, Verdict, judge, too_small
+from .judge import (
+    DAEMON_MODULE,
+    OURS,
+    OWNERS,
+    SOCKETS,
+    Finding,
+    Verdict,
+    foreign_daemon,
+    judge,
+    too_small,
+    unix_sockets,
+    without_bowstring,
+)
 
-DAEMON_MODULE = "spark.python.daemon.module"
-OURS = ("pyspark.daemon", "bowstring.daemon")
 SERVER_CONF = "spark-defaults.conf"
 WHEEL = "wheel"
+STARTS_WITHIN = 60.0
+"""Seconds for a Python that does nothing, and for the executable."""
 
 
 def examine(bowstring: str, tasks: bool = True) -> Iterator[Finding]:
@@ -26,7 +38,10 @@ def examine(bowstring: str, tasks: bool = True) -> Iterator[Finding]:
     version = _version(bowstring)
     yield version
     yield from judge({**found, "worker": None})
+    if found["Databricks"]:
+        yield without_bowstring(found)
     yield from _daemon_modules()
+    yield from _unix_sockets()
     if found["packages"]["pyspark"] is None:
         return
     noisy = _noise(sys.executable)
@@ -45,7 +60,7 @@ def examine(bowstring: str, tasks: bool = True) -> Iterator[Finding]:
 
 def _version(bowstring: str) -> Finding:
     try:
-        done = subprocess.run([bowstring, "--version"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([bowstring, "--version"], capture_output=True, text=True, timeout=STARTS_WITHIN)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding("bowstring", Verdict.BROKEN, str(error), "install bowstring into this environment again")
     if done.returncode:
@@ -58,19 +73,23 @@ def _version(bowstring: str) -> Finding:
 def _daemon_modules() -> Iterator[Finding]:
     """What the configuration files of a Spark on this host name, and whose daemons are installed."""
     for path in _configurations():
-        for key, value in _properties(path):
-            if key == DAEMON_MODULE and value not in OURS:
-                yield foreign_daemon(value, f" in {path}")
-    for package, owner in (("rapids", "RAPIDS"),):
+        module = dict(_properties(path)).get(DAEMON_MODULE, OURS[0])
+        if module not in OURS:
+            yield foreign_daemon(module, f" in {path}")
+    for package, owner in OWNERS.items():
         if importlib.util.find_spec(package) is not None:
             text = f"{owner} is installed here; where it sets {DAEMON_MODULE} itself, its daemon runs and not bowstring"
             yield Finding("daemon", Verdict.FINE, text)
 
 
-def foreign_daemon(module: str, where: str = "") -> Finding:
-    """Somebody else's daemon stands where bowstring would."""
-    cure = f"leave {DAEMON_MODULE} out, or set it to bowstring.daemon; there can be only one daemon"
-    return Finding("daemon", Verdict.BROKEN, f"{DAEMON_MODULE} is {module}{where}", cure)
+def _unix_sockets() -> Iterator[Finding]:
+    """Of a Spark on this host that is configured to use them."""
+    for path in _configurations():
+        settings = dict(_properties(path))
+        if settings.get(f"{SOCKETS}.enabled", "").lower() == "true":
+            # The JVM's temporary folder.
+            folder = settings.get(f"{SOCKETS}.dir", "/tmp")
+            yield from unix_sockets(facts.unix_sockets(folder), f", which {path} names")
 
 
 def _configurations() -> list[Path]:
@@ -88,9 +107,9 @@ def _properties(path: Path) -> Iterator[tuple[str, str]]:
 
 def _noise(python: str) -> list[Finding]:
     try:
-        done = subprocess.run([python, "-c", ""], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([python, "-c", ""], capture_output=True, text=True, timeout=STARTS_WITHIN)
     except subprocess.TimeoutExpired:
-        text = f"{python} has not started within a minute"
+        text = f"{python} has not started within {STARTS_WITHIN:.0f} s"
         return [Finding("Python", Verdict.BROKEN, text, "look at sitecustomize.py, usercustomize.py and .pth files")]
     if not done.stdout:
         return []

@@ -24,6 +24,15 @@ LIMITS = ("RLIMIT_AS", "spark.executor.pyspark.memory", "cgroup")
 SMALL_SHM = 64 << 20
 """What a container has where nobody asked for more."""
 
+DAEMON_MODULE = "spark.python.daemon.module"
+OURS = ("pyspark.daemon", "bowstring.daemon")
+OWNERS = {"rapids": "RAPIDS"}
+"""Whose a daemon is, by the package that it is in."""
+
+SOCKETS = "spark.python.unix.domain.socket"
+LONGEST_FOLDER = 64
+"""Bytes: of 108 for the path of a socket one is a zero, and the file's name takes 43."""
+
 
 class Verdict(IntEnum):
     """How good a thing is; the worst of all is the exit code."""
@@ -52,6 +61,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     yield from _python(facts)
     yield from _packages(facts["packages"])
     yield from _memory(facts["memory"])
+    yield from unix_sockets(facts["Unix sockets"])
     yield from _host(facts)
     yield from _worker(facts["worker"])
 
@@ -107,6 +117,41 @@ def _memory(memory: dict[str, int | None]) -> Iterator[Finding]:
             yield Finding("memory", Verdict.BROKEN, f"{name} is {mebibytes(limit)}", cure)
     limits = ", ".join(f"{name} {mebibytes(limit)}" for name, limit in memory.items() if limit is not None)
     yield Finding("memory", Verdict.FINE, limits or "no limits")
+
+
+def unix_sockets(found: dict[str, Any] | None, where: str = "") -> Iterator[Finding]:
+    """Whether daemons can listen where the settings say."""
+    if found is None:
+        return
+    if found["refused"] is None:
+        yield Finding("Unix sockets", Verdict.FINE, f"can be made in {found['folder']}{where}")
+        return
+    text = f"none can be made in {found['folder']}{where}: {found['refused']}; no daemon starts, PySpark's neither"
+    cure = f"set {SOCKETS}.dir to a folder that can be written to and whose path has {LONGEST_FOLDER} bytes at most"
+    yield Finding("Unix sockets", Verdict.BROKEN, text, f"{cure}, or leave {SOCKETS}.enabled out")
+
+
+def foreign_daemon(module: str, where: str = "") -> Finding:
+    """Somebody else's daemon stands where bowstring would."""
+    owner = OWNERS.get(module.partition(".")[0])
+    whose = f", of {owner}" if owner else ""
+    cure = f"leave {DAEMON_MODULE} out, or set it to bowstring.daemon; there can be only one daemon"
+    return Finding("daemon", Verdict.BROKEN, f"{DAEMON_MODULE} is {module}{whose}{where}", cure)
+
+
+def without_bowstring(facts: Facts) -> Finding:
+    """Why a worker is none of bowstring's, as far as it shows."""
+    module = facts["started as"]
+    if facts["Databricks"]:
+        text = f"this is Databricks {facts['Databricks']}, whose JVM has a way of its own to start workers"
+        return Finding("bowstring", Verdict.BROKEN, text, "nothing can be done: bowstring knows Spark's own way alone")
+    if module == "pyspark.worker":
+        text = "each task starts a Python of its own, for spark.python.use.daemon is false"
+        return Finding("bowstring", Verdict.BROKEN, text, "leave spark.python.use.daemon out")
+    if module not in (None, *OURS):
+        return foreign_daemon(module)
+    cure = "set spark.pyspark.python (or spark.sql.execution.pyspark.python) to a bowstring that this host has"
+    return Finding("bowstring", Verdict.BROKEN, "this worker is PySpark's own", cure)
 
 
 def _host(facts: Facts) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from . import report
-from .judge import Finding, Verdict
+from .judge import DAEMON_MODULE, OURS, Finding, Verdict, foreign_daemon
 
 HELP_END = """\
 exit code: 0 all native, 1 works but not all native, 2 will not work
@@ -71,13 +71,13 @@ def on_cluster(as_json: bool) -> int:
     """Asks the executors of the session that the caller's spark-submit has configured."""
     from pyspark.sql import SparkSession
 
-    from . import cluster, host
+    from . import cluster
 
     spark = SparkSession.builder.appName("bowstring doctor").getOrCreate()
-    module = spark.conf.get(host.DAEMON_MODULE, None) or ""
+    module = spark.conf.get(DAEMON_MODULE, None) or ""
     hosts = cluster.judged(cluster.ask(spark))
     spark.stop()
-    everywhere = [host.foreign_daemon(module)] if module and module not in host.OURS else []
+    everywhere = [foreign_daemon(module)] if module and module not in OURS else []
     findings = [finding for _, of_host in hosts for finding in of_host] + everywhere
     if as_json:
         reports = {name: report.as_json(of_host) for name, of_host in hosts}

@@ -21,7 +21,7 @@ def hand_over(words):
         sys.exit("bowstring: standard input was redirected on the way to Python")
     form, first, second, warm_up, *words = words.split(b"\0")
     end = words.index(b"--")
-    options, host = _split(getattr(sys, "orig_argv", [""]))
+    options, host = _split(_command_line())
     path = []
     if host:
         why = _why_not(host)
@@ -55,6 +55,17 @@ def hand_over(words):
         except OSError as error:
             why = f"its Python cannot start bowstring: {error}"
     _refuse(why)
+
+
+def _command_line():
+    """All words that this process was started with. CPython 3.9 has no `sys.orig_argv`."""
+    import os
+    import sys
+
+    if hasattr(sys, "orig_argv"):
+        return sys.orig_argv
+    with open("/proc/self/cmdline", "rb") as file:
+        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
 
 
 def _split(words):

@@ -14,7 +14,7 @@ use pyo3::types::PyList;
 ///
 /// When PySpark is not there.
 ///
-/// **Source:** `runpy._run_module_as_main` and `Modules/main.c`, CPython 3.10 to 3.13.
+/// **Source:** `runpy._run_module_as_main` and `Modules/main.c`, CPython 3.9 to 3.14.
 pub(crate) fn pose_as_daemon(py: Python<'_>, launch: &Launch) -> PyResult<()> {
     let sys = py.import("sys")?;
     // First, because PySpark may be in the directory. `-c` leaves an empty string there, `-m` the
@@ -59,7 +59,10 @@ pub(crate) fn pose_as_daemon(py: Python<'_>, launch: &Launch) -> PyResult<()> {
     for argument in &launch.arguments {
         words.append(argument)?;
     }
-    sys.setattr("orig_argv", words)?;
+    // CPython 3.9 has none.
+    if sys.hasattr("orig_argv")? {
+        sys.setattr("orig_argv", words)?;
+    }
     // `-m` has brought it; nothing that a task brings along takes its place.
     py.import("runpy").map(drop)
 }

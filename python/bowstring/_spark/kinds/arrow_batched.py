@@ -1,5 +1,7 @@
 """Arrow-optimised plain functions, eval type 101: one function per family of Spark lines."""
 
+from __future__ import annotations
+
 from types import SimpleNamespace
 
 from pyspark import worker

@@ -1,5 +1,7 @@
 """Aggregates of groups and windows, whose functions get Series and return scalars."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 from pyspark.sql.types import StructField, StructType
@@ -72,7 +74,10 @@ def find_windows(parts: TaskParts, udfs: list[ColumnUdf], asks_first: bool) -> b
     conf = parts.wrapped[0][1][-2] if parts.wrapped else parts.conf
     # The first name is that of Spark 3.5 and 4.0.
     bounds = conf.get("pandas_window_bound_types") or conf.get("window_bound_types")
-    for udf, bound in zip(udfs, bounds.split(","), strict=True):
+    kinds = bounds.split(",")
+    if len(kinds) != len(udfs):
+        raise ValueError(f"{len(udfs)} functions and {len(kinds)} windows")
+    for udf, bound in zip(udfs, kinds):
         udf.bounded = bound.strip().lower() == "bounded"
         if not udf.bounded and bound.strip().lower() != "unbounded":
             return False

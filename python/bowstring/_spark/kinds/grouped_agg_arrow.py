@@ -1,5 +1,7 @@
 """Aggregates of groups and windows, whose functions get pyarrow's arrays and return scalars."""
 
+from __future__ import annotations
+
 from pyspark import worker
 
 from ... import _native as native

@@ -1,5 +1,7 @@
 """Grouped and cogrouped maps of pandas' frames."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Grouped and cogrouped maps of pyarrow's tables."""
 
+from __future__ import annotations
+
 from ... import _native as native
 from ..stock import arrow as stock_arrow
 from ..stock.serializer import alone

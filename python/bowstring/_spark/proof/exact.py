@@ -4,11 +4,13 @@ Stricter than any `==` of the libraries: a NaN is the same only with the same pa
 NaT are three things, and so are `True`, `np.True_` and 1.
 """
 
+from __future__ import annotations
+
 import datetime
 import decimal
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,7 @@ _LIMIT = 200
 _BY_IDENTITY: Any = object.__eq__
 
 
-Contrast: TypeAlias = tuple[str, str, str]
+Contrast = tuple[str, str, str]
 """What differs, as a text; and both sides of it."""
 
 

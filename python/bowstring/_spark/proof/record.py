@@ -5,6 +5,8 @@ environment of the tests. It holds for the same versions elsewhere, so no daemon
 release of a Spark line, and a vendor's, that has the same conversions.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys

@@ -5,6 +5,8 @@ is made before the function is called, and stock's conversion of a result sees i
 function itself is called once.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -71,7 +73,9 @@ class Verifier:
         """The native Series of a group's or a batch's columns, before a function gets them."""
         fields = pa.ipc.read_schema(pa.py_buffer(schema))
         stocks = self._ask("input", self._stock.series, schema, messages, columns)
-        for index, left, right in zip(columns, ours, stocks, strict=True):
+        if not len(columns) == len(ours) == len(stocks):
+            self._fail("input", f"has {len(ours)} Series", f"has {len(stocks)} for {len(columns)} columns")
+        for index, left, right in zip(columns, ours, stocks):
             self._judge(_column("input", fields.field(index)), series_difference(left, right))
 
     def table(self, ours: pa.Table, stocks: pa.Table) -> None:
@@ -125,7 +129,9 @@ class Verifier:
 
     def fields(self, native: Sequence[int], series: list[pd.Series], batch: pa.RecordBatch) -> None:
         """`native`: fields converted natively, of results that `series` hold for stock; `batch`: what will be sent."""
-        for index, column in zip(native, series, strict=True):
+        if len(native) != len(series):
+            self._fail("output", f"has {len(native)} columns", f"has {len(series)}")
+        for index, column in zip(native, series):
             where = _column("output", self._stock.fields().field(index))
             stocks = self._ask(where, self._stock.result_column, column, index)
             self._judge(where, arrow_difference(batch.column(0).field(index), stocks))
@@ -136,7 +142,7 @@ class Verifier:
         ours = batch.column(0)
         if odd_schema or ours.type != stocks.type:
             self._fail("output", f"has {ours.type}", f"has {stocks.type}")
-        for field, left, right in zip(stocks.type, ours.flatten(), stocks.flatten(), strict=True):
+        for field, left, right in zip(stocks.type, ours.flatten(), stocks.flatten()):
             self._judge(_column("output", field), arrow_difference(left, right))
 
     def values(self, array: pa.Array, ours: list[Any], convert: Callable[[], Any]) -> None:

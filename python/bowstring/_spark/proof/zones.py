@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from ..stock.conversion import Stock
 
-Table: TypeAlias = tuple[np.ndarray, np.ndarray, int]
+Table = tuple[np.ndarray, np.ndarray, int]
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND

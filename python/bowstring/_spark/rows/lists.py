@@ -4,8 +4,10 @@ Source: SQL_ARROW_BATCHED_UDF without the legacy conversion, in `read_udfs` of `
 `wrap_arrow_batch_udf_arrow` there, and `ArrowBatchUDFSerializer`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 from pyspark import worker
@@ -35,7 +37,7 @@ class _Udf:
         self.empty = pa.array([], self.arrow_type) if type(return_type) in EXACT else None
 
 
-_Function: TypeAlias = Callable[[int, Iterable[pa.RecordBatch]], Iterator[Any]]
+_Function = Callable[[int, Iterable[pa.RecordBatch]], Iterator[Any]]
 
 
 def function(singles: list[SingleUdf], conf: Any, input_type: Any) -> _Function:

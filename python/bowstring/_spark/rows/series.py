@@ -6,7 +6,7 @@ Source: `wrap_arrow_batch_udf` in `pyspark/worker.py`, and `ArrowStreamPandasUDF
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -54,7 +54,7 @@ def _to_bytes(function: Callable[..., Any]) -> Callable[..., bytes | None]:
     return converted
 
 
-Parts: TypeAlias = tuple[Callable[..., Any], list[int], Any, pa.DataType]
+Parts = tuple[Callable[..., Any], list[int], Any, pa.DataType]
 
 
 def parts(wrapped: tuple[Any, ...], single: SingleUdf) -> Parts:

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from types import CellType, GeneratorType
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.types import Row
@@ -24,7 +24,7 @@ from ..patches.streams import OneBatchSink, Sink
 from .lists import EXACT
 from .series import SCALARS
 
-_AskStock: TypeAlias = Callable[[list[Any]], Iterator[Any]]
+_AskStock = Callable[[list[Any]], Iterator[Any]]
 """What stock makes of rows."""
 
 

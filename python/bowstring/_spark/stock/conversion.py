@@ -4,6 +4,8 @@ The native path asks these for every column that it may not convert itself, and 
 that is not as it should be: what they return or raise is stock's word.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from copy import copy
 from typing import Any
@@ -70,7 +72,7 @@ class Stock:
         """Converts a column that the function gets."""
         raise NotImplementedError
 
-    def legacy(self) -> "ConversionStock":
+    def legacy(self) -> ConversionStock:
         """The same for the older of two ways from Arrow to pandas. Spark 4.2 on."""
         raise NotImplementedError
 
@@ -281,7 +283,7 @@ class ConversionStock(Stock):
             df_for_struct=False,
         )
 
-    def legacy(self) -> "ConversionStock":
+    def legacy(self) -> ConversionStock:
         """The same for the older way from Arrow to pandas. PARITY: its time zones are those of another library."""
         from pyspark.sql.conversion import ArrowArrayToPandasConversion
 
