@@ -18,7 +18,7 @@ ELASTIC = {
     "spark.dynamicAllocation.minExecutors": "0",
     "spark.dynamicAllocation.maxExecutors": str(WORKERS),
     "spark.dynamicAllocation.executorIdleTimeout": "3s",
-    "spark.dynamicAllocation.schedulerBacklogTimeout": "200ms",
+    "spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
     "spark.decommission.enabled": "true",
     "spark.storage.decommission.enabled": "true",
     "spark.executor.cores": "2",

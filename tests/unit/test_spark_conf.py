@@ -48,8 +48,8 @@ def of_kind(*endings: str) -> list[Path]:
 
 PROPERTIES = Path(__file__).with_name("spark_properties.txt")
 
-WITHOUT_AN_ENTRY = {"spark.master", "spark.app.name", "spark.local.dir"}
-"""What Spark reads by its name: its documentation has it, and its registry has no entry for it."""
+WITHOUT_AN_ENTRY = {"spark.master", "spark.app.name", "spark.local.dir", "spark.python.profile"}
+"""What Spark, or its Python, reads by its name: its documentation has it, and its registry has no entry for it."""
 
 PREFIXES = {
     # https://spark.apache.org/docs/latest/configuration.html and running-on-yarn.html, running-on-kubernetes.html
