@@ -86,7 +86,7 @@ THROUGH_BOTH = integration/test_scenarios.py integration/test_lifecycle.py integ
 
 test-spark:
 	BOWSTRING_FORM=wheel $(ENVIRONMENTS) all
-	$(PYTHON) integration/wheels.py all
+	$(PYTHON) integration/wheels.py here
 	cargo build
 	$(PYTEST_SPARK) --form wheel --durations 15 --ignore integration/cluster integration
 	BOWSTRING_BIN=$(CURDIR)/target/debug/bowstring $(PYTEST_SPARK) --form embedded --environments $(NEWEST) --kinds core $(THROUGH_BOTH)

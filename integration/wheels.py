@@ -1,4 +1,6 @@
-"""Builds the wheels of bowstring: `python3 integration/wheels.py 3.11 …`, or `all` for every CPython that is here.
+"""Builds the wheels of bowstring: `python3 integration/wheels.py 3.11 …`, or `here` for every CPython that is here.
+
+`all` adds those that need no interpreter to be built, and cannot be tried without.
 
 A wheel has two programs: the executable `bowstring`, the same in all of them, which needs libc alone, and the module
 `bowstring._native` for one CPython. Both are linked by zig against an old glibc, so that a wheel runs where it was not
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -121,7 +124,8 @@ def executable() -> Path:
 
 def begin_with_another(target: Path) -> None:
     """Copies the build for another CPython to a new target directory: few of its crates know of Python."""
-    built = sorted(TARGETS.glob(f"wheel-*/{TRIPLE}/wheel/lib_native.so"))
+    # The oldest, into which nobody is building any more.
+    built = sorted(TARGETS.glob(f"wheel-*/{TRIPLE}/wheel/lib_native.so"), key=lambda path: path.stat().st_mtime)
     if built and not target.exists():
         part = target.with_name(f"part-of-{target.name}")
         shutil.rmtree(part, ignore_errors=True)
@@ -173,12 +177,18 @@ def install(environment: Environment) -> None:
 
 def main(versions: list[str]) -> None:
     """Builds the wheels and prints their paths."""
-    known = list(PYTHONS) if versions == ["all"] else versions or [PYTHON]
-    for version in known:
-        if versions == ["all"] and version not in WITHOUT_INTERPRETER and find_cpython(version) is None:
+    known = versions or [PYTHON]
+    if versions in (["all"], ["here"]):
+        here = [version for version in PYTHONS if find_cpython(version)]
+        more = WITHOUT_INTERPRETER if versions == ["all"] else ()
+        known = [PYTHON, *(version for version in PYTHONS if version != PYTHON and version in (*here, *more))]
+        for version in set(PYTHONS) - {*here, *WITHOUT_INTERPRETER}:
             print(f"bowstring: LEFT OUT, no CPython {version} here", file=sys.stderr)
-            continue
-        print(build_wheel(version), flush=True)
+    # The others begin with what the first has built. One core is idle for half of a build.
+    print(build_wheel(known[0]), flush=True)
+    with ThreadPoolExecutor(2) as pool:
+        for wheel in pool.map(build_wheel, known[1:]):
+            print(wheel, flush=True)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def quiet(**variables: str) -> dict[str, str]:
     return {**dict.fromkeys(ports, "0"), **names, **variables}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(images: dict[str, str]) -> Iterator[Cluster]:
     """Three workers that lose patience within seconds, and a client."""
     # Both must know it: a worker sends four heartbeats in that time.

@@ -13,6 +13,7 @@ from test_scenarios import lines, without_notes
 from .hosts import SPARK_MASTER, Cluster
 
 SECONDS = 900
+ERRORS = 4
 RUNNER = "/project/integration/runner.py"
 
 
@@ -21,12 +22,30 @@ def test_core_scenarios_answer_like_stock(cluster: Cluster, tmp_path_factory: py
     client = cluster.host("client")
     python = "/opt/venv/bin/python"
     listed = json.loads(client.run(python, "-B", RUNNER, "--list"))
-    names = [scenario["name"] for scenario in listed if scenario["kind"] == "core"]
+    core = [scenario for scenario in listed if scenario["kind"] == "core"]
+    # After an error stock starts a new worker, which takes longer than a dozen scenarios that bring rows.
+    errors = [scenario for scenario in core if scenario["expect"] != "rows"][:ERRORS]
+    names = [scenario["name"] for scenario in core if scenario["expect"] == "rows"]
+    names += [scenario["name"] for scenario in errors]
     expected = {scenario["name"]: scenario for scenario in listed}
     address = client.address()
     conf = {"spark.driver.host": address, "spark.driver.bindAddress": address, "spark.executor.memory": "512m"}
+    # One executor: from several, rows of a group come in whatever order, with stock as with us.
+    conf |= {"spark.cores.max": "2", "spark.executor.cores": "2"}
     options = [word for name, value in conf.items() for word in ("--conf", f"{name}={value}")]
-    command = ["docker", "exec", "--env", "PYTHONDONTWRITEBYTECODE=1", "--env", "TZ=UTC", client.name, python, RUNNER]
+    command = [
+        "docker",
+        "exec",
+        "--env",
+        "PYTHONDONTWRITEBYTECODE=1",
+        "--env",
+        "TZ=UTC",
+        "--env",
+        f"PYSPARK_PYTHON={python}",
+        client.name,
+        python,
+        RUNNER,
+    ]
     command += ["--master", SPARK_MASTER, *options, "--bowstring", "/opt/venv/bin/bowstring", *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

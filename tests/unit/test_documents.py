@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "BENCHMARKS.md", "CHANGELOG.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
-PAGES += sorted((ROOT / "spark-conf").rglob("*.md"))
+PAGES += sorted((ROOT / "spark-conf").rglob("*.md")) + [ROOT / "docker/README.md"]
 
 MADE = (
     "target/",
@@ -47,7 +47,7 @@ def name(page: Path) -> str:
 @cache
 def tree() -> frozenset[str]:
     """Every file of ours, from the root."""
-    tops = ("src", "crates", "python", "tests", "integration", "benches", "demo", "docs", "spark-conf", "fuzz", ".ci")
+    tops = ("src", "crates", "python", "tests", "integration", "benches", "demo", "docs", "spark-conf", "docker", "fuzz", ".ci")
     files = [path for path in ROOT.iterdir() if path.is_file()]
     for top in tops:
         files += [
