@@ -2,6 +2,8 @@
 
 Those of the application are changed where the JVM reads them, for the time of a scenario: runners of Python functions
 read most of them anew, and what daemons are started for is read again where their variables differ.
+
+Those that take long, because they wait or start daemons, are of the kind `other`: `--kinds all` runs them on every line.
 """
 
 from __future__ import annotations
@@ -145,7 +147,7 @@ def worker_that_is_idle_for_longer_than_allowed(spark: Any) -> Any:
     return pairs(spark).groupBy("k").applyInPandas(slow(0.5), PAIRS)
 
 
-@scenario(kind="udf", since="4.1", conf={KILL: "true"})
+@scenario(kind="other", since="4.1", conf={KILL: "true"})
 def worker_that_is_killed_because_it_is_idle(spark: Any) -> Any:
     from pyspark.sql.functions import udf
 
@@ -180,7 +182,7 @@ def said_meanwhile() -> list[str]:
         return own_lines(file.read().decode())
 
 
-@scenario(kind="udf", since="4.1", conf=DUMPS)
+@scenario(kind="other", since="4.1", conf=DUMPS)
 def tracebacks_at_intervals(spark: Any) -> Any:
     with application(spark, {"spark.python.worker.tracebackDumpIntervalSeconds": "2"}):
         found = in_worker(spark, said_meanwhile, plain=False)
@@ -212,7 +214,7 @@ def fewer_idle_workers_than_there_were(spark: Any) -> Any:
     return [len(pids), len(kept), again == kept]
 
 
-@scenario(kind="udf")
+@scenario(kind="other")
 def limit_on_memory_of_a_resource_profile(spark: Any) -> Any:
     """As the scheduler tells a stage that has one."""
 
@@ -229,7 +231,7 @@ def limit_on_memory_of_a_resource_profile(spark: Any) -> Any:
     return found
 
 
-@scenario(kind="udf", since="4.1")
+@scenario(kind="other", since="4.1")
 def unix_sockets_in_a_folder(spark: Any) -> Any:
     with TemporaryDirectory(dir="/tmp") as folder:
         settings = {"enabled": "true", "dir": folder}
