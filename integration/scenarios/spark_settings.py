@@ -3,7 +3,7 @@
 Those of the application are changed where the JVM reads them, for the time of a scenario: runners of Python functions
 read most of them anew, and what daemons are started for is read again where their variables differ.
 
-Those that take long, because they wait or start daemons, are of the kind `other`: `--kinds all` runs them on every line.
+Those that wait or start daemons take long and are of the kind `other`: `--kinds all` runs them on every line.
 """
 
 from __future__ import annotations

@@ -47,7 +47,20 @@ def name(page: Path) -> str:
 @cache
 def tree() -> frozenset[str]:
     """Every file of ours, from the root."""
-    tops = ("src", "crates", "python", "tests", "integration", "benches", "demo", "docs", "spark-conf", "docker", "fuzz", ".ci")
+    tops = (
+        "src",
+        "crates",
+        "python",
+        "tests",
+        "integration",
+        "benches",
+        "demo",
+        "docs",
+        "spark-conf",
+        "docker",
+        "fuzz",
+        ".ci",
+    )
     files = [path for path in ROOT.iterdir() if path.is_file()]
     for top in tops:
         files += [
